@@ -1,0 +1,99 @@
+/**
+ * What may follow a convolution in the same kernel: a bias, then an activation, elementwise.
+ *
+ *   z = conv2d(x, filter) + bias;  y = activation(z);  dz = dy * slope(z)
+ *
+ * The formulas are tfjs's own kernels' (Relu, Relu6, Elu, LeakyRelu, Prelu, Sigmoid, Tanh), and the slopes those of
+ * their gradients, at the kinks too: relu has slope 0 at 0, relu6 slope 0 at 0 and 1 at 6, the leaky ones alpha at 0.
+ */
+import type { Floats } from '../arrays.js';
+import type { DataFormat } from '../geometry.js';
+
+interface Activation {
+  /** @param alpha slope below 0 of leakyrelu and prelu; the others ignore it */
+  value(z: number, alpha: number): number;
+  slope(z: number, alpha: number): number;
+}
+
+const sigmoid = (z: number) => 1 / (1 + Math.exp(-z));
+
+export const activations = {
+  linear: { value: (z) => z, slope: () => 1 },
+  relu: { value: (z) => Math.max(0, z), slope: (z) => (z > 0 ? 1 : 0) },
+  relu6: { value: (z) => Math.min(Math.max(0, z), 6), slope: (z) => (z > 0 && z <= 6 ? 1 : 0) },
+  elu: { value: (z) => (z >= 0 ? z : Math.exp(z) - 1), slope: (z) => (z >= 0 ? 1 : Math.exp(z)) },
+  leakyrelu: { value: (z, alpha) => (z < 0 ? alpha * z : z), slope: (z, alpha) => (z > 0 ? 1 : alpha) },
+  prelu: { value: (z, alpha) => (z < 0 ? alpha * z : z), slope: (z, alpha) => (z > 0 ? 1 : alpha) },
+  sigmoid: { value: sigmoid, slope: (z) => sigmoid(z) * (1 - sigmoid(z)) },
+  tanh: { value: Math.tanh, slope: (z) => 1 - Math.tanh(z) ** 2 },
+} satisfies Record<string, Activation>;
+
+export type ActivationName = keyof typeof activations;
+
+/** A tensor that is broadcast to the output, as values and one step for each of its four dimensions. */
+export interface Broadcast {
+  readonly values: Floats;
+  readonly steps: readonly number[];
+}
+
+/**
+ * Aligns a tensor with the four dimensions of the output, as elementwise ops do: from the last one, sizes of 1 repeat.
+ * @throws Error if a size is neither 1 nor the output's
+ */
+export function broadcast(
+  name: string,
+  values: Floats,
+  shape: readonly number[],
+  outShape: readonly number[],
+): Broadcast {
+  const sizes = [1, 1, 1, 1, ...shape].slice(-4);
+  if (shape.length > 4 || sizes.some((size, i) => size !== 1 && size !== outShape[i])) {
+    throw new Error(
+      `tfjs-convgrad: ${name} is of shape [${shape}], but it must broadcast to the output's, [${outShape}].`,
+    );
+  }
+  const strides = [sizes[1] * sizes[2] * sizes[3], sizes[2] * sizes[3], sizes[3], 1];
+  return { values, steps: strides.map((stride, i) => (sizes[i] === 1 ? 0 : stride)) };
+}
+
+/** With NCHW a tensor of one dimension lies along the channels, as in tfjs; all else aligns from the last one. */
+export function channelsAligned(
+  shape: readonly number[],
+  dataFormat: DataFormat = 'NHWC',
+): readonly number[] {
+  return dataFormat === 'NCHW' && shape.length === 1 ? [shape[0], 1, 1] : shape;
+}
+
+/** The same number everywhere. */
+export function constant(value: number): Broadcast {
+  return { values: Float64Array.of(value), steps: [0, 0, 0, 0] };
+}
+
+/**
+ * y = activation(y + bias), in place.
+ * @param alpha slope below 0, for leakyrelu and prelu
+ */
+export function addBiasAndActivate(
+  y: Floats,
+  outShape: readonly number[],
+  bias: Broadcast,
+  activation: ActivationName,
+  alpha: Broadcast,
+): void {
+  const { value } = activations[activation] as Activation;
+  const [size0, size1, size2, size3] = outShape;
+  const biasStep = bias.steps[3];
+  const alphaStep = alpha.steps[3];
+  let i = 0;
+  for (let i0 = 0; i0 < size0; i0++) {
+    for (let i1 = 0; i1 < size1; i1++) {
+      for (let i2 = 0; i2 < size2; i2++) {
+        let bi = i0 * bias.steps[0] + i1 * bias.steps[1] + i2 * bias.steps[2];
+        let ai = i0 * alpha.steps[0] + i1 * alpha.steps[1] + i2 * alpha.steps[2];
+        for (let i3 = 0; i3 < size3; i3++, i++, bi += biasStep, ai += alphaStep) {
+          y[i] = value(y[i] + bias.values[bi], alpha.values[ai]);
+        }
+      }
+    }
+  }
+}

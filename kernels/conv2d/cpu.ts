@@ -1,0 +1,81 @@
+/**
+ * tfjs 'cpu' kernels of convolution: TensorInfo -> arrays -> numeric function -> TensorInfo.
+ * inputs and attrs are tfjs's own, and besides `groups`, and `dilations` in the gradients too.
+ */
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { type ConvOptions, convGeometry, sizeOf, withDyShape } from '../geometry.js';
+import { type Kernel, makeTensor, readFloats } from '../tensors.js';
+import {
+  type ActivationName,
+  activations,
+  addBiasAndActivate,
+  type Broadcast,
+  broadcast,
+  channelsAligned,
+  constant,
+} from './activation.js';
+import * as numeric from './im2col.js';
+
+type ConvAttrs = ConvOptions & { inputShape: number[]; filterShape: number[] };
+type FusedAttrs = ConvAttrs & { activation?: ActivationName; leakyreluAlpha?: number };
+
+/** y: [batch, outHeight, outWidth, outChannels] */
+export const conv2d: Kernel = (args) =>
+  fusedConv2d({ ...args, attrs: { ...args.attrs, activation: 'linear' } });
+
+/** y = activation(conv2d(x, filter) + bias); bias and preluActivationWeights broadcast to y. */
+export const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
+  const { x, filter, bias, preluActivationWeights } = inputs;
+  const { leakyreluAlpha = 0.2, ...options } = attrs as unknown as FusedAttrs;
+  const activation = options.activation ?? 'linear';
+  if (!(activation in activations)) {
+    throw new Error(
+      `tfjs-convgrad: activation is ${activation}, but it must be one of ${Object.keys(activations).join(', ')}.`,
+    );
+  }
+  if (activation === 'prelu' && !preluActivationWeights) {
+    throw new Error(
+      "tfjs-convgrad: preluActivationWeights is missing, but activation 'prelu' needs it: a tensor that broadcasts to y.",
+    );
+  }
+  const g = convGeometry(x.shape, filter.shape, options);
+  const spread = (name: string, tensor: TensorInfo): Broadcast =>
+    broadcast(
+      name,
+      readFloats(backend, name, tensor),
+      channelsAligned(tensor.shape, g.dataFormat),
+      g.outShape,
+    );
+  const add = bias ? spread('bias', bias) : undefined;
+  const alpha =
+    activation === 'prelu'
+      ? spread('preluActivationWeights', preluActivationWeights)
+      : constant(leakyreluAlpha);
+
+  const y = new Float32Array(sizeOf(g.outShape));
+  numeric.conv2d(readFloats(backend, 'x', x), readFloats(backend, 'filter', filter), g, y);
+  if (add || activation !== 'linear') {
+    addBiasAndActivate(y, g.outShape, add ?? constant(0), activation, alpha);
+  }
+  return makeTensor(backend, g.outShape, 'float32', y);
+};
+
+/** dx: attrs.inputShape */
+export const conv2dBackpropInput: Kernel = ({ inputs, attrs, backend }) => {
+  const { dy, filter } = inputs;
+  const { inputShape, ...options } = attrs as unknown as ConvAttrs;
+  const g = withDyShape(convGeometry(inputShape, filter.shape, options), dy.shape);
+  const dx = new Float32Array(sizeOf(inputShape));
+  numeric.conv2dBackpropInput(readFloats(backend, 'dy', dy), readFloats(backend, 'filter', filter), g, dx);
+  return makeTensor(backend, inputShape, 'float32', dx);
+};
+
+/** dFilter: attrs.filterShape */
+export const conv2dBackpropFilter: Kernel = ({ inputs, attrs, backend }) => {
+  const { x, dy } = inputs;
+  const { filterShape, ...options } = attrs as unknown as ConvAttrs;
+  const g = withDyShape(convGeometry(x.shape, filterShape, options), dy.shape);
+  const dFilter = new Float32Array(sizeOf(filterShape));
+  numeric.conv2dBackpropFilter(readFloats(backend, 'x', x), readFloats(backend, 'dy', dy), g, dFilter);
+  return makeTensor(backend, filterShape, 'float32', dFilter);
+};

@@ -1,0 +1,215 @@
+/**
+ * 2-D convolution and its gradients as matrix products over patches: the fast path without WebAssembly.
+ *
+ *   patches: [pixels, K], one row for each output pixel, holding the K = filterHeight * filterWidth *
+ *            (inChannels / groups) input cells under its window, in the filter's own order; 0 in the padding
+ *   forward  y       [pixels, outChannels] = patches * filter          filter as [K, outChannels]
+ *   filter   dFilter [K, outChannels]      = transpose(patches) * dy   summed over all pixels of all images
+ *   input    patches of dx [pixels, K]     = dy * transpose(filter)    then added where each patch came from
+ *
+ * Same shapes, same results and same signatures as definition.ts, to rounding. It works on blocks of pixels, so its
+ * memory does not grow with the image or the batch. A filter value of Infinity or NaN that lies over padding is
+ * multiplied by the 0 there and gives NaN, where the definition skips it (docs/deviations.md, row 14).
+ *
+ * Source: Chellapilla, Puri & Simard, "High performance convolutional neural networks for document processing", 2006.
+ */
+import type { Floats } from '../arrays.js';
+import type { ConvGeometry, Steps } from '../geometry.js';
+import { multiplyPanels, packPanels, panelCount, TILE } from './gemm.js';
+
+/** A block of patches holds about this many values: 1 MiB, to stay in the second-level cache. */
+const BLOCK_SIZE = 1 << 17;
+
+/** y = conv2d(x, filter). Every cell of y is written. */
+export function conv2d(x: Floats, filter: Floats, g: ConvGeometry, y: Floats): void {
+  const { K, inPerGroup, outPerGroup, blockRows } = blocking(g);
+  const patches = new Float64Array(blockRows * K);
+  const a = panelBuffer(blockRows, K);
+  const b = packedFilter(filter, g, false);
+  forEachBlock(g, blockRows, (p0, rows, offsets) => {
+    for (let image = 0; image < g.batchSize; image++) {
+      for (let group = 0; group < g.groups; group++) {
+        const x0 = image * g.x.batch + group * inPerGroup * g.x.channel;
+        const y0 = image * g.y.batch + p0 * g.y.col + group * outPerGroup * g.y.channel;
+        gather(x, x0, g.x.channel, offsets, inPerGroup, patches);
+        packPanels(patches, 0, rows, K, K, 1, a);
+        multiplyPanels(a, b[group], rows, outPerGroup, K, y, y0, g.y.col, g.y.channel, false);
+      }
+    }
+  });
+}
+
+/** dx = sum over all y of dy * d y / d x. Every cell of dx is written. */
+export function conv2dBackpropInput(dy: Floats, filter: Floats, g: ConvGeometry, dx: Floats): void {
+  const { K, inPerGroup, outPerGroup, blockRows } = blocking(g);
+  const patches = new Float64Array(blockRows * K);
+  const a = panelBuffer(blockRows, outPerGroup);
+  const b = packedFilter(filter, g, true);
+  const [dense, y] = denseDy(dy, g);
+  dx.fill(0);
+  forEachBlock(g, blockRows, (p0, rows, offsets) => {
+    for (let image = 0; image < g.batchSize; image++) {
+      for (let group = 0; group < g.groups; group++) {
+        const x0 = image * g.x.batch + group * inPerGroup * g.x.channel;
+        const y0 = image * y.batch + p0 * y.col + group * outPerGroup * y.channel;
+        packPanels(dense, y0, rows, outPerGroup, y.col, y.channel, a);
+        multiplyPanels(a, b[group], rows, K, outPerGroup, patches, 0, K, 1, false);
+        scatter(patches, offsets, inPerGroup, dx, x0, g.x.channel);
+      }
+    }
+  });
+}
+
+/** dFilter = sum over all y of dy * d y / d filter, summed over the batch. Every cell of dFilter is written. */
+export function conv2dBackpropFilter(x: Floats, dy: Floats, g: ConvGeometry, dFilter: Floats): void {
+  const { K, inPerGroup, outPerGroup, blockRows } = blocking(g);
+  const patches = new Float64Array(blockRows * K);
+  const a = panelBuffer(K, blockRows);
+  const b = panelBuffer(outPerGroup, blockRows);
+  const sums = new Float64Array(K * g.outChannels);
+  const [dense, y] = denseDy(dy, g);
+  forEachBlock(g, blockRows, (p0, rows, offsets) => {
+    for (let image = 0; image < g.batchSize; image++) {
+      for (let group = 0; group < g.groups; group++) {
+        const x0 = image * g.x.batch + group * inPerGroup * g.x.channel;
+        const y0 = image * y.batch + p0 * y.col + group * outPerGroup * y.channel;
+        gather(x, x0, g.x.channel, offsets, inPerGroup, patches);
+        packPanels(patches, 0, K, rows, 1, K, a);
+        packPanels(dense, y0, outPerGroup, rows, y.channel, y.col, b);
+        multiplyPanels(a, b, K, outPerGroup, rows, sums, group * outPerGroup, g.outChannels, 1, true);
+      }
+    }
+  });
+  dFilter.set(sums);
+}
+
+/**
+ * The whole patch matrix of x, for those who want to see it: [batch * outHeight * outWidth, filterHeight *
+ * filterWidth * inChannels], row-major; 0 in the padding.
+ */
+export function im2col(x: Floats, g: ConvGeometry): Float64Array {
+  const pixels = g.outHeight * g.outWidth;
+  const offsets = tapOffsets(g, 0, pixels);
+  const imageSize = offsets.length * g.inChannels;
+  const patches = new Float64Array(g.batchSize * imageSize);
+  for (let image = 0; image < g.batchSize; image++) {
+    const rows = patches.subarray(image * imageSize, (image + 1) * imageSize);
+    gather(x, image * g.x.batch, g.x.channel, offsets, g.inChannels, rows);
+  }
+  return patches;
+}
+
+function blocking(g: ConvGeometry) {
+  const inPerGroup = g.inChannels / g.groups;
+  const K = g.filterHeight * g.filterWidth * inPerGroup;
+  const fitting = Math.max(TILE, Math.floor(BLOCK_SIZE / Math.max(1, K) / TILE) * TILE);
+  const blockRows = Math.min(fitting, g.outHeight * g.outWidth);
+  return { K, inPerGroup, outPerGroup: g.outChannels / g.groups, blockRows };
+}
+
+function panelBuffer(rows: number, depth: number): Float64Array {
+  return new Float64Array(panelCount(rows) * TILE * depth);
+}
+
+/** For each group, its part of the filter [K, outPerGroup] in panels of output channels, or transposed, of K. */
+function packedFilter(filter: Floats, g: ConvGeometry, transposed: boolean): Float64Array[] {
+  const { K, outPerGroup } = blocking(g);
+  return Array.from({ length: g.groups }, (_, group) => {
+    const [rows, depth] = transposed ? [K, outPerGroup] : [outPerGroup, K];
+    const [rowStep, depthStep] = transposed ? [g.outChannels, 1] : [1, g.outChannels];
+    const panels = panelBuffer(rows, depth);
+    packPanels(filter, group * outPerGroup, rows, depth, rowStep, depthStep, panels);
+    return panels;
+  });
+}
+
+/** dy without the rows and columns past the output, so that its pixels lie at equal distances; most often dy itself. */
+function denseDy(dy: Floats, g: ConvGeometry): [Floats, Steps] {
+  const { batch, row, col, channel } = g.y;
+  if (row === g.outWidth * col && batch === g.outHeight * g.outWidth * g.outChannels) {
+    return [dy, g.y];
+  }
+  const { batchSize, outHeight, outWidth, outChannels } = g;
+  const dense = new Float64Array(batchSize * outHeight * outWidth * outChannels);
+  let i = 0;
+  for (let b = 0; b < batchSize; b++) {
+    for (let oy = 0; oy < outHeight; oy++) {
+      for (let ox = 0; ox < outWidth; ox++) {
+        for (let oc = 0; oc < outChannels; oc++) {
+          dense[i++] = dy[b * batch + oy * row + ox * col + oc * channel];
+        }
+      }
+    }
+  }
+  const pixelSteps = { col: outChannels, row: outWidth * outChannels, channel: 1 };
+  return [dense, { ...pixelSteps, batch: outHeight * pixelSteps.row }];
+}
+
+/** Calls visit(first pixel, number of pixels, their tap offsets) for every block of output pixels of an image. */
+function forEachBlock(
+  g: ConvGeometry,
+  blockRows: number,
+  visit: (p0: number, rows: number, offsets: Int32Array) => void,
+): void {
+  const pixels = g.outHeight * g.outWidth;
+  for (let p0 = 0; p0 < pixels; p0 += blockRows) {
+    const rows = Math.min(blockRows, pixels - p0);
+    visit(p0, rows, tapOffsets(g, p0, rows));
+  }
+}
+
+/** Where in its image each tap of each window lies: [rows, filterHeight * filterWidth]; -1 in the padding. */
+function tapOffsets(g: ConvGeometry, p0: number, rows: number): Int32Array {
+  const offsets = new Int32Array(rows * g.filterHeight * g.filterWidth);
+  let i = 0;
+  for (let p = p0; p < p0 + rows; p++) {
+    const top = Math.floor(p / g.outWidth) * g.strideHeight - g.padTop;
+    const left = (p % g.outWidth) * g.strideWidth - g.padLeft;
+    for (let fy = 0; fy < g.filterHeight; fy++) {
+      const iy = top + fy * g.dilationHeight;
+      for (let fx = 0; fx < g.filterWidth; fx++) {
+        const ix = left + fx * g.dilationWidth;
+        const inside = iy >= 0 && iy < g.inHeight && ix >= 0 && ix < g.inWidth;
+        offsets[i++] = inside ? iy * g.x.row + ix * g.x.col : -1;
+      }
+    }
+  }
+  return offsets;
+}
+
+/** patches[tap, c] = x[x0 + offset of the tap + c * channelStep], or 0 in the padding. */
+function gather(
+  x: Floats,
+  x0: number,
+  channelStep: number,
+  offsets: Int32Array,
+  channels: number,
+  patches: Float64Array,
+): void {
+  let i = 0;
+  for (let t = 0; t < offsets.length; t++) {
+    const inside = offsets[t] >= 0;
+    let at = x0 + offsets[t];
+    for (let c = 0; c < channels; c++, at += channelStep) {
+      patches[i++] = inside ? x[at] : 0;
+    }
+  }
+}
+
+/** dx[x0 + offset of the tap + c * channelStep] += patches[tap, c]; what lies in the padding is dropped. */
+function scatter(
+  patches: Float64Array,
+  offsets: Int32Array,
+  channels: number,
+  dx: Floats,
+  x0: number,
+  channelStep: number,
+): void {
+  for (let t = 0; t < offsets.length; t++) {
+    if (offsets[t] < 0) continue;
+    let at = x0 + offsets[t];
+    for (let i = t * channels; i < (t + 1) * channels; i++, at += channelStep) {
+      dx[at] += patches[i];
+    }
+  }
+}

@@ -1,0 +1,355 @@
+/**
+ * The geometry of a sliding window over an image: which input cells each output cell looks at.
+ *
+ *   padded height   = inHeight + padTop + padBottom
+ *   effectiveFilter = (filter - 1) * dilation + 1
+ *   outHeight       = round((inHeight + padTop + padBottom - effectiveFilterHeight) / strideHeight + 1)
+ *   input row of output row oy and filter row fy = oy * strideHeight - padTop + fy * dilationHeight
+ *
+ * and the same along the width. Everything is validated and computed here, once; kernels take the frozen result
+ * and neither check nor derive anything. Sizes agree with tfjs's `backend_util.computeConv2DInfo` and
+ * `computePool2DInfo`, except where docs/deviations.md says otherwise (row 3: a numeric pad).
+ */
+
+export type Pair = number | readonly number[];
+export type DataFormat = 'NHWC' | 'NCHW';
+/** [before, after] for each dimension of x, in the order of its dataFormat; batch and channels must be [0, 0]. */
+export type ExplicitPadding = readonly (readonly number[])[];
+export type Padding = 'same' | 'valid' | number | ExplicitPadding;
+/** How a stride that does not divide is rounded; 'exact' refuses it. tfjs knows the other three. */
+export type DimRoundingMode = 'floor' | 'round' | 'ceil' | 'exact';
+
+export interface WindowOptions {
+  /** Step of the window: a number or [height, width]. Default 1; for pooling, the window's own size. */
+  strides?: Pair;
+  /** 'same', 'valid', a number for all sides, or explicit sides. Negative pads crop. Default 'valid'. */
+  pad?: Padding;
+  /** Distance between two taps of the window: a number or [height, width]. Default 1. */
+  dilations?: Pair;
+  dataFormat?: DataFormat;
+  dimRoundingMode?: DimRoundingMode;
+}
+
+export interface ConvOptions extends WindowOptions {
+  /** Channels are split into this many groups that are convolved on their own. Default 1. */
+  groups?: number;
+}
+
+export interface PoolOptions extends WindowOptions {
+  /** Average pooling divides by the cells of the padded image in the window, not of the image alone. */
+  countIncludePad?: boolean;
+  /**
+   * tfjs's rule for its own kernels: a 1x1 window whose output has the shape of the input is the identity, whatever
+   * strides and pad say.
+   */
+  identityIf1x1?: boolean;
+}
+
+/** Number of values in a tensor. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((size, n) => size * n, 1);
+}
+
+/** Distance, in elements, between neighbours along each dimension of an image tensor. */
+export interface Steps {
+  readonly batch: number;
+  readonly row: number;
+  readonly col: number;
+  readonly channel: number;
+}
+
+export interface Geometry {
+  readonly dataFormat: DataFormat;
+  readonly batchSize: number;
+  readonly inHeight: number;
+  readonly inWidth: number;
+  readonly inChannels: number;
+  readonly outHeight: number;
+  readonly outWidth: number;
+  readonly outChannels: number;
+  readonly filterHeight: number;
+  readonly filterWidth: number;
+  readonly effectiveFilterHeight: number;
+  readonly effectiveFilterWidth: number;
+  readonly strideHeight: number;
+  readonly strideWidth: number;
+  readonly dilationHeight: number;
+  readonly dilationWidth: number;
+  readonly padTop: number;
+  readonly padBottom: number;
+  readonly padLeft: number;
+  readonly padRight: number;
+  readonly inShape: readonly number[];
+  readonly outShape: readonly number[];
+  /** Steps through x (and dx). */
+  readonly x: Steps;
+  /** Steps through y (and dy, which may be larger than outShape: see `withDyShape`). */
+  readonly y: Steps;
+}
+
+export interface ConvGeometry extends Geometry {
+  readonly groups: number;
+  /** [filterHeight, filterWidth, inChannels / groups, outChannels] */
+  readonly filterShape: readonly number[];
+}
+
+export interface PoolGeometry extends Geometry {
+  readonly countIncludePad: boolean;
+}
+
+/**
+ * Geometry of a 2-D convolution.
+ * @param inShape [batch, height, width, channels], or [batch, channels, height, width] for NCHW
+ * @param filterShape [filterHeight, filterWidth, inChannels / groups, outChannels]
+ * @throws Error naming the argument, what it was and what is allowed
+ */
+export function convGeometry(
+  inShape: readonly number[],
+  filterShape: readonly number[],
+  options: ConvOptions = {},
+): ConvGeometry {
+  checkShape('filterShape', filterShape);
+  const [filterHeight, filterWidth, filterInChannels, outChannels] = filterShape;
+  const groups = options.groups ?? 1;
+  checkPositive('groups', groups);
+  const window = windowGeometry(
+    inShape,
+    [filterHeight, filterWidth],
+    outChannels,
+    options.strides ?? 1,
+    options,
+  );
+  if (window.inChannels !== filterInChannels * groups) {
+    fail(
+      'filter',
+      `[${filterShape}]`,
+      `its third dimension times groups (${groups}) must be the ${window.inChannels} channels of x [${inShape}]`,
+    );
+  }
+  if (outChannels % groups !== 0) {
+    fail('groups', groups, `it must divide the ${outChannels} output channels`);
+  }
+  return Object.freeze({ ...window, groups, filterShape: Object.freeze([...filterShape]) });
+}
+
+/**
+ * Geometry of 2-D pooling.
+ * @param inShape [batch, height, width, channels], or [batch, channels, height, width] for NCHW
+ * @param filterSize height and width of the window: a number or a pair
+ * @throws Error naming the argument, what it was and what is allowed
+ */
+export function poolGeometry(
+  inShape: readonly number[],
+  filterSize: Pair,
+  options: PoolOptions = {},
+): PoolGeometry {
+  const strides = options.strides ?? filterSize;
+  const channels = inShape[options.dataFormat === 'NCHW' ? 1 : 3];
+  const window = windowGeometry(inShape, filterSize, channels, strides, options);
+  const { filterHeight, filterWidth, outShape, dataFormat } = window;
+  const is1x1 = filterHeight === 1 && filterWidth === 1;
+  if (options.identityIf1x1 && is1x1 && outShape.every((size, i) => size === inShape[i])) {
+    return poolGeometry(inShape, 1, { strides: 1, dataFormat });
+  }
+  return Object.freeze({ ...window, countIncludePad: options.countIncludePad ?? false });
+}
+
+/**
+ * The same geometry for a dy that is larger than outShape in height or width: its steps are dy's own, and the rows
+ * and columns past outShape are ignored.
+ * @throws Error if dy is smaller than outShape, or of another batch size or channel count
+ */
+export function withDyShape<G extends Geometry>(geometry: G, dyShape: readonly number[]): G {
+  checkShape('dy', dyShape);
+  const { outShape, dataFormat } = geometry;
+  const height = dataFormat === 'NCHW' ? 2 : 1;
+  const fits = dyShape.every((size, i) =>
+    i === height || i === height + 1 ? size >= outShape[i] : size === outShape[i],
+  );
+  if (!fits) {
+    fail('dy', `of shape [${dyShape}]`, `it must have the shape of the output, [${outShape}]`);
+  }
+  return Object.freeze({ ...geometry, y: steps(dyShape, dataFormat) });
+}
+
+/** First tap along one axis that is not in the padding, for a window that starts at `start`. */
+export function firstTap(start: number, dilation: number): number {
+  return start >= 0 ? 0 : Math.ceil(-start / dilation);
+}
+
+/** One past the last tap along one axis that is not in the padding, for a window that starts at `start`. */
+export function endTap(start: number, dilation: number, filterSize: number, inSize: number): number {
+  return Math.min(filterSize, Math.ceil((inSize - start) / dilation));
+}
+
+function windowGeometry(
+  inShape: readonly number[],
+  filterSize: Pair,
+  outChannels: number,
+  strides: Pair,
+  options: WindowOptions,
+): Geometry {
+  const { pad = 'valid', dilations = 1, dataFormat = 'NHWC', dimRoundingMode } = options;
+  if (dataFormat !== 'NHWC' && dataFormat !== 'NCHW') {
+    fail('dataFormat', dataFormat, "it must be 'NHWC' or 'NCHW'");
+  }
+  checkShape('x', inShape);
+  const [filterHeight, filterWidth] = positivePair('filterSize', filterSize);
+  const [strideHeight, strideWidth] = positivePair('strides', strides);
+  const [dilationHeight, dilationWidth] = positivePair('dilations', dilations);
+  const effectiveFilterHeight = (filterHeight - 1) * dilationHeight + 1;
+  const effectiveFilterWidth = (filterWidth - 1) * dilationWidth + 1;
+
+  const channelsLast = dataFormat === 'NHWC';
+  const batchSize = inShape[0];
+  const [inHeight, inWidth] = channelsLast ? inShape.slice(1, 3) : inShape.slice(2, 4);
+  const inChannels = channelsLast ? inShape[3] : inShape[1];
+
+  const [rowPad, colPad] = sidePads(pad, dataFormat);
+  const rows = axis('height', inHeight, effectiveFilterHeight, strideHeight, rowPad, dimRoundingMode);
+  const cols = axis('width', inWidth, effectiveFilterWidth, strideWidth, colPad, dimRoundingMode);
+  const outShape = channelsLast
+    ? [batchSize, rows.out, cols.out, outChannels]
+    : [batchSize, outChannels, rows.out, cols.out];
+
+  return {
+    dataFormat,
+    batchSize,
+    inHeight,
+    inWidth,
+    inChannels,
+    outHeight: rows.out,
+    outWidth: cols.out,
+    outChannels,
+    filterHeight,
+    filterWidth,
+    effectiveFilterHeight,
+    effectiveFilterWidth,
+    strideHeight,
+    strideWidth,
+    dilationHeight,
+    dilationWidth,
+    padTop: rows.before,
+    padBottom: rows.after,
+    padLeft: cols.before,
+    padRight: cols.after,
+    inShape: Object.freeze([...inShape]),
+    outShape: Object.freeze(outShape),
+    x: steps(inShape, dataFormat),
+    y: steps(outShape, dataFormat),
+  };
+}
+
+type SidePad = 'same' | readonly number[];
+
+function sidePads(pad: Padding, dataFormat: DataFormat): [SidePad, SidePad] {
+  if (pad === 'same') return ['same', 'same'];
+  if (pad === 'valid') return sidePads(0, dataFormat);
+  if (typeof pad === 'number' && Number.isInteger(pad)) {
+    return [
+      [pad, pad],
+      [pad, pad],
+    ];
+  }
+  const isExplicit =
+    Array.isArray(pad) &&
+    pad.length === 4 &&
+    pad.every((side) => Array.isArray(side) && side.length === 2 && side.every(Number.isInteger));
+  const [height, channels] = dataFormat === 'NHWC' ? [1, 3] : [2, 1];
+  if (!isExplicit || [...pad[0], ...pad[channels]].some((p) => p !== 0)) {
+    fail(
+      'pad',
+      JSON.stringify(pad),
+      "it must be 'same', 'valid', an integer, or four pairs of integers [before, after], " +
+        `one for each dimension of ${dataFormat}, with [0, 0] for batch and channels`,
+    );
+  }
+  return [pad[height], pad[height + 1]];
+}
+
+/** Padding and output size along one axis. */
+function axis(
+  name: string,
+  inSize: number,
+  filterSize: number,
+  stride: number,
+  pad: SidePad,
+  dimRoundingMode?: DimRoundingMode,
+): { before: number; after: number; out: number } {
+  if (pad === 'same') {
+    const out = Math.ceil(inSize / stride);
+    const total = Math.max(0, (out - 1) * stride + filterSize - inSize);
+    const before = Math.floor(total / 2);
+    return { before, after: total - before, out };
+  }
+  const [before, after] = pad;
+  const room = inSize + before + after - filterSize;
+  const out = roundSteps(name, room, stride, dimRoundingMode);
+  if (out < 0) {
+    fail(
+      'filter',
+      `of effective ${name} ${filterSize}`,
+      `it must not be larger than the padded input of ${name} ${inSize + before + after}`,
+    );
+  }
+  return { before, after, out };
+}
+
+/** Number of positions of a window that has `room` cells to move in; at most 0 where it does not fit. */
+function roundSteps(name: string, room: number, stride: number, mode?: DimRoundingMode): number {
+  const exact = room / stride + 1;
+  switch (mode) {
+    case undefined:
+    case null:
+      return Math.trunc(exact) + 0; // + 0: never -0
+    case 'floor':
+      return Math.floor(exact) + 0;
+    case 'round':
+      return Math.round(exact) + 0;
+    case 'ceil':
+      return Math.ceil(exact) + 0;
+    case 'exact':
+      if (room % stride !== 0) {
+        fail(`stride along the ${name}`, stride, `with dimRoundingMode 'exact' it must divide ${room}`);
+      }
+      return exact;
+    default:
+      return fail('dimRoundingMode', mode, "it must be 'floor', 'round', 'ceil' or 'exact'");
+  }
+}
+
+function steps(shape: readonly number[], dataFormat: DataFormat): Steps {
+  const [, a, b, c] = shape;
+  return Object.freeze(
+    dataFormat === 'NHWC'
+      ? { batch: a * b * c, row: b * c, col: c, channel: 1 }
+      : { batch: a * b * c, row: c, col: 1, channel: b * c },
+  );
+}
+
+function checkShape(name: string, shape: readonly number[]): void {
+  const isShape =
+    Array.isArray(shape) && shape.length === 4 && shape.every((n) => Number.isInteger(n) && n >= 0);
+  if (!isShape) {
+    fail(name, `of shape ${JSON.stringify(shape)}`, 'it must have four dimensions, integers of at least 0');
+  }
+}
+
+function checkPositive(name: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1) {
+    fail(name, value, 'it must be an integer of at least 1');
+  }
+}
+
+function positivePair(name: string, value: Pair): [number, number] {
+  const [height, width] = typeof value === 'number' ? [value, value] : (value ?? []);
+  const isPair = typeof value === 'number' || (Array.isArray(value) && value.length === 2);
+  if (!isPair || ![height, width].every((n) => Number.isInteger(n) && n >= 1)) {
+    fail(name, JSON.stringify(value), 'it must be an integer of at least 1, or a pair of them');
+  }
+  return [height, width];
+}
+
+function fail(argument: string, value: unknown, allowed: string): never {
+  throw new Error(`tfjs-convgrad: ${argument} is ${value}, but ${allowed}.`);
+}

@@ -1,0 +1,73 @@
+/**
+ * The gradients of max pooling. Where the maxima lie does not change under small steps, so given their positions both
+ * the op and its gradient are linear, and each is the other's adjoint:
+ *
+ *   MaxPool(x)              dx = MaxPoolGrad(dy, x)
+ *   MaxPoolGrad(dy, x)      ddy = ddx read at the positions of the maxima
+ *   MaxPoolWithArgmax(x)    as MaxPool; its indexes have no gradient
+ */
+import {
+  engine,
+  gather,
+  greaterEqual,
+  maximum,
+  mul,
+  reshape,
+  scalar,
+  type Tensor,
+  type Tensor1D,
+} from '@tensorflow/tfjs-core';
+import { type Pair, poolGeometry, type PoolOptions } from '../geometry.js';
+import { type GradConfigs, noGradient, padTo, run } from '../gradients.js';
+
+export const maxPoolGradients: GradConfigs = (prefix) => {
+  const isDropIn = prefix === '';
+  return [
+    {
+      kernelName: `${prefix}MaxPool`,
+      inputsToSave: ['x'],
+      outputsToSave: [true],
+      gradFunc: (dy, [x, y], attrs) => ({
+        x: () => run(`${prefix}MaxPoolGrad`, { dy: dy as Tensor, input: x, output: y }, attrs),
+      }),
+    },
+    {
+      kernelName: `${prefix}MaxPoolGrad`,
+      inputsToSave: ['dy', 'input'],
+      gradFunc: (ddx, [dy, input], attrs) => ({
+        dy: () => {
+          const argmaxAttrs = { identityIf1x1: isDropIn, ...attrs, includeBatchInIndex: true };
+          const [, indexes] = engine().runKernel(
+            `${prefix}MaxPoolWithArgmax`,
+            { x: input },
+            argmaxAttrs,
+          ) as Tensor[];
+          return padTo(readAt(ddx as Tensor, indexes), dy.shape);
+        },
+        input: () => noGradient(input.shape),
+        output: () =>
+          noGradient(poolGeometry(input.shape, attrs.filterSize as Pair, attrs as PoolOptions).outShape),
+      }),
+    },
+    {
+      kernelName: `${prefix}MaxPoolWithArgmax`,
+      inputsToSave: ['x'],
+      outputsToSave: [true, false],
+      gradFunc: (dys, [x, y], attrs) => ({
+        x: () =>
+          run(
+            `${prefix}MaxPoolGrad`,
+            { dy: (dys as Tensor[])[0], input: x, output: y },
+            { ...attrs, identityIf1x1: false },
+          ),
+      }),
+    },
+  ];
+};
+
+/** values[index], and 0 where the index is -1. */
+function readAt(values: Tensor, indexes: Tensor): Tensor {
+  const zero = scalar(0, 'int32');
+  const found = gather(reshape(values, [-1]), maximum(indexes, zero) as Tensor1D);
+  return mul(found, greaterEqual(indexes, zero));
+}

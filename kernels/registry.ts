@@ -1,0 +1,46 @@
+/**
+ * The one table: kernel name x backend -> function, and the gradients.
+ *
+ * Each function serves twice: in place of tfjs's built-in of that name (src/install.ts), and for the ops of our own
+ * under the name with OWN in front of it (src/ops.ts), beside the built-ins.
+ */
+import type { GradConfig, NamedAttrMap } from '@tensorflow/tfjs-core';
+import * as avgPoolCpu from './avg_pool/cpu.js';
+import { avgPoolGradients } from './avg_pool/gradient.js';
+import * as conv2dCpu from './conv2d/cpu.js';
+import { convGradients } from './conv2d/gradient.js';
+import * as maxPoolCpu from './max_pool/cpu.js';
+import { maxPoolGradients } from './max_pool/gradient.js';
+import type { Kernel } from './tensors.js';
+
+export const OWN = 'Convgrad';
+
+export const BACKENDS = ['cpu'] as const;
+export type BackendName = (typeof BACKENDS)[number];
+
+export const KERNELS = {
+  Conv2D: { cpu: conv2dCpu.conv2d },
+  FusedConv2D: { cpu: conv2dCpu.fusedConv2d },
+  Conv2DBackpropInput: { cpu: conv2dCpu.conv2dBackpropInput },
+  Conv2DBackpropFilter: { cpu: conv2dCpu.conv2dBackpropFilter },
+  MaxPool: { cpu: maxPoolCpu.maxPool },
+  MaxPoolGrad: { cpu: maxPoolCpu.maxPoolGrad },
+  MaxPoolWithArgmax: { cpu: maxPoolCpu.maxPoolWithArgmax },
+  AvgPool: { cpu: avgPoolCpu.avgPool },
+  AvgPoolGrad: { cpu: avgPoolCpu.avgPoolGrad },
+} satisfies Record<string, Record<BackendName, Kernel>>;
+export type KernelName = keyof typeof KERNELS;
+export const KERNEL_NAMES = Object.keys(KERNELS) as KernelName[];
+
+/** What the kernels do only in place of tfjs's. */
+export const DROP_IN_ATTRS: { [name in KernelName]?: NamedAttrMap } = {
+  MaxPool: { identityIf1x1: true },
+  MaxPoolGrad: { identityIf1x1: true },
+  AvgPool: { identityIf1x1: true },
+  AvgPoolGrad: { identityIf1x1: true },
+};
+
+/** The gradients of the kernels with `prefix` in front of their names: '' or OWN. */
+export function gradients(prefix: string): GradConfig[] {
+  return [...convGradients(prefix), ...maxPoolGradients(prefix), ...avgPoolGradients(prefix)];
+}

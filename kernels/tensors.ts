@@ -1,0 +1,40 @@
+/** Between tfjs's tensors and flat arrays: what every 'cpu' adapter reads with and returns. */
+import type { DataType, KernelBackend, NamedAttrMap, TensorInfo } from '@tensorflow/tfjs-core';
+import type { Floats, Numbers } from './arrays.js';
+
+/** A tfjs kernel, but that the inputs it needs are there: only their names can be missing from its type. */
+export type Kernel = (args: {
+  inputs: Record<string, TensorInfo>;
+  attrs: NamedAttrMap;
+  backend: object;
+}) => TensorInfo | TensorInfo[];
+
+/**
+ * The values of a tensor in its own type; never to be written to.
+ * @throws Error for complex64 and string tensors
+ */
+export function readNumbers(backend: object, name: string, tensor: TensorInfo): Numbers {
+  if (tensor.dtype === 'complex64' || tensor.dtype === 'string') {
+    throw new Error(
+      `tfjs-convgrad: ${name} is of dtype ${tensor.dtype}, but it must be float32, int32 or bool.`,
+    );
+  }
+  const values = (backend as KernelBackend).readSync(tensor.dataId) as Numbers | number[];
+  return Array.isArray(values) ? Float32Array.from(values) : values;
+}
+
+/** The values of a tensor as floats: float32 as they are, int32 and bool as float64, which holds them exactly. */
+export function readFloats(backend: object, name: string, tensor: TensorInfo): Floats {
+  const values = readNumbers(backend, name, tensor);
+  return values instanceof Float32Array ? values : Float64Array.from(values);
+}
+
+export function makeTensor(
+  backend: object,
+  shape: readonly number[],
+  dtype: DataType,
+  values: Numbers,
+): TensorInfo {
+  const dataId = (backend as KernelBackend).write(values as Float32Array, [...shape], dtype);
+  return { dataId, shape: [...shape], dtype };
+}

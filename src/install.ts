@@ -1,0 +1,192 @@
+/**
+ * Puts the plugin's kernels and gradients in place of tfjs's, and back.
+ *
+ * Kernels are registered per backend, gradients once for all backends. So a gradient of ours first asks the registry
+ * whether the kernel of the active backend is ours, and otherwise hands over to the built-in gradient that it
+ * replaced. The registry is the only truth: others may swap kernels too, and a later import of tfjs-layers registers
+ * the built-in gradients again, so each forward kernel of ours, when it runs, puts its own gradient back (the engine
+ * looks the gradient up after the kernel has run).
+ */
+import {
+  engine,
+  getGradient,
+  getKernel,
+  type GradConfig,
+  type KernelConfig,
+  type KernelFunc,
+  type NamedAttrMap,
+  registerGradient,
+  registerKernel,
+  type TensorInfo,
+  unregisterGradient,
+  unregisterKernel,
+} from '@tensorflow/tfjs-core';
+import { offerFusedGradient } from '../kernels/conv2d/gradient.js';
+import {
+  type BackendName,
+  BACKENDS,
+  DROP_IN_ATTRS,
+  gradients,
+  KERNEL_NAMES,
+  type KernelName,
+  KERNELS,
+} from '../kernels/registry.js';
+import type { Kernel } from '../kernels/tensors.js';
+
+export interface InstallOptions {
+  /** Backends to install on; default all that the plugin supports. One that comes later is served when it comes. */
+  backends?: readonly string[];
+}
+
+export interface Replaced {
+  kernelName: string;
+  backendName: string;
+}
+
+export interface Installation {
+  /** What this call has replaced so far, and where; it grows when a backend comes later. */
+  readonly replaced: readonly Replaced[];
+  /** Restores what was there, unless another installation still wants the plugin; again does nothing. */
+  uninstall(): void;
+}
+
+/** Every installation that has not been undone, with the backends it wants. */
+const installations = new Map<Installation, readonly BackendName[]>();
+/** What our kernels replaced: the config, or undefined where there was none. */
+const builtinKernels = new Map<string, KernelConfig | undefined>();
+const builtinGradients = new Map<string, GradConfig | undefined>();
+const ourKernels = new WeakSet<KernelFunc>();
+const ourGradients = new Map(gradients('').map((config) => [config.kernelName, delegating(config)]));
+
+/**
+ * Replaces tfjs's convolution and pooling kernels, and their gradients, on every supported backend or those named.
+ * May be called before or after the backend is registered or set, and more than once.
+ * @throws Error if a backend is named that the plugin does not support; nothing is changed then
+ */
+export function install(options: InstallOptions = {}): Installation {
+  const backends = supported(options.backends ?? BACKENDS);
+  const replaced: Replaced[] = [];
+  const installation = { replaced, uninstall: () => uninstall(installation) };
+  installations.set(installation, backends);
+  ourGradients.forEach((_, kernelName) => keepGradient(kernelName));
+  for (const backendName of backends) {
+    watch(backendName);
+    if (engine().findBackendFactory(backendName)) swapIn(backendName, replaced);
+  }
+  return installation;
+}
+
+function uninstall(installation: Installation): void {
+  const backends = installations.get(installation) ?? [];
+  installations.delete(installation);
+  for (const backendName of backends) {
+    if (wanting(backendName).length === 0) swapOut(backendName);
+  }
+  if (installations.size === 0) restoreGradients();
+}
+
+function supported(names: readonly string[]): readonly BackendName[] {
+  for (const name of names) {
+    if (!(BACKENDS as readonly string[]).includes(name)) {
+      throw new Error(
+        `tfjs-convgrad: backends names '${name}', but only these are supported: ${BACKENDS.join(', ')}.`,
+      );
+    }
+  }
+  return [...new Set(names)] as BackendName[];
+}
+
+function wanting(backendName: BackendName): Installation[] {
+  return [...installations].filter(([, backends]) => backends.includes(backendName)).map(([one]) => one);
+}
+
+/** A kernel that never runs: its setupFunc tells that its backend is being set, with whatever kernels it has by then. */
+const WATCH = 'ConvgradWatch';
+
+function watch(backendName: BackendName): void {
+  if (getKernel(WATCH, backendName)) return;
+  registerKernel({
+    kernelName: WATCH,
+    backendName,
+    kernelFunc: () => [],
+    setupFunc: () =>
+      wanting(backendName).forEach(({ replaced }) => swapIn(backendName, replaced as Replaced[])),
+  });
+}
+
+function swapIn(backendName: BackendName, replaced: Replaced[]): void {
+  for (const kernelName of KERNEL_NAMES) {
+    if (isOurs(kernelName, backendName)) continue;
+    const builtin = getKernel(kernelName, backendName);
+    if (builtin) unregisterKernel(kernelName, backendName);
+    builtinKernels.set(`${backendName} ${kernelName}`, builtin);
+    registerKernel({ ...builtin, kernelName, backendName, kernelFunc: dropIn(kernelName, backendName) });
+    replaced.push({ kernelName, backendName });
+  }
+}
+
+function swapOut(backendName: BackendName): void {
+  for (const kernelName of KERNEL_NAMES) {
+    if (!isOurs(kernelName, backendName)) continue;
+    unregisterKernel(kernelName, backendName);
+    const builtin = builtinKernels.get(`${backendName} ${kernelName}`);
+    if (builtin) registerKernel(builtin);
+  }
+  unregisterKernel(WATCH, backendName);
+}
+
+function isOurs(kernelName: string, backendName: string): boolean {
+  const kernel = getKernel(kernelName, backendName);
+  return kernel !== undefined && ourKernels.has(kernel.kernelFunc);
+}
+
+function dropIn(kernelName: KernelName, backendName: BackendName): KernelFunc {
+  const kernel: Kernel = KERNELS[kernelName][backendName];
+  const kernelFunc: KernelFunc = (args) => {
+    keepGradient(kernelName);
+    const attrs = { ...DROP_IN_ATTRS[kernelName], ...args.attrs } as NamedAttrMap;
+    const result = kernel({ ...args, attrs, inputs: args.inputs as Record<string, TensorInfo> });
+    if (kernelName === 'FusedConv2D') offerFusedGradient(result as TensorInfo, attrs);
+    return result;
+  };
+  ourKernels.add(kernelFunc);
+  return kernelFunc;
+}
+
+/** Registers our gradient of the kernel, if there is one and another's is registered. */
+function keepGradient(kernelName: string): void {
+  const ours = ourGradients.get(kernelName);
+  const current = getGradient(kernelName);
+  if (ours === undefined || current === ours || installations.size === 0) return;
+  builtinGradients.set(kernelName, current);
+  if (current) unregisterGradient(kernelName);
+  registerGradient(ours);
+}
+
+function restoreGradients(): void {
+  for (const [kernelName, ours] of ourGradients) {
+    if (getGradient(kernelName) !== ours) continue;
+    unregisterGradient(kernelName);
+    const builtin = builtinGradients.get(kernelName);
+    if (builtin) registerGradient(builtin);
+  }
+}
+
+/** Our gradient where our kernel is the active backend's; elsewhere the built-in gradient, which saves the same. */
+function delegating(ours: GradConfig): GradConfig {
+  const { kernelName } = ours;
+  return {
+    ...ours,
+    gradFunc: (dy, saved, attrs) => {
+      if (isOurs(kernelName, engine().backendName)) return ours.gradFunc(dy, saved, attrs);
+      const builtin = builtinGradients.get(kernelName);
+      if (!builtin) {
+        throw new Error(
+          `tfjs-convgrad: ${kernelName} has no gradient on backend '${engine().backendName}': ` +
+            'the plugin is not installed there, and tfjs has none.',
+        );
+      }
+      return builtin.gradFunc(dy, saved, attrs);
+    },
+  };
+}

@@ -1,0 +1,26 @@
+/**
+ * The numeric functions alone, without tfjs: typed arrays and geometry in, typed arrays out. Float64Array in and out
+ * gives float64 results. Published as "tfjs-convgrad/numeric".
+ */
+export type { Floats, Numbers } from '../kernels/arrays.js';
+export {
+  type ConvGeometry,
+  convGeometry,
+  type ConvOptions,
+  type DataFormat,
+  type DimRoundingMode,
+  type ExplicitPadding,
+  type Geometry,
+  type Padding,
+  type Pair,
+  type PoolGeometry,
+  poolGeometry,
+  type PoolOptions,
+  withDyShape,
+} from '../kernels/geometry.js';
+export { biasGrad } from '../kernels/conv2d/definition.js';
+export * as conv2dDefinition from '../kernels/conv2d/definition.js';
+export { conv2d, conv2dBackpropFilter, conv2dBackpropInput, im2col } from '../kernels/conv2d/im2col.js';
+export { type ActivationName, activations } from '../kernels/conv2d/activation.js';
+export { maxPool, maxPoolGrad } from '../kernels/max_pool/definition.js';
+export { avgPool, avgPoolGrad } from '../kernels/avg_pool/definition.js';
