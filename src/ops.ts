@@ -189,7 +189,7 @@ function runOwn(kernelName: KernelName, inputs: NamedTensorMap, attrs: object): 
 const ownGradients = /* @__PURE__ */ gradients(OWN);
 
 /** Registers what is not registered yet; nothing can have replaced it, the names being our own. */
-function registerOwn(): void {
+export function registerOwn(): void {
   for (const backendName of BACKENDS) {
     for (const name of KERNEL_NAMES) {
       const kernelName = OWN + name;

@@ -1,0 +1,39 @@
+/** Speed as a ratio: both sides alternate in one run, so that whatever else the machine does hits both. */
+
+export interface Timing {
+  /** Medians, in milliseconds. */
+  a: number;
+  b: number;
+}
+
+/**
+ * Median milliseconds of a and of b, one call of each in turn, after a warm-up call of each: at least one round, and
+ * more until `forMs` have passed or 50 rounds were made.
+ */
+export async function alternate(
+  a: () => Promise<unknown>,
+  b: () => Promise<unknown>,
+  forMs: number,
+): Promise<Timing> {
+  const times = { a: [] as number[], b: [] as number[] };
+  await a();
+  await b();
+  const start = performance.now();
+  do {
+    times.a.push(await elapsed(a));
+    times.b.push(await elapsed(b));
+  } while (performance.now() - start < forMs && times.a.length < 50);
+  return { a: median(times.a), b: median(times.b) };
+}
+
+async function elapsed(f: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await f();
+  return performance.now() - start;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((p, q) => p - q);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
