@@ -56,8 +56,7 @@ async function main(only = ''): Promise<void> {
       const { a, b } = await alternate(
         () => execute('', run),
         () => execute(OWN, run),
-        3,
-        500,
+        1000,
       );
       const rate = run.megaMacs ? ((2 * run.megaMacs) / b).toFixed(2) : '';
       console.log(

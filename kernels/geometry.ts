@@ -129,7 +129,7 @@ export function convGeometry(
   if (outChannels % groups !== 0) {
     fail('groups', groups, `it must divide the ${outChannels} output channels`);
   }
-  return Object.freeze({ ...window, groups, filterShape: Object.freeze([...filterShape]) });
+  return Object.freeze(Object.assign(window, { groups, filterShape: Object.freeze([...filterShape]) }));
 }
 
 /**
@@ -151,7 +151,7 @@ export function poolGeometry(
   if (options.identityIf1x1 && is1x1 && outShape.every((size, i) => size === inShape[i])) {
     return poolGeometry(inShape, 1, { strides: 1, dataFormat });
   }
-  return Object.freeze({ ...window, countIncludePad: options.countIncludePad ?? false });
+  return Object.freeze(Object.assign(window, { countIncludePad: options.countIncludePad ?? false }));
 }
 
 /**
@@ -162,6 +162,7 @@ export function poolGeometry(
 export function withDyShape<G extends Geometry>(geometry: G, dyShape: readonly number[]): G {
   checkShape('dy', dyShape);
   const { outShape, dataFormat } = geometry;
+  if (dyShape.every((size, i) => size === outShape[i])) return geometry;
   const height = dataFormat === 'NCHW' ? 2 : 1;
   const fits = dyShape.every((size, i) =>
     i === height || i === height + 1 ? size >= outShape[i] : size === outShape[i],
@@ -180,6 +181,11 @@ export function firstTap(start: number, dilation: number): number {
 /** One past the last tap along one axis that is not in the padding, for a window that starts at `start`. */
 export function endTap(start: number, dilation: number, filterSize: number, inSize: number): number {
   return Math.min(filterSize, Math.ceil((inSize - start) / dilation));
+}
+
+/** First row (or column) of the image that a window starting at `start`, perhaps in the padding, looks at. */
+export function firstInside(start: number, dilation: number): number {
+  return start >= 0 ? start : (dilation + (start % dilation)) % dilation;
 }
 
 function windowGeometry(

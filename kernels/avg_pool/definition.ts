@@ -9,29 +9,34 @@
  * the padding never count, as in PyTorch). A window wholly in padding gives 0 and has no gradient.
  */
 import type { Floats, Numbers } from '../arrays.js';
-import { endTap, firstTap, type PoolGeometry } from '../geometry.js';
+import { firstInside, type PoolGeometry } from '../geometry.js';
 
 /** y = avgPool(x). Every cell of y is written. */
 export function avgPool(x: Numbers, g: PoolGeometry, y: Numbers): void {
-  for (let b = 0; b < g.batchSize; b++) {
-    for (let oy = 0; oy < g.outHeight; oy++) {
-      const top = oy * g.strideHeight - g.padTop;
-      const fyEnd = endTap(top, g.dilationHeight, g.filterHeight, g.inHeight);
-      for (let ox = 0; ox < g.outWidth; ox++) {
-        const left = ox * g.strideWidth - g.padLeft;
-        const fxEnd = endTap(left, g.dilationWidth, g.filterWidth, g.inWidth);
+  const { batchSize, inHeight, inWidth, outHeight, outWidth, outChannels, padTop, padLeft } = g;
+  const { strideHeight, strideWidth, dilationHeight, dilationWidth } = g;
+  const { effectiveFilterHeight, effectiveFilterWidth } = g;
+  const { batch: xBatch, row: xRow, col: xCol, channel: xChannel } = g.x;
+  const { batch: yBatch, row: yRow, col: yCol, channel: yChannel } = g.y;
+  for (let b = 0; b < batchSize; b++) {
+    for (let oy = 0; oy < outHeight; oy++) {
+      const top = oy * strideHeight - padTop;
+      const iyStart = firstInside(top, dilationHeight);
+      const iyEnd = Math.min(inHeight, top + effectiveFilterHeight);
+      for (let ox = 0; ox < outWidth; ox++) {
+        const left = ox * strideWidth - padLeft;
+        const ixStart = firstInside(left, dilationWidth);
+        const ixEnd = Math.min(inWidth, left + effectiveFilterWidth);
         const n = divisor(g, top, left);
-        for (let c = 0; c < g.outChannels; c++) {
-          const x0 = b * g.x.batch + c * g.x.channel;
+        for (let c = 0; c < outChannels; c++) {
+          const yi = b * yBatch + oy * yRow + ox * yCol + c * yChannel;
           let sum = 0;
-          for (let fy = firstTap(top, g.dilationHeight); fy < fyEnd; fy++) {
-            const iy = top + fy * g.dilationHeight;
-            for (let fx = firstTap(left, g.dilationWidth); fx < fxEnd; fx++) {
-              const ix = left + fx * g.dilationWidth;
-              sum += x[x0 + iy * g.x.row + ix * g.x.col];
+          for (let iy = iyStart; iy < iyEnd; iy += dilationHeight) {
+            for (let ix = ixStart; ix < ixEnd; ix += dilationWidth) {
+              sum += x[b * xBatch + iy * xRow + ix * xCol + c * xChannel];
             }
           }
-          y[b * g.y.batch + oy * g.y.row + ox * g.y.col + c * g.y.channel] = n === 0 ? 0 : sum / n;
+          y[yi] = n === 0 ? 0 : sum / n;
         }
       }
     }
@@ -41,22 +46,27 @@ export function avgPool(x: Numbers, g: PoolGeometry, y: Numbers): void {
 /** dx = sum over all y of dy * d y / d x. Every cell of dx is written. */
 export function avgPoolGrad(dy: Floats, g: PoolGeometry, dx: Floats): void {
   dx.fill(0);
-  for (let b = 0; b < g.batchSize; b++) {
-    for (let oy = 0; oy < g.outHeight; oy++) {
-      const top = oy * g.strideHeight - g.padTop;
-      const fyEnd = endTap(top, g.dilationHeight, g.filterHeight, g.inHeight);
-      for (let ox = 0; ox < g.outWidth; ox++) {
-        const left = ox * g.strideWidth - g.padLeft;
-        const fxEnd = endTap(left, g.dilationWidth, g.filterWidth, g.inWidth);
+  const { batchSize, inHeight, inWidth, outHeight, outWidth, outChannels, padTop, padLeft } = g;
+  const { strideHeight, strideWidth, dilationHeight, dilationWidth } = g;
+  const { effectiveFilterHeight, effectiveFilterWidth } = g;
+  const { batch: xBatch, row: xRow, col: xCol, channel: xChannel } = g.x;
+  const { batch: yBatch, row: yRow, col: yCol, channel: yChannel } = g.y;
+  for (let b = 0; b < batchSize; b++) {
+    for (let oy = 0; oy < outHeight; oy++) {
+      const top = oy * strideHeight - padTop;
+      const iyStart = firstInside(top, dilationHeight);
+      const iyEnd = Math.min(inHeight, top + effectiveFilterHeight);
+      for (let ox = 0; ox < outWidth; ox++) {
+        const left = ox * strideWidth - padLeft;
+        const ixStart = firstInside(left, dilationWidth);
+        const ixEnd = Math.min(inWidth, left + effectiveFilterWidth);
         const n = divisor(g, top, left);
-        for (let c = 0; c < g.outChannels; c++) {
-          const x0 = b * g.x.batch + c * g.x.channel;
-          const share = dy[b * g.y.batch + oy * g.y.row + ox * g.y.col + c * g.y.channel] / n;
-          for (let fy = firstTap(top, g.dilationHeight); fy < fyEnd; fy++) {
-            const iy = top + fy * g.dilationHeight;
-            for (let fx = firstTap(left, g.dilationWidth); fx < fxEnd; fx++) {
-              const ix = left + fx * g.dilationWidth;
-              dx[x0 + iy * g.x.row + ix * g.x.col] += share;
+        for (let c = 0; c < outChannels; c++) {
+          const yi = b * yBatch + oy * yRow + ox * yCol + c * yChannel;
+          const share = dy[yi] / n;
+          for (let iy = iyStart; iy < iyEnd; iy += dilationHeight) {
+            for (let ix = ixStart; ix < ixEnd; ix += dilationWidth) {
+              dx[b * xBatch + iy * xRow + ix * xCol + c * xChannel] += share;
             }
           }
         }
@@ -70,14 +80,15 @@ function divisor(g: PoolGeometry, top: number, left: number): number {
   const p = g.countIncludePad
     ? { top: g.padTop, bottom: g.padBottom, left: g.padLeft, right: g.padRight }
     : noPad;
-  const rows = taps(top + p.top, g.dilationHeight, g.filterHeight, g.inHeight + p.top + p.bottom);
-  const cols = taps(left + p.left, g.dilationWidth, g.filterWidth, g.inWidth + p.left + p.right);
+  const rows = taps(top + p.top, g.effectiveFilterHeight, g.dilationHeight, g.inHeight + p.top + p.bottom);
+  const cols = taps(left + p.left, g.effectiveFilterWidth, g.dilationWidth, g.inWidth + p.left + p.right);
   return rows * cols;
 }
 
 const noPad = { top: 0, bottom: 0, left: 0, right: 0 };
 
 /** Number of taps that lie in [0, size) for a window that starts at `start`. */
-function taps(start: number, dilation: number, filterSize: number, size: number): number {
-  return Math.max(0, endTap(start, dilation, filterSize, size) - firstTap(start, dilation));
+function taps(start: number, effectiveFilterSize: number, dilation: number, size: number): number {
+  const end = Math.min(size, start + effectiveFilterSize);
+  return Math.max(0, Math.ceil((end - firstInside(start, dilation)) / dilation));
 }

@@ -23,7 +23,6 @@ const BLOCK_SIZE = 1 << 17;
 /** y = conv2d(x, filter). Every cell of y is written. */
 export function conv2d(x: Floats, filter: Floats, g: ConvGeometry, y: Floats): void {
   const { K, inPerGroup, outPerGroup, blockRows } = blocking(g);
-  const patches = new Float64Array(blockRows * K);
   const a = panelBuffer(blockRows, K);
   const b = packedFilter(filter, g, false);
   forEachBlock(g, blockRows, (p0, rows, offsets) => {
@@ -31,8 +30,7 @@ export function conv2d(x: Floats, filter: Floats, g: ConvGeometry, y: Floats): v
       for (let group = 0; group < g.groups; group++) {
         const x0 = image * g.x.batch + group * inPerGroup * g.x.channel;
         const y0 = image * g.y.batch + p0 * g.y.col + group * outPerGroup * g.y.channel;
-        gather(x, x0, g.x.channel, offsets, inPerGroup, patches);
-        packPanels(patches, 0, rows, K, K, 1, a);
+        gatherRowPanels(x, x0, g.x.channel, offsets, rows, inPerGroup, a);
         multiplyPanels(a, b[group], rows, outPerGroup, K, y, y0, g.y.col, g.y.channel, false);
       }
     }
@@ -63,7 +61,6 @@ export function conv2dBackpropInput(dy: Floats, filter: Floats, g: ConvGeometry,
 /** dFilter = sum over all y of dy * d y / d filter, summed over the batch. Every cell of dFilter is written. */
 export function conv2dBackpropFilter(x: Floats, dy: Floats, g: ConvGeometry, dFilter: Floats): void {
   const { K, inPerGroup, outPerGroup, blockRows } = blocking(g);
-  const patches = new Float64Array(blockRows * K);
   const a = panelBuffer(K, blockRows);
   const b = panelBuffer(outPerGroup, blockRows);
   const sums = new Float64Array(K * g.outChannels);
@@ -73,8 +70,7 @@ export function conv2dBackpropFilter(x: Floats, dy: Floats, g: ConvGeometry, dFi
       for (let group = 0; group < g.groups; group++) {
         const x0 = image * g.x.batch + group * inPerGroup * g.x.channel;
         const y0 = image * y.batch + p0 * y.col + group * outPerGroup * y.channel;
-        gather(x, x0, g.x.channel, offsets, inPerGroup, patches);
-        packPanels(patches, 0, K, rows, 1, K, a);
+        gatherColumnPanels(x, x0, g.x.channel, offsets, rows, inPerGroup, a);
         packPanels(dense, y0, outPerGroup, rows, y.channel, y.col, b);
         multiplyPanels(a, b, K, outPerGroup, rows, sums, group * outPerGroup, g.outChannels, 1, true);
       }
@@ -90,11 +86,14 @@ export function conv2dBackpropFilter(x: Floats, dy: Floats, g: ConvGeometry, dFi
 export function im2col(x: Floats, g: ConvGeometry): Float64Array {
   const pixels = g.outHeight * g.outWidth;
   const offsets = tapOffsets(g, 0, pixels);
-  const imageSize = offsets.length * g.inChannels;
-  const patches = new Float64Array(g.batchSize * imageSize);
+  const patches = new Float64Array(g.batchSize * offsets.length * g.inChannels);
+  let i = 0;
   for (let image = 0; image < g.batchSize; image++) {
-    const rows = patches.subarray(image * imageSize, (image + 1) * imageSize);
-    gather(x, image * g.x.batch, g.x.channel, offsets, g.inChannels, rows);
+    for (const offset of offsets) {
+      for (let c = 0; c < g.inChannels; c++, i++) {
+        patches[i] = offset < 0 ? 0 : x[image * g.x.batch + offset + c * g.x.channel];
+      }
+    }
   }
   return patches;
 }
@@ -177,21 +176,51 @@ function tapOffsets(g: ConvGeometry, p0: number, rows: number): Int32Array {
   return offsets;
 }
 
-/** patches[tap, c] = x[x0 + offset of the tap + c * channelStep], or 0 in the padding. */
-function gather(
+/** The block's patches as panels of pixels: what packPanels makes of them, without the matrix in between. */
+function gatherRowPanels(
   x: Floats,
   x0: number,
   channelStep: number,
   offsets: Int32Array,
+  rows: number,
   channels: number,
-  patches: Float64Array,
+  panels: Float64Array,
 ): void {
-  let i = 0;
-  for (let t = 0; t < offsets.length; t++) {
-    const inside = offsets[t] >= 0;
-    let at = x0 + offsets[t];
-    for (let c = 0; c < channels; c++, at += channelStep) {
-      patches[i++] = inside ? x[at] : 0;
+  const taps = offsets.length / rows;
+  const K = taps * channels;
+  for (let r = 0; r < rows; r++) {
+    let to = (r - (r % TILE)) * K + (r % TILE);
+    for (let t = r * taps; t < (r + 1) * taps; t++) {
+      const inside = offsets[t] >= 0;
+      let from = x0 + offsets[t];
+      for (let c = 0; c < channels; c++, from += channelStep, to += TILE) {
+        panels[to] = inside ? x[from] : 0;
+      }
+    }
+  }
+}
+
+/** The block's patches, transposed, as panels of K. */
+function gatherColumnPanels(
+  x: Floats,
+  x0: number,
+  channelStep: number,
+  offsets: Int32Array,
+  rows: number,
+  channels: number,
+  panels: Float64Array,
+): void {
+  const taps = offsets.length / rows;
+  const nextPanel = (rows - 1) * TILE;
+  for (let r = 0; r < rows; r++) {
+    let to = r * TILE;
+    for (let t = r * taps; t < (r + 1) * taps; t++) {
+      const inside = offsets[t] >= 0;
+      let from = x0 + offsets[t];
+      for (let c = 0; c < channels; c++, from += channelStep) {
+        panels[to++] = inside ? x[from] : 0;
+        if (to % TILE === 0) to += nextPanel;
+      }
     }
   }
 }

@@ -10,7 +10,7 @@
  * smallest int32 for int32) and has no gradient.
  */
 import type { Floats, Numbers } from '../arrays.js';
-import { endTap, firstTap, type PoolGeometry } from '../geometry.js';
+import { firstInside, type PoolGeometry } from '../geometry.js';
 
 /**
  * y = maxPool(x), and where each maximum lies. Every cell of both that belongs to a window is written, and -1 to
@@ -20,30 +20,34 @@ import { endTap, firstTap, type PoolGeometry } from '../geometry.js';
 export function maxPool(x: Numbers, g: PoolGeometry, y: Numbers, positions: Int32Array): void {
   positions.fill(-1);
   const nothing = y instanceof Int32Array ? -(2 ** 31) : -Infinity;
-  for (let b = 0; b < g.batchSize; b++) {
-    for (let oy = 0; oy < g.outHeight; oy++) {
-      const top = oy * g.strideHeight - g.padTop;
-      const fyEnd = endTap(top, g.dilationHeight, g.filterHeight, g.inHeight);
-      for (let ox = 0; ox < g.outWidth; ox++) {
-        const left = ox * g.strideWidth - g.padLeft;
-        const fxEnd = endTap(left, g.dilationWidth, g.filterWidth, g.inWidth);
-        for (let c = 0; c < g.outChannels; c++) {
-          const x0 = b * g.x.batch + c * g.x.channel;
+  const { batchSize, inHeight, inWidth, outHeight, outWidth, outChannels, padTop, padLeft } = g;
+  const { strideHeight, strideWidth, dilationHeight, dilationWidth } = g;
+  const { effectiveFilterHeight, effectiveFilterWidth } = g;
+  const { batch: xBatch, row: xRow, col: xCol, channel: xChannel } = g.x;
+  const { batch: yBatch, row: yRow, col: yCol, channel: yChannel } = g.y;
+  for (let b = 0; b < batchSize; b++) {
+    for (let oy = 0; oy < outHeight; oy++) {
+      const top = oy * strideHeight - padTop;
+      const iyStart = firstInside(top, dilationHeight);
+      const iyEnd = Math.min(inHeight, top + effectiveFilterHeight);
+      for (let ox = 0; ox < outWidth; ox++) {
+        const left = ox * strideWidth - padLeft;
+        const ixStart = firstInside(left, dilationWidth);
+        const ixEnd = Math.min(inWidth, left + effectiveFilterWidth);
+        for (let c = 0; c < outChannels; c++) {
           let max = NaN;
           let position = -1;
-          for (let fy = firstTap(top, g.dilationHeight); fy < fyEnd; fy++) {
-            const iy = top + fy * g.dilationHeight;
-            for (let fx = firstTap(left, g.dilationWidth); fx < fxEnd; fx++) {
-              const ix = left + fx * g.dilationWidth;
-              const xi = x0 + iy * g.x.row + ix * g.x.col;
+          for (let iy = iyStart; iy < iyEnd; iy += dilationHeight) {
+            for (let ix = ixStart; ix < ixEnd; ix += dilationWidth) {
+              const xi = b * xBatch + iy * xRow + ix * xCol + c * xChannel;
               const value = x[xi];
-              if (position === -1 || value > max || (Number.isNaN(max) && !Number.isNaN(value))) {
+              if (value > max || position === -1 || (Number.isNaN(max) && !Number.isNaN(value))) {
                 max = value;
                 position = xi;
               }
             }
           }
-          const yi = b * g.y.batch + oy * g.y.row + ox * g.y.col + c * g.y.channel;
+          const yi = b * yBatch + oy * yRow + ox * yCol + c * yChannel;
           y[yi] = position === -1 ? nothing : max;
           positions[yi] = position;
         }
