@@ -1,0 +1,403 @@
+/**
+ * The worked examples of the teaching texts that this project grew from, each computed through the public API and
+ * held against the numbers printed there. A: one channel, and N x C. B: im2col. C: a whole CNN. D: channels last.
+ */
+import {
+  type Scalar,
+  grad,
+  matMul,
+  reshape,
+  sum,
+  type Tensor,
+  type Tensor2D,
+  tensor,
+  tensor4d,
+  transpose,
+  variable,
+  zeros,
+} from '@tensorflow/tfjs-core';
+import { avgPool, conv2d, maxPool } from '../index.js';
+import * as numeric from '../numeric.js';
+import { difference, inner } from '../verify/proofs.js';
+import { distinct, floats, integers } from '../verify/data.js';
+
+export interface Example {
+  id: string;
+  title: string;
+  got: string;
+  want: string;
+  ok: boolean;
+}
+
+type Run = () => [got: unknown, want: unknown];
+
+const EXAMPLES: [id: string, title: string, run: Run][] = [
+  ['A1', 'forward, 3x3 image, 2x2 filter, no flip', primerForward],
+  ['A2', 'backward: dw of dy = [[1,0],[0,2]]', primerBackpropFilter],
+  ['A3', 'backward: dx of dy = [[1,0],[0,2]]', primerBackpropInput],
+  ['A4', "(2,3,5,5) with (4,3,3,3), pad 1, stride 2: H' = 1 + (H + 2 pad - HH) / stride", batchedShape],
+  ['A5', 'db[f] = sum of dy over N, H, W', batchedBias],
+  ['A6', '(N,C,H,W) with filters (F,C,HH,WW) and bias, by the formula', batchedForward],
+  ['A7', 'a stride that does not divide is refused', refusedStride],
+  ['B1', 'flat offsets of the first window of a 30x30x3 image', firstWindow],
+  ['B2', 'patch matrix: rows and columns', patchMatrix],
+  ['B3', 'y = filters times patches', productForward],
+  ['B4', 'dFilter = dy times patches transposed, summed over the batch', productFilter],
+  ['B5', 'dx = im2col of padded dy times the filter, channels swapped, window reversed', productInput],
+  ['B6', 'erratum: without reversing the window dx is wrong', unreversedInput],
+  ['C1', 'shapes of the digit CNN', cnnShapes],
+  ['C2', 'max pooling of A', () => [values(pooled(maxPool)), [4, 5, 3, 6]]],
+  ['C3', 'average pooling of A', () => [values(pooled(avgPool)), [2.5, 2, 1.5, 3.75]]],
+  ['C4', 'max pooling, dA of dZ (with the erratum mended: 1.2 belongs to row 1)', maxPoolBackward],
+  ['C5', 'average pooling, dA of dZ', avgPoolBackward],
+  ['C6', 'erratum: overlapping windows accumulate', overlapping],
+  ['C7', 'gradient check, conv + bias + relu, float64: relative error below 1e-6', convGradientCheck],
+  ['C8', 'gradient check, pooling of (1,1,4,4), float64: within 1e-5', poolGradientCheck],
+  ['C9', 'conv followed by relu, sigmoid, tanh in one op: dx', activatedConv],
+  ['C10', 'stride, padding, dilation, groups, each a number or a pair', pairs],
+  ['D1', 'bias (1,1,1,f): db keeps its four dimensions', fourDimensionalBias],
+  ['D2', "its 'same' keeps the size for stride 2, by an explicit pad", largeSame],
+  ['D3', "its 'same' for stride 1 and an even filter is one larger", evenSame],
+  ['D4', "TensorFlow's 'same' is ceil(h / s)", () => [conv2d(image(5), filterOf(3), { strides: 2, pad: 'same' }).shape, [1, 3, 3, 1]]], // prettier-ignore
+];
+
+/** Runs all of them; an example that throws has the error's message for a result. */
+export function workedExamples(): Example[] {
+  return EXAMPLES.map(([id, title, run]) => {
+    const [got, want] = attempt(run).map((value) => JSON.stringify(value));
+    return { id, title, got, want, ok: got === want };
+  });
+}
+
+function attempt(run: Run): [unknown, unknown] {
+  try {
+    return run();
+  } catch (error) {
+    return [`${error}`, 'no error'];
+  }
+}
+
+// A: one channel
+
+const X = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+const W = [1, 2, 3, 4];
+const DY = [1, 0, 0, 2];
+const primer = numeric.convGeometry([1, 3, 3, 1], [2, 2, 1, 1]);
+
+function primerForward(): [unknown, unknown] {
+  const y = conv2d(tensor4d(X, [1, 3, 3, 1]), tensor4d(W, [2, 2, 1, 1]));
+  return [values(y), [37, 47, 67, 77]];
+}
+
+function primerBackpropFilter(): [unknown, unknown] {
+  const dw = new Float64Array(4);
+  numeric.conv2dBackpropFilter(Float64Array.from(X), Float64Array.from(DY), primer, dw);
+  return [[...dw], [11, 14, 20, 23]];
+}
+
+function primerBackpropInput(): [unknown, unknown] {
+  const dx = new Float64Array(9);
+  numeric.conv2dBackpropInput(Float64Array.from(DY), Float64Array.from(W), primer, dx);
+  return [[...dx], [1, 2, 0, 3, 6, 4, 0, 6, 8]];
+}
+
+const batched = numeric.convGeometry([2, 3, 5, 5], [3, 3, 3, 4], { dataFormat: 'NCHW', pad: 1, strides: 2 });
+
+function batchedShape(): [unknown, unknown] {
+  const height = 1 + (5 + 2 * 1 - 3) / 2;
+  return [batched.outShape, [2, 4, height, height]];
+}
+
+function batchedBias(): [unknown, unknown] {
+  const dy = Float64Array.from({ length: 2 * 4 * 9 }, (_, i) => i);
+  const db = new Float64Array(4);
+  numeric.biasGrad(dy, batched, db);
+  const channel = (f: number) =>
+    [0, 1].flatMap((n) => [...dy.subarray((n * 4 + f) * 9, (n * 4 + f + 1) * 9)]);
+  return [[...db], [0, 1, 2, 3].map((f) => channel(f).reduce((p, q) => p + q))];
+}
+
+/** The formula as the text writes it, index by index. */
+function batchedForward(): [unknown, unknown] {
+  const x = integers(2 * 3 * 5 * 5, 10);
+  const w = integers(4 * 3 * 3 * 3, 11);
+  const b = integers(4, 12);
+  const want: number[] = [];
+  for (let n = 0; n < 2; n++) {
+    for (let f = 0; f < 4; f++) {
+      for (let i = 0; i < 3; i++) {
+        for (let j = 0; j < 3; j++) {
+          let y = b[f];
+          for (let c = 0; c < 3; c++) {
+            for (let p = 0; p < 3; p++) {
+              for (let q = 0; q < 3; q++) {
+                const [row, col] = [2 * i + p - 1, 2 * j + q - 1];
+                const inside = row >= 0 && row < 5 && col >= 0 && col < 5;
+                if (inside) y += x[((n * 3 + c) * 5 + row) * 5 + col] * w[((f * 3 + c) * 3 + p) * 3 + q];
+              }
+            }
+          }
+          want.push(y);
+        }
+      }
+    }
+  }
+  const y = new Float64Array(want.length);
+  numeric.conv2d(x, numeric.oihwToHwio(w, [4, 3, 3, 3]), batched, y);
+  return [[...y.map((value, i) => value + b[Math.floor(i / 9) % 4])], want];
+}
+
+function refusedStride(): [unknown, unknown] {
+  const options = { strides: 2, dimRoundingMode: 'exact' } as const;
+  const [message] = attempt(() => [conv2d(image(6), filterOf(3), options).shape, '']);
+  return [
+    message,
+    "Error: tfjs-convgrad: stride along the height is 2, but with dimRoundingMode 'exact' it must divide 3.",
+  ];
+}
+
+// B: im2col, NHWC
+
+const photo = numeric.convGeometry([1, 30, 30, 3], [3, 3, 3, 1]);
+
+function firstWindow(): [unknown, unknown] {
+  const offsets = Float64Array.from({ length: 2700 }, (_, i) => i);
+  const row = (start: number) => Array.from({ length: 9 }, (_, i) => start + i);
+  const first = [...numeric.im2col(offsets, photo).subarray(0, 27)];
+  return [first, [...row(0), ...row(90), ...row(180)]];
+}
+
+function patchMatrix(): [unknown, unknown] {
+  const patches = numeric.im2col(new Float64Array(2700), photo);
+  const pixels = photo.outHeight * photo.outWidth;
+  return [
+    [patches.length / pixels, pixels],
+    [27, 784],
+  ];
+}
+
+/** Two images, three channels, four filters; patches as [rows, columns] = [K, pixels]. */
+const small = numeric.convGeometry([2, 6, 5, 3], [3, 2, 3, 4]);
+const smallX = integers(2 * 6 * 5 * 3, 1);
+const smallFilter = integers(3 * 2 * 3 * 4, 2);
+const smallDy = integers(2 * 4 * 4 * 4, 3);
+const matrix = (array: numeric.Floats, columns: number) => tensor(Float32Array.from(array), [array.length / columns, columns]); // prettier-ignore
+
+function productForward(): [unknown, unknown] {
+  const y = new Float32Array(smallDy.length);
+  numeric.conv2d(smallX, smallFilter, small, y);
+  const patches = transpose(matrix(numeric.im2col(smallX, small), 18));
+  const filters = transpose(matrix(smallFilter, 4));
+  return [values(transpose(matMul(filters, patches))), [...y]];
+}
+
+function productFilter(): [unknown, unknown] {
+  const dFilter = new Float32Array(smallFilter.length);
+  numeric.conv2dBackpropFilter(smallX, smallDy, small, dFilter);
+  const patches = transpose(matrix(numeric.im2col(smallX, small), 18));
+  const dy = transpose(matrix(smallDy, 4));
+  return [values(transpose(matMul(dy, patches, false, true))), [...dFilter]];
+}
+
+/** dx of stride 1 as a forward convolution of dy, padded by filter - 1, with the filter as `arrange` leaves it. */
+function inputAsProduct(arrange: (fy: number, fx: number) => [number, number]): number[] {
+  const swapped = new Float64Array(3 * 2 * 4 * 3);
+  for (let fy = 0; fy < 3; fy++) {
+    for (let fx = 0; fx < 2; fx++) {
+      const [sy, sx] = arrange(fy, fx);
+      for (let ic = 0; ic < 3; ic++) {
+        for (let oc = 0; oc < 4; oc++) {
+          swapped[((fy * 2 + fx) * 4 + oc) * 3 + ic] = smallFilter[((sy * 2 + sx) * 3 + ic) * 4 + oc];
+        }
+      }
+    }
+  }
+  const pad = [[0, 0], [2, 2], [1, 1], [0, 0]]; // prettier-ignore
+  const g = numeric.convGeometry([2, 4, 4, 4], [3, 2, 4, 3], { pad });
+  return values(matMul(matrix(numeric.im2col(smallDy, g), 24), matrix(swapped, 3)));
+}
+
+function inputGradient(): number[] {
+  const dx = new Float32Array(smallX.length);
+  numeric.conv2dBackpropInput(smallDy, smallFilter, small, dx);
+  return [...dx];
+}
+
+function productInput(): [unknown, unknown] {
+  return [inputAsProduct((fy, fx) => [2 - fy, 1 - fx]), inputGradient()];
+}
+
+function unreversedInput(): [unknown, unknown] {
+  const same = inputAsProduct((fy, fx) => [fy, fx]).every((value, i) => value === inputGradient()[i]);
+  return [same ? 'equal' : 'different', 'different'];
+}
+
+// C: a whole CNN, channels first
+
+function cnnShapes(): [unknown, unknown] {
+  const dataFormat = 'NCHW' as const;
+  const conv = conv2d(tensor4d(new Float32Array(784), [1, 1, 28, 28]), filterOf(3, 1, 32), {
+    dataFormat,
+    pad: 1,
+  });
+  const pool = maxPool(conv as Tensor<never>, 2, { dataFormat });
+  const flat = reshape(pool, [1, -1]);
+  const hidden = matMul(flat as Tensor2D, zeros([6272, 512]));
+  const output = matMul(hidden, zeros([512, 10]));
+  const shapes = [conv.shape, pool.shape, flat.shape, hidden.shape, output.shape];
+  const floor = Math.floor((28 + 2 * 1 - 3) / 1 + 1);
+  return [shapes, [[1, 32, floor, floor], [1, 32, 14, 14], [1, 6272], [1, 512], [1, 10]]]; // prettier-ignore
+}
+
+const A = [1, 3, 2, 1, 4, 2, 0, 5, 3, 1, 4, 2, 2, 0, 3, 6];
+const DZ = [0.5, 1.2, 0.8, -0.3];
+
+function pooled(pool: typeof maxPool, a: number[] = A): Tensor {
+  return pool(tensor4d(a, [1, 1, 4, 4]), 2, { dataFormat: 'NCHW' });
+}
+
+function poolBackward(pool: typeof maxPool): number[] {
+  const dZ = tensor4d(DZ, [1, 1, 2, 2]);
+  return values(
+    grad((a) => pool(a as Tensor<never>, 2, { dataFormat: 'NCHW' }))(tensor4d(A, [1, 1, 4, 4]), dZ),
+  );
+}
+
+function maxPoolBackward(): [unknown, unknown] {
+  return [poolBackward(maxPool), [0, 0, 0, 0, 0.5, 0, 0, 1.2, 0.8, 0, 0, 0, 0, 0, 0, -0.3]];
+}
+
+function avgPoolBackward(): [unknown, unknown] {
+  const half = (a: number, b: number) => [a, a, b, b, a, a, b, b];
+  return [poolBackward(avgPool), [...half(0.125, 0.3), ...half(0.2, -0.075)]];
+}
+
+function overlapping(): [unknown, unknown] {
+  const peak = tensor4d([0, 0, 0, 0, 9, 0, 0, 0, 0], [1, 3, 3, 1]);
+  const dy = tensor4d([1, 2, 3, 4], [1, 2, 2, 1]);
+  const dx = grad((x) => maxPool(x as Tensor<never>, 2, { strides: 1 }))(peak, dy);
+  return [values(dx), [0, 0, 0, 0, 10, 0, 0, 0, 0]];
+}
+
+/** x (1,1,5,5), two 3x3 filters, stride 1, pad 1, relu; the loss weighs y by fixed numbers. */
+function convGradientCheck(): [unknown, unknown] {
+  const g = numeric.convGeometry([1, 1, 5, 5], [3, 3, 1, 2], { dataFormat: 'NCHW', pad: 1 });
+  const { relu } = numeric.activations;
+  const x = floats(25, 4);
+  const w = floats(18, 5);
+  const b = floats(2, 6);
+  const weights = floats(50, 7);
+  const preActivation = (x: Float64Array, w: Float64Array, b: Float64Array) => {
+    const z = new Float64Array(50);
+    numeric.conv2d(x, w, g, z);
+    return z.map((value, i) => value + b[Math.floor(i / 25)]);
+  };
+  const loss = (x: Float64Array, w: Float64Array, b: Float64Array) =>
+    inner(
+      preActivation(x, w, b).map((z) => relu.value(z)),
+      weights,
+    );
+  const dz = preActivation(x, w, b).map((z, i) => weights[i] * relu.slope(z));
+  const dW = new Float64Array(18);
+  const db = new Float64Array(2);
+  const dX = new Float64Array(25);
+  numeric.conv2dBackpropFilter(x, dz, g, dW);
+  numeric.biasGrad(dz, g, db);
+  numeric.conv2dBackpropInput(dz, w, g, dX);
+  const errors = [
+    relativeError(dW, w, (at) => loss(x, at, b)),
+    relativeError(db, b, (at) => loss(x, w, at)),
+    relativeError(dX, x, (at) => loss(at, w, b)),
+  ];
+  return [errors.map((error) => error < 1e-6), [true, true, true]];
+}
+
+function poolGradientCheck(): [unknown, unknown] {
+  const g = numeric.poolGeometry([1, 1, 4, 4], 2, { dataFormat: 'NCHW' });
+  const x = distinct(16, 8);
+  const dy = floats(4, 9);
+  const positions = new Int32Array(4);
+  const dxMax = new Float64Array(16);
+  const dxAvg = new Float64Array(16);
+  const max = (at: Float64Array) => {
+    const y = new Float64Array(4);
+    numeric.maxPool(at, g, y, positions);
+    return inner(y, dy);
+  };
+  const avg = (at: Float64Array) => {
+    const y = new Float64Array(4);
+    numeric.avgPool(at, g, y);
+    return inner(y, dy);
+  };
+  max(x);
+  numeric.maxPoolGrad(dy, positions, dxMax);
+  numeric.avgPoolGrad(dy, g, dxAvg);
+  const errors = [relativeError(dxMax, x, max), relativeError(dxAvg, x, avg)];
+  return [errors.map((error) => error < 1e-5), [true, true]];
+}
+
+/** Largest |analytic - numerical| / (|analytic| + |numerical|), h = 1e-5; equal elements have no error. */
+function relativeError(analytic: Float64Array, at: Float64Array, f: (at: Float64Array) => number): number {
+  const errors = analytic.map((value, i) => {
+    const numerical = difference(f, at, i, 1e-5);
+    return value === numerical ? 0 : Math.abs(value - numerical) / Math.max(1e-8, Math.abs(value) + Math.abs(numerical)); // prettier-ignore
+  });
+  return Math.max(...errors);
+}
+
+/** At z = conv2d(0, filter) = 0 the slopes of relu, sigmoid and tanh are 0, 1/4 and 1. */
+function activatedConv(): [unknown, unknown] {
+  const slopes = (['relu', 'sigmoid', 'tanh'] as const).map((activation) => {
+    const dx = grad((x) => sum(conv2d(x as Tensor<never>, filterOf(1), { activation })))(image(1));
+    return dx.dataSync()[0];
+  });
+  return [slopes, [0, 0.25, 1]];
+}
+
+function pairs(): [unknown, unknown] {
+  const x = tensor4d(new Float32Array(9 * 10 * 4), [1, 9, 10, 4]);
+  const filter = tensor4d(new Float32Array(3 * 3 * 2 * 6), [3, 3, 2, 6]);
+  const pad = [[0, 0], [1, 1], [2, 2], [0, 0]]; // prettier-ignore
+  const shapes = [
+    conv2d(x, filter, { groups: 2, strides: 2, pad: 1, dilations: 2 }).shape,
+    conv2d(x, filter, { groups: 2, strides: [1, 2], pad, dilations: [2, 1] }).shape,
+  ];
+  return [shapes, [[1, 4, 4, 6], [1, 7, 6, 6]]]; // prettier-ignore
+}
+
+// D: channels last
+
+function fourDimensionalBias(): [unknown, unknown] {
+  const bias = variable(tensor4d([1, 2], [1, 1, 1, 2]));
+  const db = grad((b) => sum(conv2d(image(4), filterOf(3, 1, 2), { bias: b })) as Scalar)(bias);
+  bias.dispose();
+  return [[db.shape, values(db)], [[1, 1, 1, 2], [4, 4]]]; // prettier-ignore
+}
+
+/** p = ceil(((s - 1) h - s + k) / 2) on every side. */
+function sameOfD(size: number, filter: number, stride: number): number[] {
+  const pad = Math.ceil(((stride - 1) * size - stride + filter) / 2);
+  return conv2d(image(size), filterOf(filter), { strides: stride, pad }).shape;
+}
+
+function largeSame(): [unknown, unknown] {
+  return [sameOfD(5, 3, 2), [1, 5, 5, 1]];
+}
+
+function evenSame(): [unknown, unknown] {
+  return [sameOfD(5, 2, 1), [1, 6, 6, 1]];
+}
+
+function image(size: number) {
+  return tensor4d(new Float32Array(size * size), [1, size, size, 1]);
+}
+
+function filterOf(size: number, inChannels = 1, outChannels = 1) {
+  const shape: [number, number, number, number] = [size, size, inChannels, outChannels];
+  return tensor4d(new Float32Array(size * size * inChannels * outChannels).fill(1), shape);
+}
+
+/** As the texts print them: to seven digits, and 0 without a sign. */
+function values(t: Tensor): number[] {
+  return [...t.dataSync()].map((value) => Number(value.toPrecision(7)) + 0);
+}
