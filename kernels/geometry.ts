@@ -110,15 +110,9 @@ export function convGeometry(
 ): ConvGeometry {
   checkShape('filterShape', filterShape);
   const [filterHeight, filterWidth, filterInChannels, outChannels] = filterShape;
-  const groups = options.groups ?? 1;
+  const { groups = 1, strides = 1 } = options;
   checkPositive('groups', groups);
-  const window = windowGeometry(
-    inShape,
-    [filterHeight, filterWidth],
-    outChannels,
-    options.strides ?? 1,
-    options,
-  );
+  const window = windowGeometry(inShape, [filterHeight, filterWidth], outChannels, strides, options);
   if (window.inChannels !== filterInChannels * groups) {
     fail(
       'filter',
@@ -143,7 +137,7 @@ export function poolGeometry(
   filterSize: Pair,
   options: PoolOptions = {},
 ): PoolGeometry {
-  const strides = options.strides ?? filterSize;
+  const { strides = filterSize } = options;
   const channels = inShape[options.dataFormat === 'NCHW' ? 1 : 3];
   const window = windowGeometry(inShape, filterSize, channels, strides, options);
   const { filterHeight, filterWidth, outShape, dataFormat } = window;
@@ -212,8 +206,11 @@ function windowGeometry(
   const inChannels = channelsLast ? inShape[3] : inShape[1];
 
   const [rowPad, colPad] = sidePads(pad, dataFormat);
-  const rows = axis('height', inHeight, effectiveFilterHeight, strideHeight, rowPad, dimRoundingMode);
-  const cols = axis('width', inWidth, effectiveFilterWidth, strideWidth, colPad, dimRoundingMode);
+  // tfjs rounds 'valid' down and other pads towards 0, which differs where the window does not fit.
+  const mode = dimRoundingMode ?? (pad === 'valid' ? 'floor' : 'trunc');
+  if (!ROUNDING.has(mode)) fail('dimRoundingMode', mode, "it must be 'floor', 'round', 'ceil' or 'exact'");
+  const rows = axis('height', inHeight, effectiveFilterHeight, strideHeight, rowPad, mode);
+  const cols = axis('width', inWidth, effectiveFilterWidth, strideWidth, colPad, mode);
   const outShape = channelsLast
     ? [batchSize, rows.out, cols.out, outChannels]
     : [batchSize, outChannels, rows.out, cols.out];
@@ -246,6 +243,14 @@ function windowGeometry(
   };
 }
 
+const ROUNDING = new Map<string, (steps: number) => number>([
+  ['trunc', Math.trunc],
+  ['floor', Math.floor],
+  ['round', Math.round],
+  ['ceil', Math.ceil],
+  ['exact', Math.trunc],
+]);
+
 type SidePad = 'same' | readonly number[];
 
 function sidePads(pad: Padding, dataFormat: DataFormat): [SidePad, SidePad] {
@@ -265,7 +270,7 @@ function sidePads(pad: Padding, dataFormat: DataFormat): [SidePad, SidePad] {
   if (!isExplicit || [...pad[0], ...pad[channels]].some((p) => p !== 0)) {
     fail(
       'pad',
-      JSON.stringify(pad),
+      show(pad),
       "it must be 'same', 'valid', an integer, or four pairs of integers [before, after], " +
         `one for each dimension of ${dataFormat}, with [0, 0] for batch and channels`,
     );
@@ -280,7 +285,7 @@ function axis(
   filterSize: number,
   stride: number,
   pad: SidePad,
-  dimRoundingMode?: DimRoundingMode,
+  mode: string,
 ): { before: number; after: number; out: number } {
   if (pad === 'same') {
     const out = Math.ceil(inSize / stride);
@@ -290,7 +295,7 @@ function axis(
   }
   const [before, after] = pad;
   const room = inSize + before + after - filterSize;
-  const out = roundSteps(name, room, stride, dimRoundingMode);
+  const out = roundSteps(name, room, stride, mode);
   if (out < 0) {
     fail(
       'filter',
@@ -302,26 +307,11 @@ function axis(
 }
 
 /** Number of positions of a window that has `room` cells to move in; at most 0 where it does not fit. */
-function roundSteps(name: string, room: number, stride: number, mode?: DimRoundingMode): number {
-  const exact = room / stride + 1;
-  switch (mode) {
-    case undefined:
-    case null:
-      return Math.trunc(exact) + 0; // + 0: never -0
-    case 'floor':
-      return Math.floor(exact) + 0;
-    case 'round':
-      return Math.round(exact) + 0;
-    case 'ceil':
-      return Math.ceil(exact) + 0;
-    case 'exact':
-      if (room % stride !== 0) {
-        fail(`stride along the ${name}`, stride, `with dimRoundingMode 'exact' it must divide ${room}`);
-      }
-      return exact;
-    default:
-      return fail('dimRoundingMode', mode, "it must be 'floor', 'round', 'ceil' or 'exact'");
+function roundSteps(name: string, room: number, stride: number, mode: string): number {
+  if (mode === 'exact' && room % stride !== 0) {
+    fail(`stride along the ${name}`, stride, `with dimRoundingMode 'exact' it must divide ${room}`);
   }
+  return ROUNDING.get(mode)!(room / stride + 1) + 0; // + 0: never -0
 }
 
 function steps(shape: readonly number[], dataFormat: DataFormat): Steps {
@@ -337,7 +327,7 @@ function checkShape(name: string, shape: readonly number[]): void {
   const isShape =
     Array.isArray(shape) && shape.length === 4 && shape.every((n) => Number.isInteger(n) && n >= 0);
   if (!isShape) {
-    fail(name, `of shape ${JSON.stringify(shape)}`, 'it must have four dimensions, integers of at least 0');
+    fail(name, `of shape ${show(shape)}`, 'it must have four dimensions, integers of at least 0');
   }
 }
 
@@ -351,9 +341,15 @@ function positivePair(name: string, value: Pair): [number, number] {
   const [height, width] = typeof value === 'number' ? [value, value] : (value ?? []);
   const isPair = typeof value === 'number' || (Array.isArray(value) && value.length === 2);
   if (!isPair || ![height, width].every((n) => Number.isInteger(n) && n >= 1)) {
-    fail(name, JSON.stringify(value), 'it must be an integer of at least 1, or a pair of them');
+    fail(name, show(value), 'it must be an integer of at least 1, or a pair of them');
   }
   return [height, width];
+}
+
+/** A value as one writes it, NaN and nested pairs too. */
+function show(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(show)}]`;
+  return typeof value === 'string' ? `"${value}"` : String(value);
 }
 
 function fail(argument: string, value: unknown, allowed: string): never {

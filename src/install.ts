@@ -109,13 +109,23 @@ function watch(backendName: BackendName): void {
     kernelName: WATCH,
     backendName,
     kernelFunc: () => [],
-    setupFunc: () =>
-      wanting(backendName).forEach(({ replaced }) => swapIn(backendName, replaced as Replaced[])),
+    setupFunc: () => swapInBuiltins(backendName),
   });
 }
 
-function swapIn(backendName: BackendName, replaced: Replaced[]): void {
-  for (const kernelName of KERNEL_NAMES) {
+/** When a backend is set: what has come since. What others put in place of ours stays theirs. */
+function swapInBuiltins(backendName: BackendName): void {
+  const isNew = (kernelName: KernelName) => {
+    const key = `${backendName} ${kernelName}`;
+    return !builtinKernels.has(key) || builtinKernels.get(key) === getKernel(kernelName, backendName);
+  };
+  for (const { replaced } of wanting(backendName)) {
+    swapIn(backendName, replaced as Replaced[], KERNEL_NAMES.filter(isNew));
+  }
+}
+
+function swapIn(backendName: BackendName, replaced: Replaced[], kernelNames = KERNEL_NAMES): void {
+  for (const kernelName of kernelNames) {
     if (isOurs(kernelName, backendName)) continue;
     const builtin = getKernel(kernelName, backendName);
     if (builtin) unregisterKernel(kernelName, backendName);
@@ -127,12 +137,14 @@ function swapIn(backendName: BackendName, replaced: Replaced[]): void {
 
 function swapOut(backendName: BackendName): void {
   for (const kernelName of KERNEL_NAMES) {
+    const key = `${backendName} ${kernelName}`;
+    const builtin = builtinKernels.get(key);
+    builtinKernels.delete(key);
     if (!isOurs(kernelName, backendName)) continue;
     unregisterKernel(kernelName, backendName);
-    const builtin = builtinKernels.get(`${backendName} ${kernelName}`);
     if (builtin) registerKernel(builtin);
   }
-  unregisterKernel(WATCH, backendName);
+  if (getKernel(WATCH, backendName)) unregisterKernel(WATCH, backendName);
 }
 
 function isOurs(kernelName: string, backendName: string): boolean {
@@ -146,7 +158,9 @@ function dropIn(kernelName: KernelName, backendName: BackendName): KernelFunc {
     keepGradient(kernelName);
     const attrs = { ...DROP_IN_ATTRS[kernelName], ...args.attrs } as NamedAttrMap;
     const result = kernel({ ...args, attrs, inputs: args.inputs as Record<string, TensorInfo> });
-    if (kernelName === 'FusedConv2D') offerFusedGradient(result as TensorInfo, attrs);
+    if (kernelName === 'FusedConv2D') {
+      offerFusedGradient(result as TensorInfo, attrs, ourGradients.get('Conv2D')!.gradFunc);
+    }
     return result;
   };
   ourKernels.add(kernelFunc);

@@ -28,7 +28,7 @@ import {
   type Tensor4D,
   type TensorLike,
 } from '@tensorflow/tfjs-core';
-import { type ActivationName, activations, channelsAligned } from '../kernels/conv2d/activation.js';
+import { type ActivationName, alignedShape, checkActivation } from '../kernels/conv2d/activation.js';
 import type { ConvOptions, Pair, PoolOptions } from '../kernels/geometry.js';
 import { run } from '../kernels/gradients.js';
 import { BACKENDS, gradients, KERNEL_NAMES, KERNELS, type KernelName, OWN } from '../kernels/registry.js';
@@ -87,14 +87,7 @@ function convgradConv2d_<T extends Tensor3D | Tensor4D>(
   options: Conv2DOptions = {},
 ): T {
   const { bias, preluActivationWeights, activation = 'linear', leakyreluAlpha = 0.2, ...attrs } = options;
-  if (!(activation in activations)) {
-    throw new Error(
-      `tfjs-convgrad: activation is ${activation}, but it must be one of ${Object.keys(activations).join(', ')}.`,
-    );
-  }
-  if (activation === 'prelu' && preluActivationWeights === undefined) {
-    throw new Error("tfjs-convgrad: preluActivationWeights is missing, but activation 'prelu' needs it.");
-  }
+  checkActivation(activation, preluActivationWeights);
   const inputs = { x: toFloats('x', x), filter: toFloats('filter', filter) };
   const extras = {
     ...(bias !== undefined && { bias: toFloats('bias', bias) }),
@@ -110,12 +103,15 @@ function convgradConv2d_<T extends Tensor3D | Tensor4D>(
     ) as T;
   }
   // While a gradient is recorded each step is an op of its own, so that tfjs differentiates bias and activation.
-  const aligned = (t: Tensor) => reshape(t, [...channelsAligned(t.shape, attrs.dataFormat)]);
   return batched(inputs.x, (x4D) => {
     const y = runOwn('Conv2D', { ...inputs, x: x4D }, attrs);
-    const z = extras.bias ? add(y, aligned(extras.bias)) : y;
-    const alpha = extras.preluActivationWeights && aligned(extras.preluActivationWeights);
-    return activate(z, activation, alpha, leakyreluAlpha);
+    const aligned = (name: keyof typeof extras) => {
+      const t = extras[name];
+      return t && reshape(t, alignedShape(name, t.shape, y.shape, attrs.dataFormat));
+    };
+    const bias = aligned('bias');
+    const z = bias ? add(y, bias) : y;
+    return activate(z, activation, aligned('preluActivationWeights'), leakyreluAlpha);
   }) as T;
 }
 

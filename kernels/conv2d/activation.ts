@@ -36,32 +36,52 @@ export interface Broadcast {
   readonly steps: readonly number[];
 }
 
+/** @throws Error if the name is none of `activations`, or prelu's weights are missing */
+export function checkActivation(activation: string, weights: unknown): void {
+  const names = Object.keys(activations);
+  if (!names.includes(activation)) {
+    throw new Error(`tfjs-convgrad: activation is ${activation}, but it must be one of ${names.join(', ')}.`);
+  }
+  if (activation === 'prelu' && !weights) {
+    throw new Error(
+      "tfjs-convgrad: preluActivationWeights is missing, but activation 'prelu' needs it: a tensor that broadcasts to y.",
+    );
+  }
+}
+
 /**
- * Aligns a tensor with the four dimensions of the output, as elementwise ops do: from the last one, sizes of 1 repeat.
+ * The shape of a tensor in the four dimensions of the output, aligned as elementwise ops do: from the last one. With
+ * NCHW a tensor of one dimension lies along the channels, as in tfjs.
  * @throws Error if a size is neither 1 nor the output's
  */
-export function broadcast(
+export function alignedShape(
   name: string,
-  values: Floats,
   shape: readonly number[],
   outShape: readonly number[],
-): Broadcast {
-  const sizes = [1, 1, 1, 1, ...shape].slice(-4);
+  dataFormat: DataFormat = 'NHWC',
+): number[] {
+  const channels = dataFormat === 'NCHW' && shape.length === 1 ? [shape[0], 1, 1] : shape;
+  const sizes = [1, 1, 1, 1, ...channels].slice(-4);
   if (shape.length > 4 || sizes.some((size, i) => size !== 1 && size !== outShape[i])) {
     throw new Error(
       `tfjs-convgrad: ${name} is of shape [${shape}], but it must broadcast to the output's, [${outShape}].`,
     );
   }
-  const strides = [sizes[1] * sizes[2] * sizes[3], sizes[2] * sizes[3], sizes[3], 1];
-  return { values, steps: strides.map((stride, i) => (sizes[i] === 1 ? 0 : stride)) };
+  return sizes;
 }
 
-/** With NCHW a tensor of one dimension lies along the channels, as in tfjs; all else aligns from the last one. */
-export function channelsAligned(
+/** A tensor repeated along the output's dimensions in which it has a size of 1; see `alignedShape`. */
+export function broadcast(
+  name: string,
+  values: Floats,
   shape: readonly number[],
-  dataFormat: DataFormat = 'NHWC',
-): readonly number[] {
-  return dataFormat === 'NCHW' && shape.length === 1 ? [shape[0], 1, 1] : shape;
+  outShape: readonly number[],
+  dataFormat?: DataFormat,
+): Broadcast {
+  const sizes = alignedShape(name, shape, outShape, dataFormat);
+  const [, b, c, d] = sizes;
+  const strides = [b * c * d, c * d, d, 1];
+  return { values, steps: strides.map((stride, i) => (sizes[i] === 1 ? 0 : stride)) };
 }
 
 /** The same number everywhere. */

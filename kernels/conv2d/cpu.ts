@@ -7,11 +7,10 @@ import { type ConvOptions, convGeometry, sizeOf, withDyShape } from '../geometry
 import { type Kernel, makeTensor, readFloats } from '../tensors.js';
 import {
   type ActivationName,
-  activations,
   addBiasAndActivate,
   type Broadcast,
   broadcast,
-  channelsAligned,
+  checkActivation,
   constant,
 } from './activation.js';
 import * as numeric from './im2col.js';
@@ -26,31 +25,17 @@ export const conv2d: Kernel = (args) =>
 /** y = activation(conv2d(x, filter) + bias); bias and preluActivationWeights broadcast to y. */
 export const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
   const { x, filter, bias, preluActivationWeights } = inputs;
-  const { leakyreluAlpha = 0.2, ...options } = attrs as unknown as FusedAttrs;
-  const activation = options.activation ?? 'linear';
-  if (!(activation in activations)) {
-    throw new Error(
-      `tfjs-convgrad: activation is ${activation}, but it must be one of ${Object.keys(activations).join(', ')}.`,
-    );
-  }
-  if (activation === 'prelu' && !preluActivationWeights) {
-    throw new Error(
-      "tfjs-convgrad: preluActivationWeights is missing, but activation 'prelu' needs it: a tensor that broadcasts to y.",
-    );
-  }
+  const { leakyreluAlpha, activation: given, ...options } = attrs as unknown as FusedAttrs;
+  const activation = given ?? 'linear';
+  checkActivation(activation, preluActivationWeights);
   const g = convGeometry(x.shape, filter.shape, options);
   const spread = (name: string, tensor: TensorInfo): Broadcast =>
-    broadcast(
-      name,
-      readFloats(backend, name, tensor),
-      channelsAligned(tensor.shape, g.dataFormat),
-      g.outShape,
-    );
+    broadcast(name, readFloats(backend, name, tensor), tensor.shape, g.outShape, g.dataFormat);
   const add = bias ? spread('bias', bias) : undefined;
   const alpha =
     activation === 'prelu'
       ? spread('preluActivationWeights', preluActivationWeights)
-      : constant(leakyreluAlpha);
+      : constant(leakyreluAlpha ?? 0.2);
 
   const y = new Float32Array(sizeOf(g.outShape));
   numeric.conv2d(readFloats(backend, 'x', x), readFloats(backend, 'filter', filter), g, y);

@@ -10,6 +10,7 @@
 import {
   engine,
   getGradient,
+  type GradFunc,
   type NamedAttrMap,
   registerGradient,
   reshape,
@@ -20,7 +21,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { DataFormat } from '../geometry.js';
 import { type GradConfigs, padTo, run } from '../gradients.js';
-import { channelsAligned } from './activation.js';
+import { alignedShape } from './activation.js';
 
 export const convGradients: GradConfigs = (prefix) => {
   const forward = `${prefix}Conv2D`;
@@ -55,9 +56,9 @@ export const convGradients: GradConfigs = (prefix) => {
 };
 
 /** dBias: dy summed over the dimensions that the bias was repeated along, in the bias's own shape. */
-export function biasGradient(dy: Tensor, biasShape: number[], dataFormat?: DataFormat): Tensor {
-  const shape = [1, 1, 1, 1, ...channelsAligned(biasShape, dataFormat)].slice(-4);
-  const repeated = [0, 1, 2, 3].filter((i) => shape[i] === 1 && dy.shape[i] !== 1);
+function biasGradient(dy: Tensor, biasShape: number[], dataFormat?: DataFormat): Tensor {
+  const sizes = alignedShape('bias', biasShape, dy.shape, dataFormat);
+  const repeated = [0, 1, 2, 3].filter((i) => sizes[i] === 1 && dy.shape[i] !== 1);
   return reshape(sum(dy, repeated), biasShape);
 }
 
@@ -71,12 +72,12 @@ const FUSED_OP = 'fusedConv2d__op';
  *
  * The registration removes itself when it is looked up, so that fused convolutions on other backends keep the
  * closure. While a gradient is recorded tfjs fuses no activation but 'linear'.
+ * @param convGradient the gradient of Conv2D
  */
-export function offerFusedGradient(y: TensorInfo, attrs: NamedAttrMap): void {
+export function offerFusedGradient(y: TensorInfo, attrs: NamedAttrMap, convGradient: GradFunc): void {
   const { gradientDepth, scopeStack } = engine().state;
   const isRecorded = gradientDepth > 0 && scopeStack[scopeStack.length - 2]?.name === FUSED_OP;
   if (!isRecorded) return;
-  const [conv] = convGradients('');
   if (getGradient(FUSED_OP)) unregisterGradient(FUSED_OP);
   registerGradient({
     kernelName: FUSED_OP,
@@ -86,8 +87,9 @@ export function offerFusedGradient(y: TensorInfo, attrs: NamedAttrMap): void {
         if (savedY.dataId !== y.dataId) {
           throw new Error('tfjs-convgrad: the gradient of a fused.conv2d was asked of another one.');
         }
-        const { x: dx, filter: dFilter } = conv.gradFunc(dy, [x, filter], attrs);
-        const dBias = () => biasGradient(dy as Tensor, bias.shape, attrs.dataFormat as DataFormat);
+        const dy4D = reshape(dy as Tensor, savedY.shape); // tf.fused.conv2d drops the batch of a single image
+        const { x: dx, filter: dFilter } = convGradient(dy4D, [x, filter], attrs);
+        const dBias = () => biasGradient(dy4D, bias.shape, attrs.dataFormat as DataFormat);
         return { 0: dx, 1: dFilter, ...(bias && { 2: dBias }) };
       };
     },

@@ -6,7 +6,7 @@ import type { NamedAttrMap } from '@tensorflow/tfjs-core';
 import type { PoolCase } from '../../kernels/max_pool/cases.js';
 import { avgPoolCases } from '../../kernels/avg_pool/cases.js';
 import * as avg from '../../kernels/avg_pool/definition.js';
-import { addBiasAndActivate, broadcast, channelsAligned, constant } from '../../kernels/conv2d/activation.js';
+import { addBiasAndActivate, broadcast, constant } from '../../kernels/conv2d/activation.js';
 import { type ConvCase, convCases } from '../../kernels/conv2d/cases.js';
 import * as conv from '../../kernels/conv2d/definition.js';
 import {
@@ -77,7 +77,7 @@ function convSubjects(c: ConvCase): Subject[] {
     const fused = (v: Values, kind: typeof activation) => {
       const result = make.y((out) => conv.conv2d(v.x, v.filter, g, out));
       const spread = (input: string, shape: readonly number[]) =>
-        broadcast(input, v[input], channelsAligned(shape, g.dataFormat), y);
+        broadcast(input, v[input], shape, y, g.dataFormat);
       const alpha = preluActivationWeights && spread('preluActivationWeights', preluActivationWeights);
       addBiasAndActivate(
         result,

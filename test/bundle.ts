@@ -1,0 +1,50 @@
+import { readdirSync } from 'node:fs';
+import { build, type BuildOptions } from 'esbuild';
+
+/** 'specs' are this project's own, 'upstream' are tfjs-core's, run against the installed plugin. */
+export type Suite = 'specs' | 'upstream';
+export type Platform = 'node' | 'browser';
+
+const FORMATS: Record<Platform, BuildOptions> = {
+  node: {
+    format: 'esm',
+    // tfjs-core's Node platform calls require(), which an ES module does not have.
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    },
+  },
+  browser: { format: 'iife' },
+};
+
+/** Bundles a whole suite into one file and returns its path. */
+export async function bundle(suite: Suite, platform: Platform, filter: string): Promise<string> {
+  const outfile = `build/test/${suite}.${platform}.${platform === 'node' ? 'mjs' : 'js'}`;
+  const files = ['setup.ts', ...(suite === 'specs' ? specFiles(platform) : ['upstream.ts'])];
+  await build({
+    ...FORMATS[platform],
+    stdin: { contents: files.map((file) => `import './test/${file}';`).join('\n'), resolveDir: '.' },
+    outfile,
+    bundle: true,
+    platform,
+    target: 'es2022',
+    // The ES modules on both platforms: a CommonJS build of tfjs beside them would be a second copy of it.
+    mainFields: platform === 'node' ? ['module', 'main'] : ['browser', 'module', 'main'],
+    // Spec files, tfjs-core's too, lie in packages declared free of side effects and would be left out.
+    ignoreAnnotations: true,
+    define: { FILTER: JSON.stringify(filter), NEEDS_EXPECTATIONS: String(suite === 'specs') },
+    sourcemap: true,
+    logLevel: 'warning',
+  });
+  return outfile;
+}
+
+/** `*.node.spec.ts` are for Node alone: they start processes or read files. */
+function specFiles(platform: Platform): string[] {
+  const files = readdirSync('test', { recursive: true, encoding: 'utf8' }).map((file) =>
+    file.replaceAll('\\', '/'),
+  );
+  return files
+    .filter((file) => file.endsWith('.spec.ts') && !file.startsWith('upstream/'))
+    .filter((file) => platform === 'node' || !file.endsWith('.node.spec.ts'))
+    .sort();
+}

@@ -1,0 +1,444 @@
+import { backend_util } from '@tensorflow/tfjs-core';
+import {
+  convGeometry,
+  type ConvOptions,
+  type DimRoundingMode,
+  type Geometry,
+  type Pair,
+  poolGeometry,
+  type PoolOptions,
+  withDyShape,
+} from '../kernels/geometry.js';
+import { firstComplaint } from './support/num_compare.js';
+import {
+  axisPairs,
+  type AxisPair,
+  effectiveFilter,
+  explicitPad,
+  imageShape,
+  type Pad,
+  padName,
+  PADS,
+  pairOf,
+  roomsOf,
+  sides,
+  toPadding,
+} from './support/num_geometries.js';
+import { Random } from './support/num_random.js';
+
+type Conv2DInfo = ReturnType<typeof backend_util.computeConv2DInfo>;
+type TfjsMode = Exclude<DimRoundingMode, 'exact'>;
+type TfjsPad = Parameters<typeof backend_util.computeConv2DInfo>[4];
+
+/** One setting of everything that both ours and tfjs's geometry take. */
+interface Case {
+  pair: AxisPair;
+  pad: Pad;
+  dataFormat: 'NHWC' | 'NCHW';
+  dimRoundingMode?: TfjsMode;
+}
+
+const CHANNELS = 2;
+const OUT_CHANNELS = 3;
+const MODES = [undefined, 'floor', 'round', 'ceil'] as const;
+
+/** tfjs's ops refuse a rounding mode beside a pad that is a string, and its geometry ignores one. */
+const modesFor = (pad: Pad) => (typeof pad === 'string' ? [undefined] : MODES);
+
+function casesOf(pad: Pad): Case[] {
+  const random = new Random(1);
+  return modesFor(pad).flatMap((dimRoundingMode) =>
+    axisPairs(typeof pad === 'string' ? 40 : 10).map((pair) => ({
+      pair,
+      pad,
+      dataFormat: random.pick(['NHWC', 'NCHW'] as const),
+      dimRoundingMode,
+    })),
+  );
+}
+
+const nameOf = (c: Case) => JSON.stringify(c);
+
+const inShapeOf = ({ dataFormat, pair }: Omit<Case, 'pad'>) =>
+  imageShape(dataFormat, 2, pairOf(pair, 'size'), CHANNELS);
+const filterShapeOf = ({ pair }: Pick<Case, 'pair'>) => [...pairOf(pair, 'filter'), CHANNELS, OUT_CHANNELS];
+
+const optionsOf = ({ pair, pad, dataFormat, dimRoundingMode }: Case) => ({
+  strides: pairOf(pair, 'stride'),
+  dilations: pairOf(pair, 'dilation'),
+  pad: toPadding(pad, dataFormat),
+  dataFormat,
+  dimRoundingMode,
+});
+
+const ourConv = (c: Case) => convGeometry(inShapeOf(c), filterShapeOf(c), optionsOf(c));
+const ourPool = (c: Case) => poolGeometry(inShapeOf(c), pairOf(c.pair, 'filter'), optionsOf(c));
+
+type Shape4D = [number, number, number, number];
+
+function tfjsConv(c: Case): Conv2DInfo {
+  const { strides, dilations, pad, dimRoundingMode } = optionsOf(c);
+  return backend_util.computeConv2DInfo(
+    inShapeOf(c) as Shape4D,
+    filterShapeOf(c) as Shape4D,
+    strides,
+    dilations,
+    pad as TfjsPad,
+    dimRoundingMode,
+    false,
+    tfjsFormat(c),
+  );
+}
+
+function tfjsPool(c: Case): Conv2DInfo {
+  const { strides, dilations, pad, dimRoundingMode } = optionsOf(c);
+  return backend_util.computePool2DInfo(
+    inShapeOf(c) as Shape4D,
+    pairOf(c.pair, 'filter'),
+    strides,
+    dilations,
+    pad as TfjsPad,
+    dimRoundingMode,
+    tfjsFormat(c),
+  );
+}
+
+const tfjsFormat = ({ dataFormat }: Case) => (dataFormat === 'NHWC' ? 'channelsLast' : 'channelsFirst');
+
+/** All that both geometries know, from tfjs's, under our names. */
+const underOurNames = ({ padInfo, dataFormat, ...info }: Conv2DInfo) => ({
+  ...info,
+  dataFormat: dataFormat === 'channelsLast' ? 'NHWC' : 'NCHW',
+  padTop: padInfo.top,
+  padBottom: padInfo.bottom,
+  padLeft: padInfo.left,
+  padRight: padInfo.right,
+});
+
+/** Names the first of tfjs's fields that ours is not; as text, because tfjs knows sizes of -0. */
+function difference(ours: Geometry, tfjs: object): string {
+  const got = new Map<string, unknown>(Object.entries(ours));
+  const shared = Object.entries(tfjs).filter(([name]) => name !== 'filterShape'); // no pooling of ours has one
+  const different = shared.find(([name, want]) => String(got.get(name)) !== String(want));
+  return different ? `${different[0]} is ${got.get(different[0])}, want ${different[1]}` : '';
+}
+
+/** Where tfjs's size is negative, ours is an error that names the effective filter of that axis. */
+function complainAbout(c: Case, ours: (c: Case) => Geometry, tfjs: (c: Case) => Conv2DInfo): string {
+  const info = tfjs(explicitIfUnequal(c));
+  const axis = info.outHeight < 0 ? 0 : info.outWidth < 0 ? 1 : undefined;
+  if (axis === undefined) return difference(ours(c), underOurNames(info));
+  const message = attempt(() => ours(c));
+  const want = `effective ${['height', 'width'][axis]} ${effectiveFilter(c.pair[axis])}`;
+  return message.includes(want) ? '' : `got ${message}, want an error that names the ${want}`;
+}
+
+/** Deviation 3: a numeric pad, for which tfjs takes the height's filter and stride for the width. */
+function explicitIfUnequal(c: Case): Case {
+  const [rows, cols] = c.pair;
+  const isUnequal = effectiveFilter(rows) !== effectiveFilter(cols) || rows.stride !== cols.stride;
+  return typeof c.pad === 'number' && isUnequal ? { ...c, pad: allSides(c.pad) } : c;
+}
+
+const allSides = (pad: number) => sides(pad, pad, pad, pad);
+
+/** A geometry, or the message of the error in its place, as text that can be compared. */
+function attempt(geometry: () => Geometry): string {
+  try {
+    return JSON.stringify(geometry());
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+describe('geometry', () => {
+  for (const pad of [0, ...PADS]) {
+    it(`agrees with tfjs with pad ${padName(pad)}`, () => {
+      const cases = casesOf(pad);
+      expect(cases.length).toBe(126 * 40);
+      expect(firstComplaint(cases, (c) => complainAbout(c, ourConv, tfjsConv), nameOf)).toBe('');
+      expect(firstComplaint(cases, (c) => complainAbout(c, ourPool, tfjsPool), nameOf)).toBe('');
+    });
+  }
+
+  it('rounds as asked with pad valid, which tfjs cannot be asked', () => {
+    const complain = (c: Case) => {
+      const [got, want] = (['valid', 0] as const).map((pad) => attempt(() => ourPool({ ...c, pad })));
+      return got === want ? '' : `got ${got}, want ${want}`;
+    };
+    const cases = casesOf(0).filter((c) => c.dimRoundingMode);
+    expect(firstComplaint(cases, complain, nameOf)).toBe('');
+  });
+
+  it('refuses strides that do not divide if exact, and is floor otherwise', () => {
+    const complain = ({ pad, ...c }: Case) => {
+      const options = { ...optionsOf({ ...c, pad }), dimRoundingMode: 'exact' } as const;
+      const got = attempt(() => convGeometry(inShapeOf(c), filterShapeOf(c), options));
+      const rooms = roomsOf(c.pair, pad as Exclude<Pad, 'same'>);
+      const divides = rooms.every((room, i) => room % c.pair[i].stride === 0);
+      const fits = rooms.every((room) => room >= 0);
+      if (divides) return got === attempt(() => ourConv({ ...c, pad })) ? '' : got;
+      return !fits || /stride along the (height|width) is \d, but with/.test(got) ? '' : got;
+    };
+    const cases = [0, ...PADS]
+      .filter((pad) => typeof pad !== 'string')
+      .flatMap((pad) => casesOf(pad).filter((c) => c.dimRoundingMode === 'floor'));
+    expect(firstComplaint(cases, complain, nameOf)).toBe('');
+  });
+});
+
+describe('geometry: defaults', () => {
+  const same = (got: Geometry, want: Geometry) => expect(JSON.stringify(got)).toBe(JSON.stringify(want));
+
+  it('takes strides 1, pad valid, dilations 1, NHWC and one group for a convolution', () => {
+    const all: ConvOptions = { strides: 1, pad: 'valid', dilations: [1, 1], dataFormat: 'NHWC', groups: 1 };
+    same(convGeometry([1, 5, 4, 2], [3, 2, 2, 1]), convGeometry([1, 5, 4, 2], [3, 2, 2, 1], all));
+  });
+
+  it("takes the window's own size as the strides of a pooling", () => {
+    const all: PoolOptions = { strides: [3, 2], pad: 'valid', dilations: 1, countIncludePad: false };
+    same(poolGeometry([1, 7, 6, 2], [3, 2]), poolGeometry([1, 7, 6, 2], [3, 2], all));
+  });
+
+  it('makes a 1x1 pooling that keeps the shape the identity, if asked', () => {
+    const pad = explicitPad(sides(2, 1, 0, 3), 'NHWC');
+    const options: PoolOptions = { strides: 2, pad, identityIf1x1: true };
+    same(poolGeometry([1, 3, 3, 2], 1, options), poolGeometry([1, 3, 3, 2], 1));
+    expect(poolGeometry([1, 3, 3, 2], 1, { ...options, identityIf1x1: false }).padTop).toBe(2);
+    expect(poolGeometry([1, 4, 3, 2], 1, { ...options, pad: 'same' }).outShape).toEqual([1, 2, 2, 2]);
+    expect(poolGeometry([1, 3, 3, 2], [1, 2], { ...options, pad: 'same' }).strideHeight).toBe(2);
+  });
+});
+
+describe('geometry: frozen', () => {
+  const conv = convGeometry([1, 4, 4, 2], [3, 3, 2, 1]);
+  const geometries: Record<string, Geometry> = {
+    convGeometry: conv,
+    poolGeometry: poolGeometry([1, 4, 4, 2], 2),
+    'poolGeometry of an identity': poolGeometry([1, 4, 4, 2], 1, { identityIf1x1: true }),
+    withDyShape: withDyShape(conv, [1, 3, 3, 1]),
+  };
+  for (const [name, g] of Object.entries(geometries)) {
+    it(`is what ${name} returns, throughout`, () => {
+      const thawed = Object.entries({ itself: g, ...g }).filter(([, value]) => !Object.isFrozen(value));
+      expect(thawed).toEqual([]);
+    });
+  }
+
+  it("leaves the caller's arrays alone", () => {
+    const [inShape, filterShape] = [
+      [1, 4, 4, 2],
+      [3, 3, 2, 1],
+    ];
+    convGeometry(inShape, filterShape);
+    expect([inShape, filterShape].some((shape) => Object.isFrozen(shape))).toBe(false);
+  });
+});
+
+describe('geometry: bad arguments', () => {
+  const conv = (options: object, inShape: unknown = [1, 4, 4, 2], filterShape: unknown = [3, 3, 2, 4]) =>
+    convGeometry(inShape as number[], filterShape as number[], options as ConvOptions);
+  const pool = (options: object, filterSize: unknown = 2) =>
+    poolGeometry([1, 4, 4, 2], filterSize as Pair, options as PoolOptions);
+
+  const PAIR = 'it must be an integer of at least 1, or a pair of them.';
+  const POSITIVE = 'it must be an integer of at least 1.';
+  const SHAPE = 'it must have four dimensions, integers of at least 0.';
+  const PADDING = "it must be 'same', 'valid', an integer, or four pairs of integers [before, after]";
+  const BAD_PAIRS: [unknown, string][] = [
+    [0, '0'],
+    [-1, '-1'],
+    [1.5, '1.5'],
+    [NaN, 'NaN'],
+    [Infinity, 'Infinity'],
+    [null, 'null'],
+    ['2', '"2"'],
+    [[], '[]'],
+    [[1], '[1]'],
+    [[1, 2, 3], '[1,2,3]'],
+    [[1, 0], '[1,0]'],
+    [[NaN, 1], '[NaN,1]'],
+  ];
+  const BAD_PADS: [unknown, string][] = [
+    ['SAME', '"SAME"'],
+    [1.5, '1.5'],
+    [NaN, 'NaN'],
+    [null, 'null'],
+    [[1, 1], '[1,1]'],
+    [
+      [
+        [0, 0],
+        [1, 1],
+      ],
+      '[[0,0],[1,1]]',
+    ],
+    [
+      [
+        [0, 0],
+        [1, 1],
+        [0, 0.5],
+        [0, 0],
+      ],
+      '[[0,0],[1,1],[0,0.5],[0,0]]',
+    ],
+    [
+      [
+        [1, 0],
+        [1, 1],
+        [0, 0],
+        [0, 0],
+      ],
+      '[[1,0],[1,1],[0,0],[0,0]]',
+    ],
+    [
+      [
+        [0, 0],
+        [1, 1],
+        [0, 0],
+        [0, 1],
+      ],
+      '[[0,0],[1,1],[0,0],[0,1]]',
+    ],
+  ];
+
+  interface Row {
+    name: string;
+    call: () => unknown;
+    /** What the message has to hold, in this order. */
+    says: [argument: string, value: string, allowed: string];
+  }
+  const rows: Row[] = [
+    ...BAD_PAIRS.flatMap(([value, text]): Row[] => [
+      row(`strides ${text}`, () => conv({ strides: value }), 'strides', text, PAIR),
+      row(`strides ${text} of a pooling`, () => pool({ strides: value }), 'strides', text, PAIR),
+      row(`dilations ${text}`, () => conv({ dilations: value }), 'dilations', text, PAIR),
+      row(`filterSize ${text}`, () => pool({ strides: 1 }, value), 'filterSize', text, PAIR),
+    ]),
+    ...BAD_PADS.map(([pad, text]) => row(`pad ${text}`, () => conv({ pad }), 'pad', text, PADDING)),
+    row(
+      'explicit pad on the channels of NCHW',
+      () =>
+        conv(
+          {
+            dataFormat: 'NCHW',
+            pad: [
+              [0, 0],
+              [1, 1],
+              [1, 1],
+              [0, 0],
+            ],
+          },
+          [1, 2, 4, 4],
+        ),
+      'pad',
+      '[[0,0],[1,1],[1,1],[0,0]]',
+      `${PADDING}, one for each dimension of NCHW, with [0, 0] for batch and channels.`,
+    ),
+    row('dataFormat', () => conv({ dataFormat: 'NCWH' }), 'dataFormat', 'NCWH', "'NHWC' or 'NCHW'."),
+    row('dataFormat of a pooling', () => pool({ dataFormat: 'NCWH' }), 'dataFormat', 'NCWH', "or 'NCHW'."),
+    row('dimRoundingMode', () => conv({ dimRoundingMode: 'up' }), 'dimRoundingMode', 'up', "or 'exact'."),
+    row(
+      "dimRoundingMode with pad 'same'",
+      () => conv({ dimRoundingMode: 'up', pad: 'same' }),
+      'dimRoundingMode',
+      'up',
+      "or 'exact'.",
+    ),
+    ...[0, -1, 1.5, NaN, null].map((groups) =>
+      row(`groups ${groups}`, () => conv({ groups }), 'groups', `${groups}`, POSITIVE),
+    ),
+    row(
+      'groups that do not divide the output channels',
+      () => conv({ groups: 3 }, [1, 4, 4, 6], [3, 3, 2, 4]),
+      'groups',
+      '3',
+      'it must divide the 4 output channels.',
+    ),
+    row(
+      'groups that do not divide the input channels',
+      () => conv({ groups: 3 }, [1, 4, 4, 4], [3, 3, 1, 3]),
+      'filter',
+      '[3,3,1,3]',
+      'its third dimension times groups (3) must be the 4 channels of x [1,4,4,4].',
+    ),
+    row(
+      'filter of other channels',
+      () => conv({}, [1, 4, 4, 3], [3, 3, 2, 4]),
+      'filter',
+      '[3,3,2,4]',
+      'its third dimension times groups (1) must be the 3 channels of x [1,4,4,3].',
+    ),
+    row(
+      'filter of other channels, NCHW',
+      () => conv({ dataFormat: 'NCHW' }, [1, 3, 4, 2], [3, 3, 2, 4]),
+      'filter',
+      '[3,3,2,4]',
+      'must be the 3 channels of x [1,3,4,2].',
+    ),
+    row('x of rank 3', () => conv({}, [4, 4, 2]), 'x', '[4,4,2]', SHAPE),
+    row('x of a negative size', () => conv({}, [1, -4, 4, 2]), 'x', '[1,-4,4,2]', SHAPE),
+    row('x of a pooling of rank 3', () => poolGeometry([4, 4, 2], 2), 'x', '[4,4,2]', SHAPE),
+    row('filter of rank 3', () => conv({}, undefined, [3, 3, 2]), 'filterShape', '[3,3,2]', SHAPE),
+    row('filter of no taps', () => conv({}, undefined, [0, 3, 2, 4]), 'filter', '[0,3', 'at least 1'),
+    row('window too large', () => pool({ strides: 1 }, [7, 1]), 'filter', 'height 7', 'not be larger'),
+    row(
+      'stride that does not divide, if exact',
+      () => pool({ strides: [2, 3], dimRoundingMode: 'exact' }, [2, 3]),
+      'stride along the width',
+      '3',
+      "with dimRoundingMode 'exact' it must divide 1.",
+    ),
+  ];
+
+  for (const { name, call, says } of rows) {
+    it(`names what is wrong with ${name}`, () => {
+      expect(call).toThrowError(new RegExp(`^tfjs-convgrad: ${says.map(escaped).join('.*')}`));
+    });
+  }
+
+  function row(name: string, call: () => unknown, ...says: Row['says']): Row {
+    return { name, call, says };
+  }
+
+  function escaped(text: string): string {
+    return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  }
+});
+
+describe('withDyShape', () => {
+  const layouts = {
+    NHWC: { y: [2, 3, 2, 4], larger: [2, 5, 3, 4], steps: { batch: 60, row: 12, col: 4, channel: 1 } },
+    NCHW: { y: [2, 4, 3, 2], larger: [2, 4, 5, 3], steps: { batch: 60, row: 3, col: 1, channel: 15 } },
+  };
+  for (const [name, { y, larger, steps }] of Object.entries(layouts)) {
+    const dataFormat = name as keyof typeof layouts;
+    const g = convGeometry(imageShape(dataFormat, 2, [5, 4], 3), [3, 3, 3, 4], { dataFormat });
+    const [channel, height, width] = dataFormat === 'NHWC' ? [3, 1, 2] : [1, 2, 3];
+    const resized = (dimension: number, by: number) =>
+      y.map((size, i) => (i === dimension ? size + by : size));
+
+    it(`changes nothing for a dy of the output's shape, ${dataFormat}`, () => {
+      expect(g.outShape).toEqual(y);
+      expect(withDyShape(g, y)).toEqual(g);
+    });
+
+    it(`has the steps of a larger dy and keeps all else, ${dataFormat}`, () => {
+      expect(withDyShape(g, larger)).toEqual({ ...g, y: steps });
+    });
+
+    const refused = {
+      'fewer rows': resized(height, -1),
+      'fewer columns': resized(width, -1),
+      'another batch': resized(0, 1),
+      'more channels': resized(channel, 1),
+      'a rank of 3': y.slice(1),
+    };
+    for (const [what, dyShape] of Object.entries(refused)) {
+      it(`refuses ${what}, ${dataFormat}`, () => {
+        expect(() => withDyShape(g, dyShape)).toThrowError(
+          /^tfjs-convgrad: dy is of shape \[.*\], but it must have (the shape|four dimensions)/,
+        );
+      });
+    }
+  }
+});

@@ -1,0 +1,375 @@
+import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
+// @ts-expect-error A second copy of tfjs-core, as pages have that load both its ES modules and its CommonJS.
+import * as untypedCopy from '@tensorflow/tfjs-core/dist/tf-core.fesm.min.js';
+import { BACKENDS, type BackendName, KERNEL_NAMES } from '../kernels/registry.js';
+import { type Installation, install, type InstallOptions } from '../src/index.js';
+import {
+  describeOnBackends,
+  distinct,
+  expectExactly,
+  expectNoLeak,
+  expectRegistries,
+  integers,
+  type Registered,
+  readRegistries,
+  tf,
+} from './support/tfjs.js';
+
+const tfCopy: typeof tf = untypedCopy;
+
+type Op = (x: tf.Tensor4D, filter: tf.Tensor4D) => tf.Tensor;
+const FUSED = { strides: 1, pad: 'same' } as const;
+
+/** Ops that have a gradient in tfjs, too. */
+const BUILTIN: Record<string, Op> = {
+  'tf.conv2d': (x, filter) => tf.conv2d(x, filter, 2, 'same'),
+  'tf.conv2dTranspose': (x, filter) => tf.conv2dTranspose(x, filter, [2, 8, 8, 2], 2, 'same'),
+  'tf.fused.conv2d': (x, filter) => tf.fused.conv2d({ x, filter, ...FUSED }),
+  'tf.maxPool': (x) => tf.maxPool(x, 2, 2, 'valid'),
+  'tf.avgPool': (x) => tf.avgPool(x, 2, 2, 'valid'),
+};
+
+/** Ops whose gradient tfjs refuses. */
+const DILATED: Record<string, Op> = {
+  'a dilated tf.conv2d': (x, filter) => tf.conv2d(x, filter, 1, 'same', 'NHWC', 2),
+  'a dilated tf.fused.conv2d': (x, filter) => tf.fused.conv2d({ x, filter, ...FUSED, dilations: 2 }),
+};
+const REFUSAL = /dilation rates greater than 1 are not yet supported/;
+
+/** The gradients by x, and by the filter if there is one; between the two passes something may happen. */
+function gradientsOf(op: Op, betweenPasses = () => {}): tf.Tensor[] {
+  const inputs = [distinct([2, 4, 4, 2]), integers([3, 3, 2, 2])].slice(0, op.length);
+  return tf.grads((x, filter) => {
+    const y = op(x as tf.Tensor4D, filter as tf.Tensor4D);
+    betweenPasses();
+    return y;
+  })(inputs);
+}
+
+function expectDilatedGradients(): void {
+  for (const op of Object.values(DILATED)) {
+    const shapes = gradientsOf(op).map((gradient) => gradient.shape);
+    expect(shapes).toEqual([
+      [2, 4, 4, 2],
+      [3, 3, 2, 2],
+    ]);
+  }
+}
+
+describeOnBackends('install()', (backendName) => {
+  const nine = KERNEL_NAMES.map((kernelName) => ({ kernelName, backendName }));
+  let before: Registered;
+  let installations: Installation[];
+
+  beforeEach(() => {
+    before = readRegistries();
+    installations = [];
+    spyOn(console, 'warn');
+  });
+
+  afterEach(() => {
+    installations.forEach(({ uninstall }) => uninstall());
+    expect(console.warn).not.toHaveBeenCalled();
+  });
+
+  const start = (options: InstallOptions = { backends: [backendName] }): Installation => {
+    const installation = install(options);
+    installations.push(installation);
+    return installation;
+  };
+
+  const builtin = (kernelName: string) => before.get(`${backendName} ${kernelName}`) as tf.KernelConfig;
+  const changed = () =>
+    nine.filter(({ kernelName }) => tf.getKernel(kernelName, backendName) !== builtin(kernelName));
+
+  it('replaces nine kernels, silently, and tells which', () => {
+    const { replaced } = start();
+    expect(replaced).toEqual(nine);
+    expect(changed()).toEqual(nine);
+  });
+
+  it('is undone by uninstall(), which restores exactly what was there', () => {
+    start().uninstall();
+    expectRegistries(before);
+  });
+
+  it('keeps what else a kernel is registered with', () => {
+    const setUp = { ...builtin('Conv2D'), setupFunc: () => {} };
+    swapKernel(setUp);
+    const { uninstall } = start();
+    expect(tf.getKernel('Conv2D', backendName).setupFunc).toBe(setUp.setupFunc);
+    uninstall();
+    expect(tf.getKernel('Conv2D', backendName)).toBe(setUp);
+    swapKernel(builtin('Conv2D'));
+  });
+
+  for (const order of [
+    [0, 1],
+    [1, 0],
+  ]) {
+    it(`twice lasts until both are undone, in the order ${order}`, () => {
+      const both = [start(), start()];
+      expect(both[1].replaced).toEqual([]);
+      const during = readRegistries();
+      both[order[0]].uninstall();
+      expectRegistries(during);
+      expectDilatedGradients();
+      both[order[1]].uninstall();
+      expectRegistries(before);
+    });
+  }
+
+  it('can be undone twice without undoing another', () => {
+    const [first] = [start(), start()];
+    first.uninstall();
+    first.uninstall();
+    expect(changed()).toEqual(nine);
+  });
+
+  it('can be undone and done again', () => {
+    start().uninstall();
+    expect(start().replaced).toEqual(nine);
+    expectDilatedGradients();
+  });
+
+  it('serves all backends, or those that are named', () => {
+    expect(start({ backends: [] }).replaced).toEqual([]);
+    expect(changed()).toEqual([]);
+    expect(start({ backends: [backendName, backendName] }).replaced).toEqual(nine);
+    const others = BACKENDS.filter((name) => name !== backendName && tf.findBackendFactory(name));
+    expect(start({}).replaced.length).toBe(nine.length * others.length);
+  });
+
+  it('refuses a backend that it does not know, and changes nothing', () => {
+    const refusal = `tfjs-convgrad: backends names 'abacus', but only these are supported: ${BACKENDS.join(', ')}.`;
+    expect(() => install({ backends: [backendName, 'abacus'] })).toThrowError(refusal);
+    expectRegistries(before);
+  });
+
+  it('serves a backend that is registered but was never set', async () => {
+    renew(backendName);
+    expect(start().replaced).toEqual(nine);
+    await tf.setBackend(backendName);
+    expectDilatedGradients();
+  });
+
+  const choices: [string, () => unknown][] = [
+    ['set', () => tf.setBackend(backendName)],
+    ['chosen by the first op', () => integers([1])],
+  ];
+  for (const [how, choose] of choices) {
+    it(`serves a backend that is registered later and ${how}`, async () => {
+      const attach = detach(backendName);
+      const { replaced, uninstall } = start();
+      expect(replaced).toEqual([]);
+      attach();
+      await choose();
+      expect(replaced).toEqual(nine);
+      expectDilatedGradients();
+      uninstall();
+      expectRegistries(before);
+    });
+  }
+
+  it('can be undone before the backend comes', () => {
+    const attach = detach(backendName);
+    start().uninstall();
+    attach();
+    expectRegistries(before);
+  });
+
+  it('can be undone when the backend has gone, with all its kernels', () => {
+    const kernels = tf.getKernelsForBackend(backendName);
+    const { uninstall } = start();
+    const attach = detach(backendName, kernels);
+    expect(uninstall).not.toThrow();
+    attach();
+    expectRegistries(before);
+  });
+
+  it('outlasts the backend', async () => {
+    start();
+    renew(backendName);
+    await tf.setBackend(backendName);
+    expect(changed()).toEqual(nine);
+    expectDilatedGradients();
+  });
+
+  it('works again when another has put a kernel over ours and ours back', () => {
+    start();
+    const ours = tf.getKernel('Conv2D', backendName);
+    const theirs = jasmine.createSpy('kernelFunc', ours.kernelFunc).and.callThrough();
+    swapKernel({ ...ours, kernelFunc: theirs });
+    gradientsOf(BUILTIN['tf.conv2d']);
+    expect(theirs).toHaveBeenCalledTimes(1);
+    swapKernel(ours);
+    expectDilatedGradients();
+  });
+
+  it("computes tfjs's own gradient when another has put the built-in kernel back", () => {
+    start();
+    swapKernel(builtin('Conv2D'));
+    expect(() => gradientsOf(DILATED['a dilated tf.conv2d'])).toThrowError(REFUSAL);
+    expect(start().replaced).toEqual([nine[0]]);
+    expectDilatedGradients();
+  });
+
+  for (const setAgain of [false, true]) {
+    it(`leaves another's kernel alone${setAgain ? ', also when the backend is set again' : ''}`, async () => {
+      const { uninstall } = start();
+      const theirs = { ...tf.getKernel('Conv2D', backendName), kernelFunc: () => [] };
+      swapKernel(theirs);
+      if (setAgain) await tf.setBackend(backendName);
+      expect(tf.getKernel('Conv2D', backendName)).toBe(theirs);
+      uninstall();
+      expect(tf.getKernel('Conv2D', backendName)).toBe(theirs);
+      swapKernel(builtin('Conv2D'));
+      expectRegistries(before);
+    });
+  }
+
+  it('outlasts a later registration of all built-in gradients, as by an import of tfjs-layers', () => {
+    const { uninstall } = start();
+    for (const op of Object.values(DILATED)) {
+      registerGradientsOf(before);
+      expect(() => gradientsOf(op)).not.toThrow();
+    }
+    registerGradientsOf(before);
+    const avgGradient = tf.grad((x) => tf.avgPool(x as tf.Tensor4D, 2, 2, 'same'));
+    expectExactly(avgGradient(tf.ones([1, 3, 3, 1])), [0.25, 0.25, 0.5, 0.25, 0.25, 0.5, 0.5, 0.5, 1]);
+    uninstall();
+    expectRegistries(before);
+  });
+
+  it('is undone cleanly right after such a registration', () => {
+    const { uninstall } = start();
+    registerGradientsOf(before);
+    uninstall();
+    expectRegistries(before);
+  });
+
+  it('serves the ops of a second copy of tfjs-core', () => {
+    const conv = tfCopy.grads((x, filter) =>
+      tfCopy.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, 1, 'same', 'NHWC', 2),
+    );
+    const gradients = () => conv([distinct([2, 4, 4, 2]), integers([3, 3, 2, 2])]);
+    expect(gradients).toThrowError(REFUSAL);
+    start();
+    const expected = gradientsOf(DILATED['a dilated tf.conv2d']);
+    gradients().forEach((gradient, i) => expectExactly(gradient, expected[i]));
+  });
+
+  it('works in debug mode', async () => {
+    const profile = spyOn(console, 'log');
+    tf.env().set('DEBUG', true);
+    (console.warn as jasmine.Spy).calls.reset(); // "debug mode is slow"
+    start();
+    expectDilatedGradients();
+    await tf.nextFrame();
+    expect(profile).toHaveBeenCalled();
+    tf.env().set('DEBUG', false);
+  });
+
+  for (const [name, op] of Object.entries({ ...BUILTIN, ...DILATED })) {
+    it(`leaks nothing in the gradients of ${name}`, () => {
+      start();
+      expectNoLeak(() => gradientsOf(op));
+    });
+  }
+
+  describe('beside a backend without the plugin', () => {
+    const other = 'other';
+
+    beforeEach(() => {
+      tf.registerBackend(other, () => new MathBackendCPU());
+      tf.copyRegisteredKernels('cpu', other);
+    });
+
+    afterEach(async () => {
+      removeKernels(other);
+      tf.removeBackend(other);
+      await tf.setBackend(backendName);
+    });
+
+    for (const [name, op] of Object.entries(BUILTIN)) {
+      it(`leaves it its gradients of ${name}`, async () => {
+        await tf.setBackend(other);
+        const expected = gradientsOf(op);
+        start();
+        gradientsOf(op).forEach((gradient, i) => expectExactly(gradient, expected[i]));
+      });
+    }
+
+    for (const [name, op] of Object.entries(DILATED)) {
+      it(`leaves it the refusal of ${name}, to and fro`, async () => {
+        start();
+        for (let i = 0; i < 2; i++) {
+          await tf.setBackend(backendName);
+          expect(() => gradientsOf(op)).not.toThrow();
+          await tf.setBackend(other);
+          expect(() => gradientsOf(op)).toThrowError(REFUSAL);
+        }
+      });
+
+      it(`lets it refuse to go backward through ${name} of ours`, () => {
+        start();
+        // A backend that is ready is set at once; the promise only says so.
+        expect(() => gradientsOf(op, () => void tf.setBackend(other))).toThrowError(REFUSAL);
+      });
+    }
+
+    it('serves it with copies of our kernels', async () => {
+      const { uninstall } = start({ backends: ['cpu'] });
+      removeKernels(other);
+      tf.copyRegisteredKernels('cpu', other);
+      await tf.setBackend(other);
+      expectDilatedGradients();
+      uninstall();
+      await tf.setBackend(other);
+      expect(() => gradientsOf(BUILTIN['tf.conv2d'])).not.toThrow();
+    });
+
+    it('says where a gradient is missing that only the plugin has', async () => {
+      start();
+      await tf.setBackend(other);
+      const second = tf.grad((x) => tf.grad((t) => tf.maxPool(t as tf.Tensor4D, 2, 2, 'same'))(x));
+      expect(() => second(distinct([1, 4, 4, 1]))).toThrowError(/no gradient on backend 'other'/);
+    });
+  });
+});
+
+function removeKernels(backendName: string): void {
+  tf.getKernelsForBackend(backendName).forEach(({ kernelName }) =>
+    tf.unregisterKernel(kernelName, backendName),
+  );
+}
+
+/** Registers the kernel in place of the one of its name, without tfjs's warning. */
+function swapKernel(config: tf.KernelConfig): void {
+  tf.unregisterKernel(config.kernelName, config.backendName);
+  tf.registerKernel(config);
+}
+
+function registerGradientsOf(registered: Registered): void {
+  for (const config of registered.values()) {
+    if ('gradFunc' in config) tf.registerGradient(config);
+  }
+}
+
+/** The backend as if it had never been used. */
+function renew(backendName: BackendName): void {
+  const factory = tf.findBackendFactory(backendName);
+  tf.removeBackend(backendName);
+  tf.registerBackend(backendName, factory);
+}
+
+/** Removes a backend and its kernels; the function returned registers it with these, as importing its package does. */
+function detach(backendName: BackendName, kernels = tf.getKernelsForBackend(backendName)): () => void {
+  const factory = tf.findBackendFactory(backendName);
+  tf.removeBackend(backendName);
+  removeKernels(backendName);
+  return () => {
+    tf.registerBackend(backendName, factory);
+    kernels.forEach((kernel) => tf.registerKernel(kernel));
+  };
+}

@@ -1,0 +1,156 @@
+/**
+ * Small geometry, enumerated: every setting of one axis, each on the rows with many others on the columns. The two
+ * axes of a window know nothing of each other, so what can go wrong between them (a width in place of a height) shows
+ * in any unequal pair.
+ */
+import {
+  type ConvGeometry,
+  convGeometry,
+  type DimRoundingMode,
+  type ExplicitPadding,
+  type Padding,
+  type PoolGeometry,
+  poolGeometry,
+} from '../../kernels/geometry.js';
+import { Random } from './num_random.js';
+
+export interface Axis {
+  size: number;
+  filter: number;
+  stride: number;
+  dilation: number;
+}
+
+export type AxisPair = readonly [Axis, Axis];
+
+const AXES: readonly Axis[] = [0, 1, 2, 3, 4, 5, 6].flatMap((size) =>
+  [1, 2, 3].flatMap((filter) =>
+    [1, 2, 3].flatMap((stride) => [1, 2].map((dilation) => ({ size, filter, stride, dilation }))),
+  ),
+);
+
+/** Each axis setting on the rows with `partners` settings on the columns, of which no two are the same. */
+export function axisPairs(partners: number): AxisPair[] {
+  return AXES.flatMap((rows, i) =>
+    Array.from({ length: partners }, (_, k): AxisPair => [rows, AXES[(i + 1 + k * 5) % AXES.length]]),
+  );
+}
+
+export const effectiveFilter = ({ filter, dilation }: Axis) => (filter - 1) * dilation + 1;
+
+/** What strides, dilations and filterSize take, from one field of both axes. */
+export const pairOf = ([rows, cols]: AxisPair, field: keyof Axis): [number, number] => [
+  rows[field],
+  cols[field],
+];
+
+/** The sides of a pad, the same for both layouts. */
+export type Sides = readonly [rows: readonly number[], cols: readonly number[]];
+
+export const explicitPad = ([rows, cols]: Sides, dataFormat: 'NHWC' | 'NCHW'): ExplicitPadding =>
+  dataFormat === 'NHWC' ? [[0, 0], rows, cols, [0, 0]] : [[0, 0], [0, 0], rows, cols];
+
+/** Short to write, and short when formatted. */
+export const sides = (top: number, bottom: number, left: number, right: number): Sides => [
+  [top, bottom],
+  [left, right],
+];
+
+export type Pad = 'same' | 'valid' | number | Sides;
+export const PADS: readonly Pad[] = [
+  'same',
+  'valid',
+  1,
+  2,
+  sides(0, 1, 2, 0),
+  sides(1, 0, 1, 3),
+  sides(2, 1, 0, 0),
+  sides(-1, 2, 1, -1),
+];
+
+export const padName = (pad: Pad) => JSON.stringify(pad);
+
+export const toPadding = (pad: Pad, dataFormat: 'NHWC' | 'NCHW'): Padding =>
+  typeof pad === 'object' ? explicitPad(pad, dataFormat) : pad;
+
+export const imageShape = (
+  dataFormat: 'NHWC' | 'NCHW',
+  batch: number,
+  [height, width]: readonly number[],
+  channels: number,
+) => (dataFormat === 'NHWC' ? [batch, height, width, channels] : [batch, channels, height, width]);
+
+/** Small convolutions with this pad, no two the same. */
+export const smallConvs = (pad: Pad): ConvGeometry[] =>
+  distinct(pad, (pair, window, random) => {
+    const groups = random.pick([1, 2, 3]);
+    const inPerGroup = random.pick([1, 2]);
+    const outChannels = groups * random.pick([1, 2]);
+    const inShape = imageShape(
+      window.dataFormat,
+      random.pick([1, 2]),
+      pairOf(pair, 'size'),
+      groups * inPerGroup,
+    );
+    return convGeometry(inShape, [...pairOf(pair, 'filter'), inPerGroup, outChannels], { ...window, groups });
+  });
+
+/** Small poolings with this pad, no two the same. */
+export const smallPools = (pad: Pad): PoolGeometry[] =>
+  distinct(pad, (pair, window, random) => {
+    const inShape = imageShape(
+      window.dataFormat,
+      random.pick([1, 2]),
+      pairOf(pair, 'size'),
+      random.pick([1, 2]),
+    );
+    const countIncludePad = random.pick([false, true]);
+    return poolGeometry(inShape, pairOf(pair, 'filter'), { ...window, countIncludePad });
+  });
+
+export const keyOf = (g: ConvGeometry | PoolGeometry) => JSON.stringify(g);
+
+interface Window {
+  dataFormat: 'NHWC' | 'NCHW';
+  pad: Padding;
+  strides: [number, number];
+  dilations: [number, number];
+  dimRoundingMode?: DimRoundingMode;
+}
+
+function distinct<G extends ConvGeometry | PoolGeometry>(
+  pad: Pad,
+  make: (pair: AxisPair, window: Window, random: Random) => G,
+): G[] {
+  const random = new Random(1);
+  const found = new Map<string, G>();
+  for (const pair of axisPairs(16)) {
+    if (!fits(pair, pad)) continue;
+    const dataFormat = random.pick(['NHWC', 'NCHW'] as const);
+    const g = make(
+      pair,
+      {
+        dataFormat,
+        pad: toPadding(pad, dataFormat),
+        strides: pairOf(pair, 'stride'),
+        dilations: pairOf(pair, 'dilation'),
+        dimRoundingMode: isCropping(pad) ? 'floor' : random.pick([undefined, 'floor', 'round', 'ceil']),
+      },
+      random,
+    );
+    found.set(keyOf(g), g);
+  }
+  return [...found.values()];
+}
+
+/** Rounded up, the last window would reach over the crop, and see cells there, as in tfjs. */
+const isCropping = (pad: Pad) => typeof pad === 'object' && pad.flat().some((side) => side < 0);
+
+const fits = (pair: AxisPair, pad: Pad) => pad === 'same' || roomsOf(pair, pad).every((room) => room >= 0);
+
+/** How many cells the window can move along each axis; negative where it is larger than the padded input. */
+export const roomsOf = (pair: AxisPair, pad: Exclude<Pad, 'same'>) =>
+  pair.map((axis, i) => {
+    const [before, after] = pad === 'valid' ? [0, 0] : typeof pad === 'number' ? [pad, pad] : pad[i];
+    return axis.size + before + after - effectiveFilter(axis);
+  });

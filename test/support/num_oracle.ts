@@ -1,0 +1,175 @@
+/**
+ * What convolution and pooling are, said once more and differently, to hold definition.ts against: no loop over taps
+ * and no arithmetic on bounds. A tap is found by asking each input cell whether, and where, it lies in a window.
+ */
+import type { ConvGeometry, Geometry, PoolGeometry } from '../../kernels/geometry.js';
+import type { ConvData } from './num_run.js';
+
+const range = (from: number, to: number) =>
+  Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
+
+interface AxisOf {
+  size: number;
+  out: number;
+  filter: number;
+  stride: number;
+  dilation: number;
+  before: number;
+  after: number;
+}
+
+const rowsOf = (g: Geometry): AxisOf => ({
+  size: g.inHeight,
+  out: g.outHeight,
+  filter: g.filterHeight,
+  stride: g.strideHeight,
+  dilation: g.dilationHeight,
+  before: g.padTop,
+  after: g.padBottom,
+});
+
+const colsOf = (g: Geometry): AxisOf => ({
+  size: g.inWidth,
+  out: g.outWidth,
+  filter: g.filterWidth,
+  stride: g.strideWidth,
+  dilation: g.dilationWidth,
+  before: g.padLeft,
+  after: g.padRight,
+});
+
+/** Which tap of window `o` lies on cell `i`; -1 for none. */
+function tapAt(axis: AxisOf, o: number, i: number): number {
+  const distance = i + axis.before - o * axis.stride;
+  const tap = distance / axis.dilation;
+  return Number.isInteger(tap) && tap >= 0 && tap < axis.filter ? tap : -1;
+}
+
+/** Flat index into a row-major tensor. */
+const flat = (shape: readonly number[], index: number[]) =>
+  index.reduce((at, i, dimension) => at * shape[dimension] + i, 0);
+
+const imageIndex = (g: Geometry, shape: readonly number[], b: number, row: number, col: number, c: number) =>
+  flat(shape, g.dataFormat === 'NHWC' ? [b, row, col, c] : [b, c, row, col]);
+
+/**
+ * A convolution is a matrix, [size of y, size of x], whose cells are filter values or 0. This gives it as an index
+ * into the filter for each cell, -1 for 0.
+ */
+function convolutionMatrix(g: ConvGeometry): Int32Array[] {
+  const [rows, cols] = [rowsOf(g), colsOf(g)];
+  const xSize = g.batchSize * g.inHeight * g.inWidth * g.inChannels;
+  const ySize = g.batchSize * g.outHeight * g.outWidth * g.outChannels;
+  const [inPerGroup, outPerGroup] = [g.inChannels / g.groups, g.outChannels / g.groups];
+  const matrix = range(0, ySize).map(() => new Int32Array(xSize).fill(-1));
+  for (const oy of range(0, g.outHeight)) {
+    for (const iy of range(0, g.inHeight)) {
+      const fy = tapAt(rows, oy, iy);
+      for (const ox of fy < 0 ? [] : range(0, g.outWidth)) {
+        for (const ix of range(0, g.inWidth)) {
+          const fx = tapAt(cols, ox, ix);
+          if (fx >= 0) connect(oy, iy, fy, ox, ix, fx);
+        }
+      }
+    }
+  }
+  return matrix;
+
+  function connect(oy: number, iy: number, fy: number, ox: number, ix: number, fx: number) {
+    for (let b = 0; b < g.batchSize; b++) {
+      for (let oc = 0; oc < g.outChannels; oc++) {
+        for (let ic = 0; ic < g.inChannels; ic++) {
+          if (Math.floor(oc / outPerGroup) !== Math.floor(ic / inPerGroup)) continue;
+          const y = imageIndex(g, g.outShape, b, oy, ox, oc);
+          const x = imageIndex(g, g.inShape, b, iy, ix, ic);
+          matrix[y][x] = flat(g.filterShape, [fy, fx, ic % inPerGroup, oc]);
+        }
+      }
+    }
+  }
+}
+
+/** y = matrix * x, dx = transpose(matrix) * dy, and dFilter gathers dy * transpose(x) by the matrix's indexes. */
+export function conv({ x, filter, dy }: ConvData, g: ConvGeometry) {
+  const y = new Float64Array(dy.length);
+  const dx = new Float64Array(x.length);
+  const dFilter = new Float64Array(filter.length);
+  convolutionMatrix(g).forEach((row, o) =>
+    row.forEach((f, i) => {
+      if (f < 0) return;
+      y[o] += filter[f] * x[i];
+      dx[i] += filter[f] * dy[o];
+      dFilter[f] += x[i] * dy[o];
+    }),
+  );
+  return { y, dx, dFilter, dBias: biasGrad(dy, g) };
+}
+
+function biasGrad(dy: Float64Array, g: ConvGeometry): Float64Array {
+  const channelOf = (i: number) =>
+    g.dataFormat === 'NHWC' ? i % g.outChannels : Math.floor(i / (g.outHeight * g.outWidth)) % g.outChannels;
+  const dBias = new Float64Array(g.outChannels);
+  dy.forEach((value, i) => (dBias[channelOf(i)] += value));
+  return dBias;
+}
+
+interface PoolWindow {
+  y: number;
+  /** Flat indexes of its cells in x, in row-major order. */
+  cells: number[];
+  /** Number of its cells in the padded image. */
+  paddedCells: number;
+}
+
+function poolWindows(g: PoolGeometry): PoolWindow[] {
+  const [rows, cols] = [rowsOf(g), colsOf(g)];
+  const cellsOf = (axis: AxisOf) =>
+    range(0, axis.out).map((o) => {
+      const hit = (i: number) => tapAt(axis, o, i) >= 0;
+      return {
+        o,
+        cells: range(0, axis.size).filter(hit),
+        padded: range(-axis.before, axis.size + axis.after).filter(hit),
+      };
+    });
+  const [windowRows, windowCols] = [cellsOf(rows), cellsOf(cols)];
+  return range(0, g.batchSize).flatMap((b) =>
+    range(0, g.inChannels).flatMap((c) =>
+      windowRows.flatMap((row) =>
+        windowCols.map((col) => ({
+          y: imageIndex(g, g.outShape, b, row.o, col.o, c),
+          cells: row.cells.flatMap((iy) => col.cells.map((ix) => imageIndex(g, g.inShape, b, iy, ix, c))),
+          paddedCells: row.padded.length * col.padded.length,
+        })),
+      ),
+    ),
+  );
+}
+
+export function maxPool(x: Float64Array, dy: Float64Array, g: PoolGeometry) {
+  const y = new Float64Array(dy.length);
+  const positions = new Int32Array(dy.length);
+  const dx = new Float64Array(x.length);
+  for (const window of poolWindows(g)) {
+    const numbers = window.cells.filter((i) => !Number.isNaN(x[i]));
+    const max = Math.max(...numbers.map((i) => x[i]));
+    const isAllNaN = window.cells.length > 0 && numbers.length === 0;
+    const at = isAllNaN ? window.cells[0] : (numbers.find((i) => x[i] === max) ?? -1);
+    y[window.y] = isAllNaN ? NaN : max;
+    positions[window.y] = at;
+    if (at !== -1) dx[at] += dy[window.y];
+  }
+  return { y, positions, dx };
+}
+
+export function avgPool(x: Float64Array, dy: Float64Array, g: PoolGeometry) {
+  const y = new Float64Array(dy.length);
+  const dx = new Float64Array(x.length);
+  for (const window of poolWindows(g)) {
+    const n = g.countIncludePad ? window.paddedCells : window.cells.length;
+    const sum = window.cells.reduce((total, i) => total + x[i], 0);
+    y[window.y] = window.cells.length === 0 ? 0 : sum / n;
+    for (const i of window.cells) dx[i] += dy[window.y] / n;
+  }
+  return { y, dx };
+}

@@ -1,0 +1,168 @@
+/** What the specs that go through tfjs share: tfjs with every gradient, strict comparisons, data, the registries. */
+import * as tf from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
+import '@tensorflow/tfjs-backend-cpu';
+import { BACKENDS, type BackendName, KERNEL_NAMES, OWN } from '../../kernels/registry.js';
+import { install } from '../../src/index.js';
+
+export { tf };
+
+/**
+ * Describes something on every backend of the plugin. Each spec runs in a scope of its own with the engine's check of every
+ * kernel for leaked data ids, and must leave the registries as it found them.
+ */
+export function describeOnBackends(title: string, specs: (backendName: BackendName) => void): void {
+  for (const backendName of BACKENDS) {
+    describe(`${title} on ${backendName}`, () => {
+      let registered: Registered;
+
+      beforeEach(async () => {
+        tf.env().set('IS_TEST', true);
+        await tf.setBackend(backendName);
+        registered = readRegistries();
+        tf.engine().startScope();
+      });
+
+      afterEach(() => {
+        tf.engine().endScope();
+        expectRegistries(registered);
+        tf.env().set('IS_TEST', false);
+      });
+
+      specs(backendName);
+    });
+  }
+}
+
+/** What f returns with the plugin installed. */
+export function installed<T>(f: () => T): T {
+  const { uninstall } = install();
+  try {
+    return f();
+  } finally {
+    uninstall();
+  }
+}
+
+export async function whileInstalled<T>(f: () => Promise<T>): Promise<T> {
+  const { uninstall } = install();
+  try {
+    return await f();
+  } finally {
+    uninstall();
+  }
+}
+
+/** Every kernel and every gradient that is registered, by a name that tells which. */
+export type Registered = Map<string, tf.KernelConfig | tf.GradConfig>;
+
+const OWN_NAMES: string[] = KERNEL_NAMES.map((name) => OWN + name);
+/** tfjs exports each kernel's name as a constant; the last one is a scope, see kernels/conv2d/gradient.ts. */
+const GRADIENT_NAMES = [...Object.values(tf).filter((value) => typeof value === 'string'), 'fusedConv2d__op'];
+
+export function readRegistries(): Registered {
+  const backends = [...new Set([...BACKENDS, ...tf.engine().backendNames()])];
+  const kernels = backends.flatMap((name) => tf.getKernelsForBackend(name));
+  const gradients = [...GRADIENT_NAMES, ...OWN_NAMES].map((name) => tf.getGradient(name));
+  const registered: Registered = new Map();
+  for (const config of kernels) registered.set(`${config.backendName} ${config.kernelName}`, config);
+  for (const config of gradients) if (config) registered.set(`gradient of ${config.kernelName}`, config);
+  return registered;
+}
+
+/** Expects the very same configs, but for those of our own ops, which their first call registers for good. */
+export function expectRegistries(expected: Registered): void {
+  const actual = readRegistries();
+  const changed = [...new Set([...actual.keys(), ...expected.keys()])].filter(
+    (key) => actual.get(key) !== expected.get(key) && !OWN_NAMES.includes(key.split(' ').at(-1) as string),
+  );
+  expect(changed).withContext('changed in the registries').toEqual([]);
+}
+
+export type Values = tf.Tensor | ArrayLike<number>;
+
+/** Expects equal values, where 0 equals -0 and NaN only NaN, and equal shapes of two tensors. */
+export function expectExactly(actual: Values, expected: Values): void {
+  expectWithin(actual, expected, 0);
+}
+
+/** Expects |actual - expected| <= bound everywhere; infinities and NaN must be met exactly. */
+export function expectWithin(actual: Values, expected: Values, bound: Values | number): void {
+  const [got, want] = [valuesOf(actual), valuesOf(expected)];
+  const bounds = typeof bound === 'number' ? want.map(() => bound) : valuesOf(bound);
+  if (actual instanceof tf.Tensor && expected instanceof tf.Tensor) {
+    expect(actual.shape).toEqual(expected.shape);
+  }
+  expect(got.length).toBe(want.length);
+  const excess = got.map((value, i) => distance(value, want[i]) - bounds[i]);
+  const worst = excess.indexOf(Math.max(...excess));
+  expect(excess.every((e) => e <= 0))
+    .withContext(`worst at ${worst}: got ${got[worst]}, want ${want[worst]}, bound ${bounds[worst]}`)
+    .toBeTrue();
+}
+
+function distance(a: number, b: number): number {
+  if (a === b || (Number.isNaN(a) && Number.isNaN(b))) return 0;
+  const d = Math.abs(a - b);
+  return Number.isNaN(d) ? Infinity : d;
+}
+
+export function valuesOf(values: Values): number[] {
+  return Array.from(values instanceof tf.Tensor ? (values.dataSync() as Float32Array) : values);
+}
+
+/** Expects f to leave behind neither tensors nor data in the backend. */
+export function expectNoLeak(f: () => unknown): void {
+  const count = () => [tf.memory().numTensors, tf.engine().backend.numDataIds()];
+  const before = count();
+  tf.tidy(() => void f());
+  expect(count()).withContext('tensors, data ids').toEqual(before);
+}
+
+/**
+ * Whole numbers from -3 to 3, always the same for the same seed: sums of their products are exact in float32.
+ * Typed as of rank 4, which most shapes here are.
+ */
+export function integers(shape: number[], seed = 1): tf.Tensor4D {
+  const random = generator(seed);
+  const values = filled(shape, () => Math.floor(random() * 7) - 3);
+  return tf.tensor(values, shape as tf.Tensor4D['shape']);
+}
+
+/** The numbers from 0 up, shuffled: no two are equal, and none are closer than 1. */
+export function distinct(shape: number[], seed = 1): tf.Tensor4D {
+  const keys = filled(shape, generator(seed));
+  const order = Array.from(keys.keys()).sort((a, b) => keys[a] - keys[b]);
+  return tf.tensor(Float32Array.from(order), shape as tf.Tensor4D['shape']);
+}
+
+function filled(shape: number[], next: () => number): Float32Array {
+  return new Float32Array(tf.util.sizeFromShape(shape)).map(next);
+}
+
+/** The filter with zeros between its taps, so that its dilation is 1. */
+export function upsampled(filter: tf.Tensor4D, [height, width]: number[]): tf.Tensor4D {
+  return spread(spread(filter, 0, height), 1, width);
+}
+
+/** t with step - 1 zeros between its elements along the axis. */
+function spread(t: tf.Tensor4D, axis: number, step: number): tf.Tensor4D {
+  const size = t.shape[axis];
+  const sizeAfter = tf.util.sizeFromShape(t.shape.slice(axis + 1));
+  const columns = tf.reshape(t, [-1, size, 1, sizeAfter]);
+  const padded = tf.pad(columns, [[0, 0], [0, 0], [0, step - 1], [0, 0]]); // prettier-ignore
+  const all = tf.reshape(padded, [-1, size * step, sizeAfter]);
+  const shape = t.shape.map((n, i) => (i === axis ? (n - 1) * step + 1 : n));
+  return tf.reshape(tf.slice(all, 0, [-1, shape[axis], -1]), shape as tf.Tensor4D['shape']);
+}
+
+/** Numbers in [0, 1): mulberry32. */
+function generator(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
