@@ -8,6 +8,7 @@ export type Platform = 'node' | 'browser';
 const FORMATS: Record<Platform, BuildOptions> = {
   node: {
     format: 'esm',
+    external: ['esbuild'],
     // tfjs-core's Node platform calls require(), which an ES module does not have.
     banner: {
       js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",

@@ -1,0 +1,48 @@
+/** What is published: which packages it imports, and what a bundler can leave out of it. */
+import { build } from 'esbuild';
+import { readFileSync } from 'node:fs';
+
+/** The packages that a bundle of `code` imports, and its size in bytes. */
+async function bundled(code: string): Promise<{ imports: string[]; bytes: number }> {
+  const { outputFiles, metafile } = await build({
+    stdin: { contents: code, resolveDir: '.' },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    packages: 'external',
+    write: false,
+    metafile: true,
+    outfile: 'bundle.js',
+  });
+  const { imports } = metafile.outputs['bundle.js'];
+  return { imports: [...new Set(imports.map(({ path }) => path))], bytes: outputFiles[0].contents.length };
+}
+
+describe('the package', () => {
+  it('imports tfjs-core and no backend', async () => {
+    const { imports } = await bundled("export * from './src/index.ts';");
+    expect(imports).toEqual(['@tensorflow/tfjs-core']);
+  });
+
+  it('imports nothing for its numeric functions', async () => {
+    const { imports } = await bundled("export * from './src/numeric.ts';");
+    expect(imports).toEqual([]);
+  });
+
+  it('can be shaken to what is used', async () => {
+    const all = await bundled("export * from './src/numeric.ts';");
+    const part = await bundled("export { avgPool } from './src/numeric.ts';");
+    expect(part.bytes).toBeLessThan(all.bytes / 4);
+  });
+
+  it('exports at most ten values', async () => {
+    const names = Object.keys(await import('../src/index.js'));
+    expect(names.sort()).toEqual(['avgPool', 'conv2d', 'install', 'maxPool']);
+  });
+
+  it('depends on nothing but its peer', () => {
+    const { dependencies, peerDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+    expect(dependencies).toBeUndefined();
+    expect(Object.keys(peerDependencies)).toEqual(['@tensorflow/tfjs-core']);
+  });
+});
