@@ -22,7 +22,7 @@ export type DimRoundingMode = 'floor' | 'round' | 'ceil' | 'exact';
 export interface WindowOptions {
   /** Step of the window: a number or [height, width]. Default 1; for pooling, the window's own size. */
   strides?: Pair;
-  /** 'same', 'valid', a number for all sides, or explicit sides. Negative pads crop. Default 'valid'. */
+  /** 'same', 'valid', a number for all sides, or explicit sides; negative ones leave cells out. Default 'valid'. */
   pad?: Padding;
   /** Distance between two taps of the window: a number or [height, width]. Default 1. */
   dilations?: Pair;
@@ -167,16 +167,6 @@ export function withDyShape<G extends Geometry>(geometry: G, dyShape: readonly n
   return Object.freeze({ ...geometry, y: steps(dyShape, dataFormat) });
 }
 
-/** First tap along one axis that is not in the padding, for a window that starts at `start`. */
-export function firstTap(start: number, dilation: number): number {
-  return start >= 0 ? 0 : Math.ceil(-start / dilation);
-}
-
-/** One past the last tap along one axis that is not in the padding, for a window that starts at `start`. */
-export function endTap(start: number, dilation: number, filterSize: number, inSize: number): number {
-  return Math.min(filterSize, Math.ceil((inSize - start) / dilation));
-}
-
 /** First row (or column) of the image that a window starting at `start`, perhaps in the padding, looks at. */
 export function firstInside(start: number, dilation: number): number {
   return start >= 0 ? start : (dilation + (start % dilation)) % dilation;
@@ -206,9 +196,11 @@ function windowGeometry(
   const inChannels = channelsLast ? inShape[3] : inShape[1];
 
   const [rowPad, colPad] = sidePads(pad, dataFormat);
+  if (dimRoundingMode && !['floor', 'round', 'ceil', 'exact'].includes(dimRoundingMode)) {
+    fail('dimRoundingMode', dimRoundingMode, "it must be 'floor', 'round', 'ceil' or 'exact'");
+  }
   // tfjs rounds 'valid' down and other pads towards 0, which differs where the window does not fit.
   const mode = dimRoundingMode ?? (pad === 'valid' ? 'floor' : 'trunc');
-  if (!ROUNDING.has(mode)) fail('dimRoundingMode', mode, "it must be 'floor', 'round', 'ceil' or 'exact'");
   const rows = axis('height', inHeight, effectiveFilterHeight, strideHeight, rowPad, mode);
   const cols = axis('width', inWidth, effectiveFilterWidth, strideWidth, colPad, mode);
   const outShape = channelsLast
@@ -243,13 +235,14 @@ function windowGeometry(
   };
 }
 
-const ROUNDING = new Map<string, (steps: number) => number>([
-  ['trunc', Math.trunc],
-  ['floor', Math.floor],
-  ['round', Math.round],
-  ['ceil', Math.ceil],
-  ['exact', Math.trunc],
-]);
+type Rounding = DimRoundingMode | 'trunc';
+const ROUNDING = {
+  trunc: Math.trunc,
+  floor: Math.floor,
+  round: Math.round,
+  ceil: Math.ceil,
+  exact: Math.trunc,
+} satisfies Record<Rounding, (steps: number) => number>;
 
 type SidePad = 'same' | readonly number[];
 
@@ -285,7 +278,7 @@ function axis(
   filterSize: number,
   stride: number,
   pad: SidePad,
-  mode: string,
+  mode: Rounding,
 ): { before: number; after: number; out: number } {
   if (pad === 'same') {
     const out = Math.ceil(inSize / stride);
@@ -307,11 +300,11 @@ function axis(
 }
 
 /** Number of positions of a window that has `room` cells to move in; at most 0 where it does not fit. */
-function roundSteps(name: string, room: number, stride: number, mode: string): number {
+function roundSteps(name: string, room: number, stride: number, mode: Rounding): number {
   if (mode === 'exact' && room % stride !== 0) {
     fail(`stride along the ${name}`, stride, `with dimRoundingMode 'exact' it must divide ${room}`);
   }
-  return ROUNDING.get(mode)!(room / stride + 1) + 0; // + 0: never -0
+  return ROUNDING[mode](room / stride + 1) + 0; // + 0: never -0
 }
 
 function steps(shape: readonly number[], dataFormat: DataFormat): Steps {

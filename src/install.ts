@@ -139,8 +139,8 @@ function swapOut(backendName: BackendName): void {
   for (const kernelName of KERNEL_NAMES) {
     const key = `${backendName} ${kernelName}`;
     const builtin = builtinKernels.get(key);
-    builtinKernels.delete(key);
     if (!isOurs(kernelName, backendName)) continue;
+    builtinKernels.delete(key);
     unregisterKernel(kernelName, backendName);
     if (builtin) registerKernel(builtin);
   }

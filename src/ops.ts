@@ -48,7 +48,8 @@ export type MaxPoolOptions = Omit<PoolOptions, 'countIncludePad' | 'identityIf1x
 export type AvgPoolOptions = Omit<PoolOptions, 'identityIf1x1'>;
 
 /**
- * 2-D convolution (cross-correlation), with its gradients of any order.
+ * 2-D convolution (cross-correlation), with its gradients of any order; through an activation of as many orders as
+ * tfjs has of that activation.
  *
  * Besides what tf.conv2d knows: bias, activation, groups, strides with dilations, explicit pads in both layouts, and
  * dimRoundingMode 'exact', which refuses strides that do not divide.

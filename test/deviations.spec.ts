@@ -316,3 +316,19 @@ deviation(19, 'arguments that make no sense are refused', {
     for (const [message, op] of senseless) expect(op).toThrowError(message);
   },
 });
+
+const int32Conv = () =>
+  tf
+    .engine()
+    .runKernel(
+      'Conv2D',
+      { x: tf.ones([1, 2, 2, 1], 'int32'), filter: ones(1, 1, 1, 1) },
+      { strides: 1, pad: 'valid', dataFormat: 'NHWC', dilations: 1 },
+    ) as tf.Tensor;
+deviation(20, 'a convolution of int32, which tf.conv2d refuses, is float32', {
+  tfjs: () => expect(int32Conv().dtype).toBe('int32'),
+  ours: () => {
+    expect(int32Conv().dtype).toBe('float32');
+    expectExactly(int32Conv(), [1, 1, 1, 1]);
+  },
+});

@@ -338,6 +338,13 @@ describe('geometry: bad arguments', () => {
     row('dataFormat of a pooling', () => pool({ dataFormat: 'NCWH' }), 'dataFormat', 'NCWH', "or 'NCHW'."),
     row('dimRoundingMode', () => conv({ dimRoundingMode: 'up' }), 'dimRoundingMode', 'up', "or 'exact'."),
     row(
+      "dimRoundingMode 'trunc'",
+      () => conv({ dimRoundingMode: 'trunc' }),
+      'dimRoundingMode',
+      'trunc',
+      "or 'exact'.",
+    ),
+    row(
       "dimRoundingMode with pad 'same'",
       () => conv({ dimRoundingMode: 'up', pad: 'same' }),
       'dimRoundingMode',

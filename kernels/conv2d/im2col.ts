@@ -125,9 +125,7 @@ function packedFilter(filter: Floats, g: ConvGeometry, transposed: boolean): Flo
 /** dy without the rows and columns past the output, so that its pixels lie at equal distances; most often dy itself. */
 function denseDy(dy: Floats, g: ConvGeometry): [Floats, Steps] {
   const { batch, row, col, channel } = g.y;
-  if (row === g.outWidth * col && batch === g.outHeight * g.outWidth * g.outChannels) {
-    return [dy, g.y];
-  }
+  if (row === g.outWidth * col) return [dy, g.y];
   const { batchSize, outHeight, outWidth, outChannels } = g;
   const dense = new Float64Array(batchSize * outHeight * outWidth * outChannels);
   let i = 0;

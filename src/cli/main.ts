@@ -33,6 +33,7 @@ const BUILTIN_STEPS = 4;
 const TIMED_MS = 20;
 
 async function main(options: Options): Promise<boolean> {
+  tf.enableProdMode(); // no advice to use another backend
   await tf.setBackend('cpu');
   const versions = { Node: process.version, 'TensorFlow.js': tf.version_core };
   const machine = `${cpus()[0].model}, ${cpus().length} cores`;

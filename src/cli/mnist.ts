@@ -56,10 +56,10 @@ function permutation(count: number, seed: number): number[] {
   return Array.from(keys.keys()).sort((i, j) => keys[i] - keys[j]);
 }
 
-function pick(from: Digits, indices: number[]): Digits {
-  const images = new Float32Array(indices.length * PIXELS);
-  indices.forEach((from_, to) => {
-    images.set(from.images.subarray(from_ * PIXELS, (from_ + 1) * PIXELS), to * PIXELS);
+function pick({ images, labels }: Digits, indices: number[]): Digits {
+  const picked = new Float32Array(indices.length * PIXELS);
+  indices.forEach((index, i) => {
+    picked.set(images.subarray(index * PIXELS, (index + 1) * PIXELS), i * PIXELS);
   });
-  return { images, labels: Int32Array.from(indices, (i) => from.labels[i]), count: indices.length };
+  return { images: picked, labels: Int32Array.from(indices, (i) => labels[i]), count: indices.length };
 }

@@ -8,7 +8,7 @@ import { SIDE, type Digits } from './mnist.js';
 
 const CLASSES = 10;
 const MOMENTUM = 0.9;
-/** Decays, for a few dozen steps of a network that starts from nothing; not by the number of steps, see above. */
+/** Decays fast, for a run of a few dozen steps; by the step alone, so that a shorter run sees the same rates. */
 const learningRate = (step: number): number => 0.03 * 0.97 ** step;
 
 export interface TrainOptions {

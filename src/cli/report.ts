@@ -1,0 +1,277 @@
+/** The report of a run: one HTML page that needs nothing else, its plots and pictures inline SVG. */
+import { writeFileSync } from 'node:fs';
+import * as Plot from '@observablehq/plot';
+import { parseHTML } from 'linkedom';
+import type { Comparison } from './compare.js';
+import type { FeatureMap } from './feature-maps.js';
+import type { Example } from './worked-examples.js';
+
+export interface Report {
+  machine: string;
+  versions: Record<string, string>;
+  date: string;
+  ok: boolean;
+  examples: Example[];
+  comparisons: Comparison[];
+  /** absent where the training was left out */
+  training?: Training;
+  featureMaps: FeatureMap[];
+}
+
+export interface Training {
+  plugin: Run & { accuracy: number };
+  builtin: Run;
+  ok: boolean;
+}
+
+export interface Run {
+  losses: number[];
+  msPerStep: number;
+}
+
+export function writeReport(path: string, report: Report): void {
+  writeFileSync(path, page(report));
+}
+
+function page(report: Report): string {
+  const { examples, comparisons, training, featureMaps } = report;
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>tfjs-convgrad: report</title>
+<style>${STYLE}</style>
+<h1>tfjs-convgrad: report</h1>
+${summary(report)}
+<h2>Worked examples</h2>
+${table(
+  ['Id', 'Example', 'Result', 'Expected', 'Verdict'],
+  examples.map(({ id, title, got, want, ok }) => [id, title, got, want, verdict(ok)]),
+)}
+<h2>Every op and case</h2>
+<p>Errors are those of the worst element, in units of its bound: at most 1 is right, and 0 is exact.</p>
+${figure('Error of each case against the float64 definition; 2 stands for 2 and more', errorPlot(comparisons))}
+${figure('Speed of each case: time of the built-in over time of the plugin', speedPlot(comparisons))}
+${comparisonTable(comparisons)}
+${training ? trainingSection(training) : ''}
+<h2>Feature maps</h2>
+<div class="pictures">${featureMaps.map(picture).join('\n')}</div>
+</html>
+`;
+}
+
+function summary({ machine, versions, date, ok, examples, comparisons, training }: Report): string {
+  const parts = [
+    `${count(examples)} worked examples`,
+    `${count(comparisons)} comparisons`,
+    training ? `training ${training.ok ? 'agrees' : 'disagrees'}` : 'training left out',
+  ];
+  const facts = Object.entries({ Machine: machine, ...versions, Date: date });
+  return `<p class="verdict">${ok ? '✓ Everything agrees' : failed('Something disagrees')}: ${parts.join(', ')}.</p>
+<dl>${facts.map(([name, value]) => `<dt>${escape(name)}<dd>${escape(value)}`).join('\n')}</dl>`;
+}
+
+const count = (rows: { ok: boolean }[]) => `${rows.filter(({ ok }) => ok).length} of ${rows.length}`;
+
+function comparisonTable(comparisons: Comparison[]): string {
+  return table(
+    ['Op', 'Case', 'Error', 'Gradient error', 'Built-in', 'Its error', 'Times faster', 'Verdict'],
+    comparisons.map((c) => [
+      c.op,
+      c.case,
+      bounded(c.error),
+      bounded(c.gradientError),
+      c.builtin,
+      c.builtinError,
+      c.timeRatio,
+      verdict(c.ok),
+    ]),
+  );
+}
+
+function trainingSection({ plugin, builtin, ok }: Training): string {
+  const percent = (100 * plugin.accuracy).toFixed(1);
+  const [ours, theirs] = [plugin.msPerStep, builtin.msPerStep];
+  return `<h2>Training on handwritten digits</h2>
+<p>${ok ? '' : failed('The losses disagree.')}
+After ${plugin.losses.length} steps the plugin's network reads ${percent} % of the held-out digits. A step takes
+${ours.toFixed(0)} ms with the plugin and ${theirs.toFixed(0)} ms, ${format(theirs / ours)} times as long, with the
+built-ins.</p>
+${figure('Loss of each step', lossPlot(plugin, builtin))}
+${table(
+  ['Step', 'Loss, plugin', 'Loss, built-in', 'Difference'],
+  builtin.losses.map((loss, i) => [
+    i + 1,
+    plugin.losses[i].toFixed(6),
+    loss.toFixed(6),
+    plugin.losses[i] - loss,
+  ]),
+)}`;
+}
+
+// Plots
+
+const BLUE = '#4a90d9';
+const ORANGE = '#f28e2b';
+const RED = '#e15759';
+
+const { document } = parseHTML('<html></html>');
+
+const draw = (options: Plot.PlotOptions): string =>
+  Plot.plot({
+    document: document as unknown as Document,
+    style: { fontSize: '13px' },
+    ...options,
+  }).outerHTML;
+
+const errorPlot = (comparisons: Comparison[]): string =>
+  strip(comparisons, { value: (c) => (c.error < 2 ? c.error : 2), label: 'Error / bound', type: 'linear' });
+
+const speedPlot = (comparisons: Comparison[]): string =>
+  strip(
+    comparisons.filter((c) => c.timeRatio !== null),
+    { value: (c) => c.timeRatio!, label: 'Built-in time / plugin time', type: 'log' },
+  );
+
+interface Axis {
+  value: (comparison: Comparison) => number;
+  label: string;
+  type: 'linear' | 'log';
+}
+
+/** A line per op, a tick per case, a named cross where it fails; the rule at 1 is the limit, or equal speed. */
+function strip(comparisons: Comparison[], { value, label, type }: Axis): string {
+  const ops = [...new Set(comparisons.map(({ op }) => op))];
+  const failures = comparisons.filter(({ ok }) => !ok);
+  return draw({
+    width: 1000,
+    height: 80 + 26 * ops.length,
+    marginLeft: 190,
+    marginRight: 30,
+    marginBottom: 45,
+    x: { type, label, grid: true, nice: true, tickFormat: '~g' },
+    y: { label: null, domain: ops, padding: 0.25 },
+    marks: [
+      Plot.ruleX([1], { strokeDasharray: '4' }),
+      Plot.tickX(comparisons, {
+        x: value,
+        y: 'op',
+        stroke: BLUE,
+        strokeWidth: 2,
+        strokeOpacity: 0.7,
+        title: (c: Comparison) => `${c.op} ${c.case}: ${format(value(c))}`,
+      }),
+      Plot.dot(failures, { x: value, y: 'op', stroke: RED, symbol: 'times', r: 6, strokeWidth: 3 }),
+      Plot.text(failures, { x: value, y: 'op', text: 'case', fill: RED, dy: -12 }),
+    ],
+  });
+}
+
+function lossPlot(plugin: Run, builtin: Run): string {
+  const points = [
+    ...plugin.losses.map((loss, i) => ({ step: i + 1, loss, kernels: 'plugin' })),
+    ...builtin.losses.map((loss, i) => ({ step: i + 1, loss, kernels: 'built-in' })),
+  ];
+  return draw({
+    width: 1000,
+    height: 320,
+    marginBottom: 45,
+    x: { label: 'Step', ticks: plugin.losses.length / 5, tickFormat: 'd' },
+    y: { label: 'Loss', grid: true, zero: true },
+    symbol: { domain: ['plugin', 'built-in'], range: ['circle', 'times'], legend: true },
+    color: { domain: ['plugin', 'built-in'], range: [BLUE, ORANGE] },
+    marks: [
+      Plot.lineY(points, { x: 'step', y: 'loss', z: 'kernels', stroke: 'kernels' }),
+      Plot.dot(points, { x: 'step', y: 'loss', stroke: 'kernels', symbol: 'kernels' }),
+    ],
+  });
+}
+
+/** A cell a value: grey from 0 up, or red to blue about 0 where there are negative values. */
+function picture({ title, width, height, values }: FeatureMap): string {
+  const signed = values.some((value) => value < 0);
+  const svg = draw({
+    ariaLabel: title,
+    width: 8 * width,
+    height: 8 * height,
+    margin: 0,
+    axis: null,
+    x: { padding: 0 },
+    y: { padding: 0 },
+    color: signed
+      ? { type: 'diverging', scheme: 'RdBu' }
+      : { type: 'linear', scheme: 'Greys', domain: [0, Math.max(...values) || 1] },
+    marks: [
+      Plot.cell(values, {
+        x: (_, i) => i % width,
+        y: (_, i) => Math.floor(i / width),
+        fill: (value: number) => value,
+        inset: -0.1,
+      }),
+    ],
+  });
+  return figure(title, svg);
+}
+
+// HTML
+
+/** Text; a number, to three digits; null, for nothing to show; or text that passed or failed. */
+type Cell = string | number | null | { text: string; ok: boolean };
+
+const verdict = (ok: boolean): Cell => ({ text: ok ? 'ok' : 'FAILED', ok });
+const bounded = (error: number | null): Cell =>
+  error === null || error <= 1 ? error : { text: format(error), ok: false };
+
+function table(head: string[], rows: Cell[][]): string {
+  return `<div class="scroll"><table>
+<thead><tr>${head.map((name) => `<th scope="col">${name}`).join('')}</thead>
+<tbody>${rows.map((row) => `<tr>${row.map(td).join('')}`).join('\n')}</tbody>
+</table></div>`;
+}
+
+/** Characters beyond which a text scrolls in its cell. */
+const LONG = 80;
+
+function td(cell: Cell): string {
+  if (cell === null) return '<td class="number">–';
+  if (typeof cell === 'number') return `<td class="number">${format(cell)}`;
+  if (typeof cell === 'string')
+    return `<td>${cell.length > LONG ? `<div class="long">${escape(cell)}</div>` : escape(cell)}`;
+  return cell.ok ? `<td>${escape(cell.text)}` : `<td>${failed(cell.text)}`;
+}
+
+const failed = (text: string): string => `<strong class="failed">✗ ${escape(text)}</strong>`;
+
+const figure = (caption: string, content: string): string =>
+  `<figure><div class="scroll">${content}</div><figcaption>${escape(caption)}</figcaption></figure>`;
+
+function format(value: number): string {
+  const size = Math.abs(value);
+  return size > 0 && (size < 1e-3 || size >= 1e5)
+    ? value.toExponential(1)
+    : String(Number(value.toPrecision(3)));
+}
+
+const escape = (text: string): string => text.replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`);
+
+const STYLE = `
+:root { color-scheme: light dark; --line: color-mix(in srgb, CanvasText 18%, Canvas); --failed: light-dark(#b3001b, #ff7b72); }
+body { max-width: 72rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; }
+h2 { margin-top: 2.5rem; }
+table { border-collapse: collapse; font-size: 0.875rem; }
+td:nth-child(2) { min-width: 16em; }
+th, td { padding: 0.25rem 0.75rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+.long { width: 24rem; max-height: 4.5rem; overflow: auto; overflow-wrap: anywhere; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+.scroll { overflow-x: auto; }
+.failed { color: var(--failed); white-space: nowrap; }
+.verdict { font-size: 1.25rem; }
+dl { display: grid; grid-template-columns: max-content auto; gap: 0 1rem; }
+dt { font-weight: bold; }
+dd { margin: 0; }
+figure { margin: 1.5rem 0; }
+figcaption { font-size: 0.875rem; }
+svg { --plot-background: Canvas; }
+figure svg[aria-label] { border: 1px solid var(--line); }
+.pictures { display: flex; flex-wrap: wrap; gap: 0 2rem; }
+`;
