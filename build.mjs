@@ -9,5 +9,14 @@ const tsc = (...args) =>
 
 rmSync('dist', { recursive: true, force: true });
 tsc();
-tsc('--outDir', 'dist/cjs', '--module', 'commonjs', '--moduleResolution', 'node10', '--verbatimModuleSyntax', 'false');
+tsc(
+  '--outDir',
+  'dist/cjs',
+  '--module',
+  'commonjs',
+  '--moduleResolution',
+  'node10',
+  '--verbatimModuleSyntax',
+  'false',
+);
 writeFileSync('dist/cjs/package.json', '{ "type": "commonjs" }\n');
