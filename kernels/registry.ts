@@ -6,28 +6,31 @@
  */
 import type { GradConfig, NamedAttrMap } from '@tensorflow/tfjs-core';
 import * as avgPoolCpu from './avg_pool/cpu.js';
+import * as avgPoolWebgl from './avg_pool/webgl.js';
 import { avgPoolGradients } from './avg_pool/gradient.js';
 import * as conv2dCpu from './conv2d/cpu.js';
+import * as conv2dWebgl from './conv2d/webgl.js';
 import { convGradients } from './conv2d/gradient.js';
 import * as maxPoolCpu from './max_pool/cpu.js';
+import * as maxPoolWebgl from './max_pool/webgl.js';
 import { maxPoolGradients } from './max_pool/gradient.js';
 import type { Kernel } from './tensors.js';
 
 export const OWN = 'Convgrad';
 
-export const BACKENDS = ['cpu'] as const;
+export const BACKENDS = ['cpu', 'webgl'] as const;
 export type BackendName = (typeof BACKENDS)[number];
 
 export const KERNELS = {
-  Conv2D: { cpu: conv2dCpu.conv2d },
-  FusedConv2D: { cpu: conv2dCpu.fusedConv2d },
-  Conv2DBackpropInput: { cpu: conv2dCpu.conv2dBackpropInput },
-  Conv2DBackpropFilter: { cpu: conv2dCpu.conv2dBackpropFilter },
-  MaxPool: { cpu: maxPoolCpu.maxPool },
-  MaxPoolGrad: { cpu: maxPoolCpu.maxPoolGrad },
-  MaxPoolWithArgmax: { cpu: maxPoolCpu.maxPoolWithArgmax },
-  AvgPool: { cpu: avgPoolCpu.avgPool },
-  AvgPoolGrad: { cpu: avgPoolCpu.avgPoolGrad },
+  Conv2D: { cpu: conv2dCpu.conv2d, webgl: conv2dWebgl.conv2d },
+  FusedConv2D: { cpu: conv2dCpu.fusedConv2d, webgl: conv2dWebgl.fusedConv2d },
+  Conv2DBackpropInput: { cpu: conv2dCpu.conv2dBackpropInput, webgl: conv2dWebgl.conv2dBackpropInput },
+  Conv2DBackpropFilter: { cpu: conv2dCpu.conv2dBackpropFilter, webgl: conv2dWebgl.conv2dBackpropFilter },
+  MaxPool: { cpu: maxPoolCpu.maxPool, webgl: maxPoolWebgl.maxPool },
+  MaxPoolGrad: { cpu: maxPoolCpu.maxPoolGrad, webgl: maxPoolWebgl.maxPoolGrad },
+  MaxPoolWithArgmax: { cpu: maxPoolCpu.maxPoolWithArgmax, webgl: maxPoolWebgl.maxPoolWithArgmax },
+  AvgPool: { cpu: avgPoolCpu.avgPool, webgl: avgPoolWebgl.avgPool },
+  AvgPoolGrad: { cpu: avgPoolCpu.avgPoolGrad, webgl: avgPoolWebgl.avgPoolGrad },
 } satisfies Record<string, Record<BackendName, Kernel>>;
 export type KernelName = keyof typeof KERNELS;
 export const KERNEL_NAMES = Object.keys(KERNELS) as KernelName[];

@@ -155,7 +155,10 @@ describeOnBackends('install()', (backendName) => {
 
   const choices: [string, () => unknown][] = [
     ['set', () => tf.setBackend(backendName)],
-    ['chosen by the first op', () => integers([1])],
+    // Where there are two backends tfjs chooses by their priorities.
+    ...(!tf.findBackendFactory('webgl')
+      ? [['chosen by the first op', () => integers([1])] as [string, () => unknown]]
+      : []),
   ];
   for (const [how, choose] of choices) {
     it(`serves a backend that is registered later and ${how}`, async () => {
@@ -261,13 +264,18 @@ describeOnBackends('install()', (backendName) => {
 
   it('works in debug mode', async () => {
     const profile = spyOn(console, 'log');
+    // tfjs's profiler reads every result, and on webgl that itself looks like a leak to the check of IS_TEST.
+    tf.env().set('IS_TEST', backendName !== 'webgl');
     tf.env().set('DEBUG', true);
     (console.warn as jasmine.Spy).calls.reset(); // "debug mode is slow"
-    start();
-    expectDilatedGradients();
-    await tf.nextFrame();
-    expect(profile).toHaveBeenCalled();
-    tf.env().set('DEBUG', false);
+    try {
+      start();
+      expectDilatedGradients();
+      await tf.nextFrame();
+      expect(profile).toHaveBeenCalled();
+    } finally {
+      tf.env().set('DEBUG', false);
+    }
   });
 
   for (const [name, op] of Object.entries({ ...BUILTIN, ...DILATED })) {

@@ -107,7 +107,7 @@ async function expectLossToFall(model: tfl.Sequential): Promise<void> {
   expect(falls).withContext(losses.join(', ')).toBeTrue();
 }
 
-describeOnBackends('models', () => {
+describeOnBackends('models', (backendName) => {
   let model: tfl.Sequential;
   afterEach(() => model?.dispose());
 
@@ -155,6 +155,9 @@ describeOnBackends('models', () => {
       });
 
       it(hasBuiltinGradient ? 'have the built-in gradients' : 'have gradients that tfjs refuses', () => {
+        if (backendName === 'webgl' && name.includes('pooling')) {
+          pending("tfjs's webgl gives ties to the last maximum: deviation 7");
+        }
         const gradients = installed(() => gradientsOf(model));
         if (hasBuiltinGradient) {
           gradientsOf(model).forEach((expected, i) => expectExactly(gradients[i], expected));

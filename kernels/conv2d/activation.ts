@@ -78,10 +78,13 @@ export function broadcast(
   outShape: readonly number[],
   dataFormat?: DataFormat,
 ): Broadcast {
-  const sizes = alignedShape(name, shape, outShape, dataFormat);
+  return { values, steps: broadcastSteps(alignedShape(name, shape, outShape, dataFormat)) };
+}
+
+/** Steps through a tensor of these four sizes that stay in place along those of 1. */
+export function broadcastSteps(sizes: readonly number[]): number[] {
   const [, b, c, d] = sizes;
-  const strides = [b * c * d, c * d, d, 1];
-  return { values, steps: strides.map((stride, i) => (sizes[i] === 1 ? 0 : stride)) };
+  return [b * c * d, c * d, d, 1].map((step, i) => (sizes[i] === 1 ? 0 : step));
 }
 
 /** The same number everywhere. */

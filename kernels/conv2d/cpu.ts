@@ -3,21 +3,12 @@
  * inputs and attrs are tfjs's own, and besides `groups`, and `dilations` in the gradients too.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { type ConvGeometry, type ConvOptions, convGeometry, sizeOf, withDyShape } from '../geometry.js';
+import { type ConvGeometry, convGeometry, sizeOf, withDyShape } from '../geometry.js';
 import { type Kernel, makeTensor, readFloats } from '../tensors.js';
-import {
-  type ActivationName,
-  addBiasAndActivate,
-  type Broadcast,
-  broadcast,
-  checkActivation,
-  constant,
-} from './activation.js';
+import { addBiasAndActivate, type Broadcast, broadcast, checkActivation, constant } from './activation.js';
+import type { ConvAttrs, FusedAttrs } from './attrs.js';
 import * as definition from './definition.js';
 import * as im2col from './im2col.js';
-
-type ConvAttrs = ConvOptions & { inputShape: number[]; filterShape: number[] };
-type FusedAttrs = ConvAttrs & { activation?: ActivationName; leakyreluAlpha?: number };
 
 /** y: [batch, outHeight, outWidth, outChannels] */
 export const conv2d: Kernel = (args) =>

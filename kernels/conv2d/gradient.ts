@@ -18,6 +18,7 @@ import {
   type Tensor,
   type TensorInfo,
   unregisterGradient,
+  zeros,
 } from '@tensorflow/tfjs-core';
 import type { DataFormat } from '../geometry.js';
 import { type GradConfigs, padTo, run } from '../gradients.js';
@@ -57,6 +58,7 @@ export const convGradients: GradConfigs = (prefix) => {
 
 /** dBias: dy summed over the dimensions that the bias was repeated along, in the bias's own shape. */
 function biasGradient(dy: Tensor, biasShape: number[], dataFormat?: DataFormat): Tensor {
+  if (dy.size === 0) return zeros(biasShape as [number]); // webgl cannot sum nothing
   const sizes = alignedShape('bias', biasShape, dy.shape, dataFormat);
   const repeated = [0, 1, 2, 3].filter((i) => sizes[i] === 1 && dy.shape[i] !== 1);
   return reshape(sum(dy, repeated), biasShape);

@@ -18,7 +18,7 @@ import {
 } from '../../kernels/geometry.js';
 import { maxPoolCases } from '../../kernels/max_pool/cases.js';
 import * as max from '../../kernels/max_pool/definition.js';
-import type { KernelName } from '../../kernels/registry.js';
+import type { BackendName, KernelName } from '../../kernels/registry.js';
 import { inner } from './proofs.js';
 
 export type Values = Record<string, Float64Array>;
@@ -46,6 +46,14 @@ export interface Subject {
   untied?: string;
   /** Why tfjs's own kernel gives something else, or is not to be asked. */
   tfjsDiffers?: string;
+  /** The same for one backend, where it is unlike the others; null: it agrees there. */
+  tfjsDiffersOn?: { [backendName in BackendName]?: string | null };
+}
+
+/** Why tfjs's own kernel gives something else on this backend; undefined where it must agree. */
+export function whyTfjsDiffers(subject: Subject, backendName: string): string | undefined {
+  const special = subject.tfjsDiffersOn?.[backendName as BackendName];
+  return special === undefined ? subject.tfjsDiffers : (special ?? undefined);
 }
 
 export interface Loss {
@@ -71,6 +79,7 @@ function convSubjects(c: ConvCase): Subject[] {
   const y = g.outShape;
   const common = { caseName: name, output: 0, exact: true, tfjsDiffers: convDiffers(c, g) };
   const dilated = g.dilationHeight * g.dilationWidth > 1;
+  const empty = 'row 21: empty inputs throw';
   const gradientDiffers = common.tfjsDiffers ?? (dilated ? 'row 4: dilations are ignored' : undefined);
 
   if (activation) {
@@ -113,6 +122,7 @@ function convSubjects(c: ConvCase): Subject[] {
     {
       ...common,
       kernelName: 'Conv2D',
+      ...(g.inChannels === 0 && { tfjsDiffersOn: { webgl: empty } }),
       inputs: { x, filter },
       attrs: attrsOf(options),
       outShape: y,
@@ -125,6 +135,7 @@ function convSubjects(c: ConvCase): Subject[] {
     {
       ...common,
       kernelName: 'Conv2DBackpropInput',
+      ...(g.outChannels === 0 && { tfjsDiffersOn: { webgl: empty } }),
       tfjsDiffers: gradientDiffers,
       inputs: { dy: y, filter },
       attrs: attrsOf({ ...options, inputShape: [...x] }),
@@ -185,10 +196,17 @@ function maxPoolSubjects(c: PoolCase): Subject[] {
     const { positions } = pooled(v.input);
     return make.x((out) => max.maxPoolGrad(v.dy, positions, out));
   };
+  // Ties are told apart by the specs of max pooling; here tfjs's backends disagree on them.
+  const untiedX = { untied: 'x' };
+  const emptyWindows = inPadding(c) && {
+    tfjsDiffersOn: { webgl: 'row 15: -1e20 where the window is all padding' },
+  };
   const argmaxDiffers = common.tfjsDiffers ?? (c.dimRoundingMode && 'row 2: dimRoundingMode is dropped');
   return [
     {
       ...common,
+      ...untiedX,
+      ...emptyWindows,
       kernelName: 'MaxPool',
       inputs: { x },
       outShape: y,
@@ -197,6 +215,8 @@ function maxPoolSubjects(c: PoolCase): Subject[] {
     },
     {
       ...common,
+      ...untiedX,
+      ...emptyWindows,
       kernelName: 'MaxPoolWithArgmax',
       inputs: { x },
       attrs: { ...attrs, includeBatchInIndex: false },
@@ -207,6 +227,8 @@ function maxPoolSubjects(c: PoolCase): Subject[] {
     },
     {
       ...common,
+      ...untiedX,
+      ...emptyWindows,
       kernelName: 'MaxPoolWithArgmax',
       caseName: `${name} (indexes)`,
       inputs: { x },
@@ -250,7 +272,6 @@ function avgPoolSubjects(c: PoolCase): Subject[] {
   const touchesPadding = g.padTop + g.padBottom + g.padLeft + g.padRight > 0;
   // tfjs's gradient always divides by the full window, which is right where the padding counts.
   const dividesByWindow = c.countIncludePad && !c.dimRoundingMode;
-  const inPadding = name === 'windows wholly in padding';
   const forward = (values: Float64Array) => make.y((out) => avg.avgPool(values, g, out));
   return [
     {
@@ -260,7 +281,9 @@ function avgPoolSubjects(c: PoolCase): Subject[] {
       outShape: y,
       definition: (v) => forward(v.x),
       magnitude: (v) => forward(v.x.map(Math.abs)),
-      tfjsDiffers: poolDiffers(c) ?? (inPadding ? 'row 9: NaN where the window is all padding' : undefined),
+      tfjsDiffers:
+        poolDiffers(c) ?? (inPadding(c) ? 'row 9: NaN where the window is all padding' : undefined),
+      ...(inPadding(c) && { tfjsDiffersOn: { webgl: null } }),
     },
     {
       ...common,
@@ -310,6 +333,10 @@ function convDiffers(c: ConvCase, g: ConvGeometry): string | undefined {
   const unequal = g.effectiveFilterHeight !== g.effectiveFilterWidth || g.strideHeight !== g.strideWidth;
   if (typeof c.pad === 'number' && unequal) return 'row 3: a numeric pad ignores the width';
   return undefined;
+}
+
+function inPadding(c: PoolCase): boolean {
+  return c.name === 'windows wholly in padding';
 }
 
 function poolDiffers(c: PoolCase): string | undefined {

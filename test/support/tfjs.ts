@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import '@tensorflow/tfjs-backend-cpu';
+import '@tensorflow/tfjs-backend-webgl';
 import { BACKENDS, type BackendName, KERNEL_NAMES, OWN } from '../../kernels/registry.js';
 import { install } from '../../src/index.js';
 
@@ -12,24 +13,33 @@ export { tf };
  * kernel for leaked data ids, and must leave the registries as it found them.
  */
 export function describeOnBackends(title: string, specs: (backendName: BackendName) => void): void {
+  describeWhereAvailable(title, (backendName) => {
+    let registered: Registered;
+
+    beforeEach(async () => {
+      tf.env().set('IS_TEST', true);
+      await tf.setBackend(backendName);
+      registered = readRegistries();
+      tf.engine().startScope();
+    });
+
+    afterEach(() => {
+      tf.engine().endScope();
+      expectRegistries(registered);
+      tf.env().set('IS_TEST', false);
+    });
+
+    specs(backendName);
+  });
+}
+
+/** Describes something on every backend of the plugin; where there is none of that name, one pending spec says so. */
+export function describeWhereAvailable(title: string, specs: (backendName: BackendName) => void): void {
   for (const backendName of BACKENDS) {
+    const available = backendName !== 'webgl' || tf.env().getBool('HAS_WEBGL');
     describe(`${title} on ${backendName}`, () => {
-      let registered: Registered;
-
-      beforeEach(async () => {
-        tf.env().set('IS_TEST', true);
-        await tf.setBackend(backendName);
-        registered = readRegistries();
-        tf.engine().startScope();
-      });
-
-      afterEach(() => {
-        tf.engine().endScope();
-        expectRegistries(registered);
-        tf.env().set('IS_TEST', false);
-      });
-
-      specs(backendName);
+      if (available) specs(backendName);
+      else it('is skipped', () => pending(`there is no ${backendName} here`));
     });
   }
 }

@@ -1,12 +1,15 @@
 // Evaluated before tfjs-core's spec files: they define their specs for the environments known by then.
-import { getKernel } from '@tensorflow/tfjs-core';
+import { env, getKernel } from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.js';
 import { setTestEnvs } from '@tensorflow/tfjs-core/dist/jasmine_util.js';
 import '@tensorflow/tfjs-backend-cpu';
+import '@tensorflow/tfjs-backend-webgl';
 import { install, type Replaced } from '../../src/index.js';
 
-const BACKENDS = ['cpu'];
+const BACKENDS = ['cpu', ...(env().getBool('HAS_WEBGL') ? ['webgl'] : [])];
+/** tfjs runs its own specs on webgl with these. */
+const WEBGL_FLAGS = { WEBGL_VERSION: 2, WEBGL_CPU_FORWARD: false, WEBGL_SIZE_UPLOAD_UNIFORM: 0 };
 
 /** Upstream specs that pin a wrong value: each has to fail, and with what is right. */
 const DEVIATIONS = [
@@ -18,7 +21,14 @@ const DEVIATIONS = [
   },
 ];
 
-setTestEnvs(BACKENDS.map((name) => ({ name, backendName: name, isDataSync: name === 'cpu' })));
+setTestEnvs(
+  BACKENDS.map((name) => ({
+    name,
+    backendName: name,
+    isDataSync: true,
+    flags: name === 'webgl' ? WEBGL_FLAGS : {},
+  })),
+);
 
 const { replaced } = install({ backends: BACKENDS });
 const kernelOf = ({ kernelName, backendName }: Replaced) => getKernel(kernelName, backendName)?.kernelFunc;

@@ -1,0 +1,93 @@
+/**
+ * tfjs 'webgl' kernels of average pooling: the definition (definition.ts), one fragment for each element of the result.
+ *
+ *   y[b, oy, ox, c]  is the sum over its window / n
+ *   dx[b, iy, ix, c] sums dy / n over the windows that see the cell
+ *
+ * n is counted by the same function for both. The division is the GPU's own and may be off by a few ulp.
+ */
+import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
+import type { NamedAttrMap, TensorInfo } from '@tensorflow/tfjs-core';
+import { type Pair, type PoolGeometry, poolGeometry, type PoolOptions, withDyShape } from '../geometry.js';
+import type { Kernel } from '../tensors.js';
+import { runShader, type Uniforms, windowUniforms } from '../webgl.js';
+
+/** y: [batch, outHeight, outWidth, channels] */
+export const avgPool: Kernel = ({ inputs: { x }, attrs, backend }) => {
+  const g = geometry(x, attrs);
+  return runShader(
+    backend as MathBackendWebGL,
+    { x },
+    avgUniforms(g),
+    g.outShape,
+    'float32',
+    `${DIVISOR_GLSL}
+    void main() {
+      ivec4 y = coordsOf(getOutputCoords(), ySteps, ySize);
+      ivec2 corner = y.yz * strides - pads;
+      float sum = 0.;
+      for (int fy = 0; fy < filterSize.x; fy++) {
+        int iy = corner.x + fy * dilations.x;
+        if (iy < 0 || iy >= xSize.y) continue;
+        for (int fx = 0; fx < filterSize.y; fx++) {
+          int ix = corner.y + fx * dilations.y;
+          if (ix < 0 || ix >= xSize.z) continue;
+          sum += getX(indexOf(ivec4(y.x, iy, ix, y.w), xSteps));
+        }
+      }
+      int n = divisor(corner);
+      setOutput(n == 0 ? 0. : sum / float(n));
+    }`,
+  );
+};
+
+/** dx: the shape of `input`, whose values are not needed */
+export const avgPoolGrad: Kernel = ({ inputs: { dy, input }, attrs, backend }) => {
+  const g = withDyShape(geometry(input, attrs), dy.shape);
+  return runShader(
+    backend as MathBackendWebGL,
+    { dy },
+    avgUniforms(g),
+    input.shape,
+    'float32',
+    `${DIVISOR_GLSL}
+    void main() {
+      ivec4 x = coordsOf(getOutputCoords(), xSteps, xSize);
+      float sum = 0.;
+      for (int fy = 0; fy < filterSize.x; fy++) {
+        int oy = positionOf(x.y + pads.x - fy * dilations.x, strides.x, ySize.y);
+        if (oy < 0) continue;
+        for (int fx = 0; fx < filterSize.y; fx++) {
+          int ox = positionOf(x.z + pads.y - fx * dilations.y, strides.y, ySize.z);
+          if (ox < 0) continue;
+          ivec2 corner = ivec2(oy, ox) * strides - pads;
+          sum += getDy(indexOf(ivec4(x.x, oy, ox, x.w), ySteps)) / float(divisor(corner));
+        }
+      }
+      setOutput(sum);
+    }`,
+  );
+};
+
+/** n: how many taps of the window at `corner` lie in x, or with countIncludePad in the padded x. */
+const DIVISOR_GLSL = `
+  int taps(int start, int filterSize, int dilation, int size) {
+    int first = start >= 0 ? 0 : (dilation - 1 - start) / dilation;
+    int end = start >= size ? 0 : (size - start + dilation - 1) / dilation;
+    if (end > filterSize) end = filterSize;
+    return end > first ? end - first : 0;
+  }
+  int divisor(ivec2 corner) {
+    return taps(corner.x + counted.x, filterSize.x, dilations.x, xSize.y + counted.x + counted.y) *
+        taps(corner.y + counted.z, filterSize.y, dilations.y, xSize.z + counted.z + counted.w);
+  }
+`;
+
+function avgUniforms(g: PoolGeometry): Uniforms {
+  const counted = g.countIncludePad ? [g.padTop, g.padBottom, g.padLeft, g.padRight] : [0, 0, 0, 0];
+  return { ...windowUniforms(g), counted };
+}
+
+function geometry(x: TensorInfo, attrs: NamedAttrMap): PoolGeometry {
+  return poolGeometry(x.shape, attrs.filterSize as Pair, attrs as PoolOptions);
+}

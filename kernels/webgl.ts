@@ -1,0 +1,124 @@
+/**
+ * What the 'webgl' programs of all ops share: how a program is run, and the index arithmetic of its shader.
+ *
+ * Every tensor is seen as flat: a program's inputs and output are given to tfjs as one-dimensional, so that
+ * `getX(index)` reads and `getOutputCoords()` is an index, whatever the shape. Shapes are uniforms: a new shape does
+ * not compile a new shader. (WebGL 1 wants constant loop bounds; there they are constants, as in tfjs's own programs.)
+ *
+ * A GPGPUProgram is structural, so nothing of the backend package is imported at run time.
+ */
+import type { GPGPUProgram, MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
+import { type DataType, env, type TensorInfo } from '@tensorflow/tfjs-core';
+import { type Geometry, sizeOf, type Steps } from './geometry.js';
+
+/** Whole numbers are int, ivec2 or ivec4 by their count; a single number is a float. */
+export type Uniforms = Record<string, readonly number[] | number>;
+
+/**
+ * Index arithmetic. Coordinates are (batch, row, column, channel) in every layout, which only changes the steps;
+ * a filter's are (row, column, input channel, output channel).
+ */
+const INDEX_GLSL = `
+  int indexOf(ivec4 coords, ivec4 steps) {
+    ivec4 parts = coords * steps;
+    return parts.x + parts.y + parts.z + parts.w;
+  }
+  ivec4 coordsOf(int index, ivec4 steps, ivec4 sizes) {
+    ivec4 whole = ivec4(index) / steps;
+    return whole - (whole / sizes) * sizes;
+  }
+  // A position, in steps of stride, or -1 where the stride does not hit it: rows of y that see a row of x.
+  int positionOf(int start, int stride, int size) {
+    int position = start / stride;
+    return start < 0 || position * stride != start || position >= size ? -1 : position;
+  }
+`;
+
+/**
+ * Runs a fragment shader for every element of the output.
+ * @param inputs name -> tensor; the shader reads get<Name>(index)
+ * @param code GLSL with a main() that calls setOutput(float) once
+ */
+export function runShader(
+  backend: MathBackendWebGL,
+  inputs: Record<string, TensorInfo>,
+  uniforms: Uniforms,
+  outShape: readonly number[],
+  dtype: DataType,
+  code: string,
+): TensorInfo {
+  const names = Object.keys(uniforms);
+  const constants = env().getNumber('WEBGL_VERSION') === 1;
+  const program: GPGPUProgram = {
+    variableNames: Object.keys(inputs),
+    outputShape: [sizeOf(outShape)],
+    enableShapeUniforms: true,
+    customUniforms: constants ? [] : names.map((name) => ({ name, type: typeOf(uniforms[name]) })),
+    userCode: [
+      ...(constants ? names.map((name) => constantOf(name, uniforms[name])) : []),
+      INDEX_GLSL,
+      code,
+    ].join('\n'),
+  };
+  const flat = Object.entries(inputs).map(([name, tensor]) => flatten(backend, name, tensor));
+  const values = constants ? undefined : names.map((name) => [uniforms[name]].flat() as number[]);
+  const { dataId } = backend.runWebGLProgram(
+    program,
+    flat.map(({ tensor }) => tensor),
+    dtype,
+    values,
+  );
+  flat.forEach(({ made }) => made && backend.disposeIntermediateTensorInfo(made));
+  backend.texData.get(dataId).shape = [...outShape];
+  return { dataId, shape: [...outShape], dtype };
+}
+
+/** Uniforms of a window over an image: sizes and steps of x and y as (batch, row, column, channel). */
+export function windowUniforms(g: Geometry): Uniforms {
+  return {
+    xSize: [g.batchSize, g.inHeight, g.inWidth, g.inChannels],
+    ySize: [g.batchSize, g.outHeight, g.outWidth, g.outChannels],
+    xSteps: stepsOf(g.x),
+    ySteps: stepsOf(g.y),
+    filterSize: [g.filterHeight, g.filterWidth],
+    strides: [g.strideHeight, g.strideWidth],
+    dilations: [g.dilationHeight, g.dilationWidth],
+    pads: [g.padTop, g.padLeft],
+  };
+}
+
+export function stepsOf({ batch, row, col, channel }: Steps): number[] {
+  return [batch, row, col, channel];
+}
+
+function typeOf(value: readonly number[] | number) {
+  if (typeof value === 'number') return 'float';
+  return value.length === 1 ? 'int' : value.length === 2 ? 'ivec2' : 'ivec4';
+}
+
+function constantOf(name: string, value: readonly number[] | number): string {
+  if (value === -Infinity) return `#define ${name} (-INFINITY)`;
+  if (typeof value === 'number') return `const float ${name} = float(${value});`;
+  return `const ${typeOf(value)} ${name} = ${typeOf(value)}(${value});`;
+}
+
+/**
+ * The tensor as one-dimensional, unpacked if it is packed. An empty tensor, which no shader reads from, becomes a
+ * single 0, because there is no empty texture.
+ */
+function flatten(
+  backend: MathBackendWebGL,
+  name: string,
+  tensor: TensorInfo,
+): { tensor: TensorInfo; made?: TensorInfo } {
+  const { dtype, dataId, shape } = tensor;
+  if (dtype === 'complex64' || dtype === 'string') {
+    throw new Error(`tfjs-convgrad: ${name} is of dtype ${dtype}, but it must be float32, int32 or bool.`);
+  }
+  if (sizeOf(shape) === 0) {
+    const made = backend.makeTensorInfo([1], dtype, Float32Array.of(0));
+    return { tensor: made, made };
+  }
+  const made = backend.texData.get(dataId).isPacked ? backend.unpackTensor(tensor) : undefined;
+  return { tensor: { dataId: (made ?? tensor).dataId, shape: [sizeOf(shape)], dtype }, made };
+}
