@@ -47,6 +47,8 @@ export function runShader(
   dtype: DataType,
   code: string,
 ): TensorInfo {
+  checkSize('the result', outShape);
+  for (const [name, { shape }] of Object.entries(inputs)) checkSize(name, shape);
   const names = Object.keys(uniforms);
   const constants = env().getNumber('WEBGL_VERSION') === 1;
   const program: GPGPUProgram = {
@@ -71,6 +73,16 @@ export function runShader(
   flat.forEach(({ made }) => made && backend.disposeIntermediateTensorInfo(made));
   backend.texData.get(dataId).shape = [...outShape];
   return { dataId, shape: [...outShape], dtype };
+}
+
+/** Before anything is made: a tensor must fit into one texture. */
+function checkSize(name: string, shape: readonly number[]): void {
+  const side = env().getNumber('WEBGL_MAX_TEXTURE_SIZE');
+  if (sizeOf(shape) > side * side) {
+    throw new Error(
+      `tfjs-convgrad: ${name} is of shape [${shape}], but on this GPU a tensor has at most ${side} x ${side} values.`,
+    );
+  }
 }
 
 /** Uniforms of a window over an image: sizes and steps of x and y as (batch, row, column, channel). */

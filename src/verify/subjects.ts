@@ -71,7 +71,7 @@ export function subjects(): Subject[] {
   ];
 }
 
-function convSubjects(c: ConvCase): Subject[] {
+export function convSubjects(c: ConvCase): Subject[] {
   const { name, x, filter, bias, activation, preluActivationWeights, leakyreluAlpha, ...options } = c;
   const g = convGeometry(x, filter, options);
   const make = filled(g, sizeOf(filter));
@@ -180,7 +180,7 @@ function convSubjects(c: ConvCase): Subject[] {
   ];
 }
 
-function maxPoolSubjects(c: PoolCase): Subject[] {
+export function maxPoolSubjects(c: PoolCase): Subject[] {
   const { name, x, filterSize, ...options } = c;
   const g = poolGeometry(x, filterSize, options);
   const make = filled(g);
@@ -262,7 +262,7 @@ function maxPoolSubjects(c: PoolCase): Subject[] {
   ];
 }
 
-function avgPoolSubjects(c: PoolCase): Subject[] {
+export function avgPoolSubjects(c: PoolCase): Subject[] {
   const { name, x, filterSize, ...options } = c;
   const g = poolGeometry(x, filterSize, options);
   const make = filled(g);

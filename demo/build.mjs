@@ -1,0 +1,23 @@
+/** `npm run demo:build` writes the page to build/demo, which needs nothing else; `npm run demo` serves it as well. */
+import { context } from 'esbuild';
+
+const page = await context({
+  entryPoints: ['demo/main.ts', 'demo/style.css', 'demo/index.html'],
+  loader: { '.html': 'copy' },
+  outdir: 'build/demo',
+  bundle: true,
+  minify: true,
+  format: 'iife', // a page opened from a file may not load modules
+  target: 'es2022',
+  logLevel: 'warning',
+});
+
+if (process.argv.includes('--serve')) {
+  // Builds anew whenever the page is loaded.
+  const { port } = await page.serve({ servedir: 'build/demo', host: '127.0.0.1' });
+  console.log(`http://localhost:${port}/  (Ctrl+C ends it)`);
+} else {
+  await page.rebuild();
+  await page.dispose();
+  console.log('build/demo/index.html');
+}

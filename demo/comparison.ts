@@ -1,0 +1,121 @@
+/** Runs one kernel on one case in this browser and shows how it compares with its definition and the built-in. */
+import * as tf from '@tensorflow/tfjs-core';
+import { BACKENDS, KERNEL_NAMES } from '../kernels/registry.js';
+import { type Subject, subjects } from '../src/verify/subjects.js';
+import { html, labelledSelect, setOptions, short } from './dom.js';
+import { errorFigure, inBounds, inTimes, legend, place, slopeFigure, timeFigure } from './figures.js';
+import { type Errors, measure, type Measured } from './measure.js';
+
+/** Which backends of the plugin start in this browser; the last that does is the active one afterwards. */
+export async function usableBackends(): Promise<Map<string, boolean>> {
+  const usable = new Map<string, boolean>();
+  for (const name of BACKENDS) usable.set(name, await starts(name));
+  return usable;
+}
+
+const starts = (name: string) => tf.setBackend(name).catch(() => false);
+
+export function comparison(backends: Map<string, boolean>): HTMLElement {
+  const all = subjects();
+  const op = labelledSelect('Kernel', KERNEL_NAMES);
+  const one = labelledSelect('Case', []);
+  const backend = labelledSelect('Backend', [...backends.keys()]);
+  const button = html('button', { type: 'submit' }, 'Run');
+  const status = html('p', { class: 'verdict', role: 'status' });
+  const results = html('div');
+  const form = html('form', { class: 'controls' }, op.field, one.field, backend.field, button);
+
+  for (const option of Array.from(backend.select.options)) {
+    option.disabled = !backends.get(option.value);
+    if (option.disabled) option.textContent += ' (does not start in this browser)';
+  }
+  const cases = () => all.filter(({ kernelName }) => kernelName === op.select.value);
+  const listCases = () => setOptions(one.select, cases().map(({ caseName }) => caseName)); // prettier-ignore
+  op.select.addEventListener('change', listCases);
+  listCases();
+
+  async function run(): Promise<void> {
+    const subject = cases()[one.select.selectedIndex];
+    button.setAttribute('aria-disabled', 'true');
+    results.replaceChildren();
+    status.className = 'verdict';
+    status.textContent = 'Running …';
+    await new Promise((resolve) => setTimeout(resolve, 50)); // so that the text is seen
+    try {
+      if (!(await starts(backend.select.value)))
+        throw new Error(`Backend ${backend.select.value} does not start.`);
+      const measured = await measure(subject);
+      status.textContent = verdict(subject, measured);
+      status.classList.add(measured.comparison.ok ? 'right' : 'wrong');
+      results.replaceChildren(...shown(subject, measured));
+    } catch (error) {
+      status.textContent = `✗ ${error instanceof Error ? error.message : error}`;
+      status.classList.add('wrong');
+    }
+    button.removeAttribute('aria-disabled');
+  }
+
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    if (!button.hasAttribute('aria-disabled')) void run();
+  });
+  return html(
+    'section',
+    { 'aria-labelledby': 'compare' },
+    html('h2', { id: 'compare' }, 'Compare a kernel with its definition'),
+    html(
+      'p',
+      {},
+      'The kernel runs on random numbers, beside tfjs’s own. Each element is held against a float64 definition: its ' +
+        'error may be as large as what float32 rounding explains, its bound. Gradients are held against differences, too.',
+    ),
+    form,
+    status,
+    results,
+  );
+}
+
+// Words
+
+function verdict({ kernelName, caseName }: Subject, { comparison }: Measured): string {
+  const what = `${kernelName}, ${caseName}, on ${tf.getBackend()}`;
+  if (comparison.ok) return `✓ Right: ${what}.`;
+  const isRight = comparison.error <= 1 && (comparison.gradientError ?? 0) <= 1;
+  return isRight ? `✗ Right, but tfjs’s own unexpectedly differs: ${what}.` : `✗ Wrong: ${what}.`;
+}
+
+function shown(subject: Subject, measured: Measured): Element[] {
+  const { ours, builtin, gradient, time } = measured;
+  return [
+    facts(subject, measured),
+    legend(),
+    errorFigure('The plugin: error of each element', subject, ours),
+    ...(builtin ? [errorFigure('tfjs’s own: error of each element', subject, builtin)] : []),
+    ...(gradient?.length ? [slopeFigure(gradient)] : []),
+    ...(time ? [timeFigure(time)] : []),
+  ];
+}
+
+function facts(subject: Subject, { comparison, ours, builtin, time }: Measured): HTMLElement {
+  const { error, gradientError } = comparison;
+  const lines: Record<string, string> = {
+    'Shape of the result': `[${subject.outShape.join(', ')}]`,
+    Error: `${inBounds(error)}. ${worstInWords(subject, ours)}`,
+    ...(gradientError !== null && { Gradient: `${inBounds(gradientError)}, against differences` }),
+    'tfjs’s own': `${agreement(comparison.builtin)}. ${builtin ? worstInWords(subject, builtin) : 'It gives no such result.'}`,
+    Time: time ? inTimes(time) : 'not measured: there is nothing to compare with, or the clock is too coarse',
+  };
+  const entries = Object.entries(lines);
+  return html('dl', {}, ...entries.flatMap(([name, value]) => [html('dt', {}, name), html('dd', {}, value)]));
+}
+
+/** A known deviation, 'row 1: why', is one of docs/deviations.md. */
+function agreement(words: string): string {
+  return words.replace(/^row \d+/, 'differs, see $& of docs/deviations.md');
+}
+
+function worstInWords(subject: Subject, { worst }: Errors): string {
+  if (worst.index < 0) return '';
+  const { index, got, want } = worst;
+  return `The worst element, ${place(subject, index)}, is ${short(got)}: off by ${short(Math.abs(got - want))}.`;
+}

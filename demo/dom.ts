@@ -1,0 +1,57 @@
+/** Elements in one line each, and numbers as people read them. */
+
+export type Attributes = Record<string, string | number | boolean>;
+type Child = Node | string;
+
+export function html<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+export function svg<K extends keyof SVGElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: Child[]
+): SVGElementTagNameMap[K] {
+  return fill(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
+}
+
+/** A picture of the given size that shrinks on narrow screens, and is read out as `label`. */
+export function picture(width: number, height: number, label: string, ...children: Child[]): SVGSVGElement {
+  const size = { viewBox: `0 0 ${width} ${height}`, width, height };
+  return svg('svg', { ...size, role: 'img', 'aria-label': label }, ...children);
+}
+
+/** A select with its label around it. */
+export function labelledSelect(label: string, names: readonly string[]) {
+  const select = html('select');
+  setOptions(select, names);
+  return { select, field: html('label', {}, label, select) };
+}
+
+export function setOptions(select: HTMLSelectElement, names: readonly string[]): void {
+  select.replaceChildren(...names.map((name) => html('option', { value: name }, name)));
+}
+
+/** To seven digits, with a real minus, which screen readers read out. */
+export function show(value: number): string {
+  return String(Number(value.toPrecision(7)) + 0).replace('-', '−');
+}
+
+/** To three digits. */
+export function short(value: number): string {
+  const size = Math.abs(value);
+  const isPlain = size === 0 || (size >= 1e-3 && size < 1e5) || !Number.isFinite(value);
+  return isPlain ? show(Number(value.toPrecision(3))) : value.toExponential(2).replaceAll('-', '−');
+}
+
+function fill<E extends Element>(element: E, attributes: Attributes, children: Child[]): E {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== false) element.setAttribute(name, value === true ? '' : String(value));
+  }
+  element.append(...children);
+  return element;
+}

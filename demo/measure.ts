@@ -1,0 +1,104 @@
+/** What the comparison shows of one kernel on one case: every element's error, and the gradient against differences. */
+import { OWN } from '../kernels/registry.js';
+import { compareSubject, type Comparison } from '../src/cli/compare.js';
+import { distinct, floats, random } from '../src/verify/data.js';
+import { compare, difference, type Worst } from '../src/verify/proofs.js';
+import { boundOf, inputsOf, runSubject } from '../src/verify/prove.js';
+import type { Subject, Values } from '../src/verify/subjects.js';
+import { alternate } from '../src/verify/time.js';
+
+export interface Measured {
+  comparison: Comparison;
+  ours: Errors;
+  /** null where the built-in throws, or gives a result of another shape. */
+  builtin: Errors | null;
+  /** Some elements of the gradient; absent for forward kernels. */
+  gradient?: Slope[];
+  /** Milliseconds of a call; null where the built-in gives no result, or the browser's clock is too coarse. */
+  time: Times | null;
+}
+
+export interface Times {
+  builtin: number;
+  ours: number;
+}
+
+export interface Errors {
+  /** |got - want| / bound of every element. */
+  ratios: Float64Array;
+  worst: Worst;
+}
+
+export interface Slope {
+  ours: number;
+  builtin?: number;
+  /** The central difference of the float64 definition. */
+  want: number;
+}
+
+const SEED = 1;
+const TIMED_MS = 300;
+/** Browsers' clocks tick every millisecond or less often: calls are timed in batches of at least so long. */
+const BATCH_MS = 10;
+const MOST_CALLS = 256;
+/** So many elements of a gradient are held against differences. */
+const DIFFERENCES = 64;
+
+/** On the active backend. */
+export async function measure(subject: Subject): Promise<Measured> {
+  const comparison = await compareSubject(subject, SEED, 0);
+  const values = inputsOf(subject, (size, i, name) =>
+    name === subject.untied ? distinct(size, SEED + i) : floats(size, SEED + i),
+  );
+  const want = subject.definition(values);
+  const bound = boundOf(subject, values);
+  const ours = await runSubject(subject, OWN, values);
+  const builtin = await runSubject(subject, '', values).catch(() => null);
+  return {
+    comparison,
+    ours: errors(ours, want, bound),
+    builtin: builtin && errors(builtin, want, bound),
+    ...(subject.loss && { gradient: slopes(subject, values, ours, builtin) }),
+    time: builtin && (await timed(subject, values)),
+  };
+}
+
+function errors(got: ArrayLike<number>, want: Float64Array, bound: (index: number) => number): Errors {
+  const ratio = (i: number) => compare([got[i]], [want[i]], () => bound(i)).error;
+  return { ratios: want.map((_, i) => ratio(i)), worst: compare(got, want, bound) };
+}
+
+function slopes(
+  subject: Subject,
+  values: Values,
+  ours: ArrayLike<number>,
+  builtin: ArrayLike<number> | null,
+): Slope[] {
+  const { start, value, step } = subject.loss!;
+  const point = start(values);
+  return drawn(point.length).map((index) => ({
+    ours: ours[index],
+    builtin: builtin?.[index],
+    want: difference((at) => value(at, values), point, index, step),
+  }));
+}
+
+function drawn(size: number): number[] {
+  const next = random(SEED);
+  const all = size <= DIFFERENCES;
+  return Array.from({ length: all ? size : DIFFERENCES }, (_, i) => (all ? i : Math.floor(next() * size)));
+}
+
+async function timed(subject: Subject, values: Values): Promise<Times | null> {
+  const calls = (prefix: string, count: number) => async () => {
+    for (let i = 0; i < count; i++) await runSubject(subject, prefix, values);
+  };
+  let count = 1;
+  for (; count < MOST_CALLS; count *= 2) {
+    const start = performance.now();
+    await calls(OWN, count)();
+    if (performance.now() - start >= BATCH_MS) break;
+  }
+  const { a, b } = await alternate(calls('', count), calls(OWN, count), TIMED_MS);
+  return a > 0 && b > 0 ? { builtin: a / count, ours: b / count } : null;
+}

@@ -1,0 +1,296 @@
+/** What only webgl has: textures, shaders and their limits. The kernels themselves are in kernels.spec.ts. */
+import { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
+import type { ConvCase } from '../kernels/conv2d/cases.js';
+import {
+  type ConvGeometry,
+  convGeometry,
+  type Geometry,
+  type PoolGeometry,
+  poolGeometry,
+} from '../kernels/geometry.js';
+import type { PoolCase } from '../kernels/max_pool/cases.js';
+import { OWN } from '../kernels/registry.js';
+import { runShader, windowUniforms } from '../kernels/webgl.js';
+import { avgPool, conv2d, maxPool } from '../src/index.js';
+import { registerOwn } from '../src/ops.js';
+import { floats, integers } from '../src/verify/data.js';
+import { compare, describeWorst } from '../src/verify/proofs.js';
+import { boundOf, inputsOf, runSubject } from '../src/verify/prove.js';
+import {
+  avgPoolSubjects,
+  convSubjects,
+  maxPoolSubjects,
+  type Subject,
+  subjects,
+} from '../src/verify/subjects.js';
+import { PADS, smallConvs, smallPools } from './support/num_geometries.js';
+import { installed, tf, whileInstalled } from './support/tfjs.js';
+
+type T4 = tf.Tensor4D;
+
+/** The active backend's parts that are looked at here; they are not all in its types. */
+interface Inside {
+  numDataIds(): number;
+  binaryCache: Record<string, unknown>;
+  textureManager: { getNumUsedTextures(): number };
+}
+const inside = () => tf.backend() as unknown as Inside;
+
+const explicitPads = (g: Geometry) => {
+  const [rows, cols] = [[g.padTop, g.padBottom], [g.padLeft, g.padRight]]; // prettier-ignore
+  return g.dataFormat === 'NHWC' ? [[0, 0], rows, cols, [0, 0]] : [[0, 0], [0, 0], rows, cols]; // prettier-ignore
+};
+
+const windowOf = (g: Geometry) => ({
+  name: JSON.stringify(g),
+  x: g.inShape,
+  strides: [g.strideHeight, g.strideWidth],
+  dilations: [g.dilationHeight, g.dilationWidth],
+  pad: explicitPads(g),
+  dataFormat: g.dataFormat,
+});
+
+/** The geometry as a case; undefined where a rounding mode has added windows that plain pads do not give. */
+function convCase(g: ConvGeometry): ConvCase | undefined {
+  const c = { ...windowOf(g), filter: g.filterShape, groups: g.groups };
+  return `${convGeometry(c.x, c.filter, c).outShape}` === `${g.outShape}` ? c : undefined;
+}
+
+function poolCase(g: PoolGeometry): PoolCase | undefined {
+  const c = { ...windowOf(g), filterSize: [g.filterHeight, g.filterWidth] };
+  return `${poolGeometry(c.x, c.filterSize, c).outShape}` === `${g.outShape}` ? c : undefined;
+}
+
+const everyNth = <T>(all: T[], n: number) => all.filter((_, i) => i % n === 0);
+
+/** Whole numbers: equality, and the derived bound where the GPU divides. Returns what is wrong, or ''. */
+async function complaint(subject: Subject, prefix = OWN, max = 4): Promise<string> {
+  const values = inputsOf(subject, (size, i) => integers(size, i + 1, max));
+  const bound = subject.exact ? undefined : boundOf(subject, values);
+  const worst = compare(await runSubject(subject, prefix, values), subject.definition(values), bound);
+  return worst.error <= (subject.exact ? 0 : 1)
+    ? ''
+    : `${subject.kernelName} ${subject.caseName}: ${describeWorst(worst)}`;
+}
+
+/** One step of training a small network, through tfjs's ops. */
+function gradientsOfNet(x: T4, filter: T4): tf.Tensor[] {
+  const f = (x: tf.Tensor, filter: tf.Tensor) => {
+    const y = tf.relu(tf.conv2d(x as T4, filter as T4, 1, 'same'));
+    return tf.sum(tf.square(tf.add(tf.maxPool(y as T4, 2, 2, 'same'), tf.avgPool(y as T4, 2, 2, 'same'))));
+  };
+  return tf.grads(f)([x, filter]);
+}
+
+describe('webgl', () => {
+  if (!tf.env().getBool('HAS_WEBGL')) {
+    it('is skipped', () => pending('there is no webgl here'));
+    return;
+  }
+
+  beforeAll(async () => {
+    await tf.setBackend('webgl');
+    registerOwn();
+  });
+
+  for (const pad of PADS) {
+    it(`equals the definition on small geometries with pad ${JSON.stringify(pad)}`, async () => {
+      const convs = everyNth(smallConvs(pad), 60).flatMap((g) => convCase(g) ?? []);
+      const pools = everyNth(smallPools(pad), 60).flatMap((g) => poolCase(g) ?? []);
+      const all = [
+        ...convs.flatMap(convSubjects),
+        ...pools.flatMap(maxPoolSubjects),
+        ...pools.flatMap(avgPoolSubjects),
+      ];
+      expect(convs.length + pools.length).toBeGreaterThan(20);
+      for (const subject of all) {
+        const wrong = await complaint(subject);
+        if (wrong) return fail(wrong);
+      }
+    });
+  }
+
+  describe('shader library', () => {
+    const g = convGeometry([2, 3, 4, 5], [3, 3, 5, 1], { pad: 'same' });
+    const inverse = (steps: string) =>
+      `void main() { int i = getOutputCoords(); setOutput(float(indexOf(coordsOf(i, ${steps}, xSize), ${steps}))); }`;
+    const run = (code: string, uniforms = {}) =>
+      runShader(
+        tf.backend() as MathBackendWebGL,
+        {},
+        { ...windowUniforms(g), ...uniforms },
+        [120],
+        'float32',
+        code,
+      );
+    const values = async (code: string, uniforms = {}) => {
+      const t = tf.engine().makeTensorFromTensorInfo(run(code, uniforms));
+      const data = Array.from(await t.data());
+      t.dispose();
+      return data;
+    };
+
+    it('finds coordinates and indexes in NHWC', async () => {
+      expect(await values(inverse('xSteps'))).toEqual(Array.from({ length: 120 }, (_, i) => i));
+      const column = 'void main() { setOutput(float(coordsOf(getOutputCoords(), xSteps, xSize).z)); }';
+      expect(await values(column)).toEqual(Array.from({ length: 120 }, (_, i) => Math.floor(i / 5) % 4));
+    });
+
+    it('finds coordinates and indexes in NCHW', async () => {
+      const steps = { xSteps: [60, 4, 1, 12] };
+      expect(await values(inverse('xSteps'), steps)).toEqual(Array.from({ length: 120 }, (_, i) => i));
+      const channel = 'void main() { setOutput(float(coordsOf(getOutputCoords(), xSteps, xSize).w)); }';
+      expect(await values(channel, steps)).toEqual(
+        Array.from({ length: 120 }, (_, i) => Math.floor(i / 12) % 5),
+      );
+    });
+
+    it('finds the windows that start at a row', async () => {
+      const code = 'void main() { setOutput(float(positionOf(getOutputCoords() - 10, 3, 20))); }';
+      const position = (start: number) => (start < 0 || start % 3 || start / 3 >= 20 ? -1 : start / 3);
+      expect(await values(code)).toEqual(Array.from({ length: 120 }, (_, i) => position(i - 10)));
+    });
+  });
+
+  it('compiles no shader for a new shape', async () => {
+    const run = (size: number, channels: number) => {
+      const x = tf.ones<tf.Rank.R4>([2, size, size, channels]);
+      return tf.tidy(() => conv2d(x, tf.ones<tf.Rank.R4>([3, 3, channels, 8]), { pad: 'same' })).dispose();
+    };
+    run(20, 7);
+    const before = Object.keys(inside().binaryCache).filter((key) => key.includes('filterSteps')).length;
+    for (let i = 0; i < 8; i++) run(21 + i, 8 + i);
+    const after = Object.keys(inside().binaryCache).filter((key) => key.includes('filterSteps')).length;
+    expect(before).toBeGreaterThan(0);
+    expect(after).toBe(before);
+  });
+
+  it('leaves nothing behind over 1,000 steps', async () => {
+    const x = tf.randomNormal<tf.Rank.R4>([2, 6, 6, 2], 0, 1, 'float32', 1);
+    const filter = tf.randomNormal<tf.Rank.R4>([3, 3, 2, 3], 0, 1, 'float32', 2);
+    const step = () => tf.dispose(gradientsOfNet(x, filter));
+    const count = () => [
+      tf.memory().numTensors,
+      inside().numDataIds(),
+      inside().textureManager.getNumUsedTextures(),
+      Object.keys(inside().binaryCache).length,
+    ];
+    await whileInstalled(async () => {
+      for (let i = 0; i < 3; i++) step();
+      const before = count();
+      for (let i = 0; i < 1000; i++) {
+        step();
+        if (i % 100 === 0) await tf.nextFrame();
+      }
+      expect(count()).toEqual(before);
+    });
+    tf.dispose([x, filter]);
+  });
+
+  it('trains, with the losses that cpu has for the same weights', async () => {
+    const x = [8, 8, 8, 1];
+    const inputs = Float32Array.from(integers(512, 5));
+    const labels = [0, 1, 2, 0, 1, 2, 0, 1];
+    const loss = (filter: tf.Tensor, dense: tf.Tensor) => {
+      const y = tf.relu(tf.conv2d(tf.tensor(inputs, x) as T4, filter as T4, 1, 'same'));
+      const flat = tf.reshape<tf.Rank.R2>(tf.maxPool(y as T4, 2, 2, 'same'), [8, 64]);
+      const target = tf.oneHot(tf.tensor1d(labels, 'int32'), 3);
+      return tf.losses.softmaxCrossEntropy(target, tf.matMul(flat, dense as tf.Tensor2D)) as tf.Scalar;
+    };
+    let weights = [floats(36, 1).map((w) => w / 4), floats(192, 2).map((w) => w / 8)];
+    const tensors = () => [
+      tf.tensor(Float32Array.from(weights[0]), [3, 3, 1, 4]),
+      tf.tensor(Float32Array.from(weights[1]), [64, 3]),
+    ];
+    const found: number[] = [];
+    for (let step = 0; step < 10; step++) {
+      await tf.setBackend('cpu');
+      const onCpu = tf.tidy(
+        () => installed(() => loss(...(tensors() as [tf.Tensor, tf.Tensor]))).dataSync()[0],
+      );
+      await tf.setBackend('webgl');
+      const [onWebgl, gradients] = tf.tidy(() => {
+        const { value, grads } = installed(() => tf.valueAndGrads(loss)(tensors()));
+        return [value.dataSync()[0], grads.map((gradient) => gradient.dataSync())] as const;
+      });
+      // A logit sums 64 products of a pooled cell, itself a sum of 9, below 4 * 9 / 4, with a weight below 1/8; the
+      // softmax of three adds roundings of its own and passes errors on at most once.
+      expect(Math.abs(onWebgl - onCpu)).toBeLessThanOrEqual((64 + 9 + 8) * 2 ** -24 * 64 * 9 * (1 / 8 + 1));
+      found.push(onWebgl);
+      weights = weights.map((w, k) => w.map((value, i) => value - 0.02 * gradients[k][i]));
+    }
+    expect(found[9]).toBeLessThan(found[0]);
+  });
+
+  it('runs beside the built-ins', async () => {
+    const x = tf.tensor4d(Float32Array.from(integers(2 * 6 * 6 * 2, 1)), [2, 6, 6, 2]);
+    const filter = tf.tensor4d(Float32Array.from(integers(3 * 3 * 2 * 4, 2)), [3, 3, 2, 4]);
+    const [ours, theirs] = [conv2d(x, filter), tf.conv2d(x, filter, 1, 'valid')];
+    expect(compare(await ours.data(), await theirs.data()).error).toBe(0);
+    const withPlugin = installed(() => tf.conv2d(x, filter, 1, 'valid'));
+    expect(compare(await withPlugin.data(), await theirs.data()).error).toBe(0);
+    tf.dispose([x, filter, ours, theirs, withPlugin]);
+  });
+
+  it('takes inputs that are packed, sliced or reshaped', async () => {
+    const make = (backendName: string) => async () => {
+      await tf.setBackend(backendName);
+      const y = tf.tidy(() => {
+        const flat = tf.tensor1d(Float32Array.from(integers(400, 3)));
+        const packed = tf.add(tf.reshape<tf.Rank.R4>(flat, [2, 10, 10, 2]), 1); // binary ops give packed textures
+        const sliced = tf.slice<tf.Rank.R4, T4>(packed as T4, [1, 2, 1, 0], [1, 7, 8, 2]);
+        const filter = tf.slice<tf.Rank.R4, T4>(tf.reshape(flat, [5, 5, 4, 4]), [0, 0, 0, 0], [3, 3, 2, 4]);
+        return conv2d(maxPool(sliced, 2, { strides: 1 }), filter);
+      });
+      const data = Array.from(await y.data());
+      y.dispose();
+      return data;
+    };
+    const onCpu = await make('cpu')();
+    expect(await make('webgl')()).toEqual(onCpu);
+  });
+
+  it('refuses tensors that do not fit into a texture, and leaves nothing behind', () => {
+    const x = tf.ones<tf.Rank.R4>([1, 20, 20, 1]);
+    const largest = tf.env().getNumber('WEBGL_MAX_TEXTURE_SIZE');
+    tf.env().set('WEBGL_MAX_TEXTURE_SIZE', 8);
+    const before = [tf.memory().numTensors, inside().numDataIds()];
+    try {
+      expect(() => tf.tidy(() => maxPool(x, 2))).toThrowError(
+        /result is of shape \[1,10,10,1\], but on this GPU a tensor has at most 8 x 8 values/,
+      );
+      expect(() => tf.tidy(() => avgPool(x, 10))).toThrowError(/x is of shape \[1,20,20,1\]/);
+      expect([tf.memory().numTensors, inside().numDataIds()]).toEqual(before);
+    } finally {
+      tf.env().set('WEBGL_MAX_TEXTURE_SIZE', largest);
+      x.dispose();
+    }
+  });
+
+  /** Other kinds of WebGL, each as a backend of its own with the same kernels. */
+  const kinds: [name: string, flags: Record<string, number | boolean>, max: number][] = [
+    ['webgl1', { WEBGL_VERSION: 1 }, 4],
+    ['half-float textures', { WEBGL_FORCE_F16_TEXTURES: true }, 1],
+    ['WEBGL_PACK false', { WEBGL_PACK: false }, 4],
+  ];
+  for (const [name, flags, max] of kinds) {
+    it(`is right with ${name}`, async () => {
+      const saved = { ...tf.env().getFlags() };
+      tf.env().setFlags(flags); // all others are found out anew
+      tf.registerBackend('kind', () => new MathBackendWebGL());
+      tf.copyRegisteredKernels('webgl', 'kind');
+      try {
+        await tf.setBackend('kind');
+        const small = subjects().filter(({ caseName, exact }) => exact && caseName !== 'digits');
+        const wrong: string[] = [];
+        for (const subject of small) wrong.push(await complaint(subject, OWN, max));
+        expect(wrong.filter(Boolean)).toEqual([]);
+      } finally {
+        tf.env().setFlags(saved);
+        await tf.setBackend('webgl');
+        tf.removeBackend('kind');
+        tf.getKernelsForBackend('kind').forEach(({ kernelName }) => tf.unregisterKernel(kernelName, 'kind'));
+      }
+    });
+  }
+});
