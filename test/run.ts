@@ -8,6 +8,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import karma from 'karma';
 import { type Browser, BROWSERS, locate, openDisplay } from './browsers.js';
 import { bundle, type Suite } from './bundle.js';
+import { writeCompatibility } from './compatibility.js';
 
 type Environment = 'node' | Browser;
 const ENVIRONMENTS: Environment[] = ['node', ...BROWSERS];
@@ -24,12 +25,17 @@ class Report {
   failed = 0;
   skipped = 0;
   seconds = 0;
+  /** The environment with its version. */
+  label: string;
+  /** Each spec that ran, and whether it passed. */
+  readonly specs = new Map<string, boolean>();
   private output: string[] = [];
 
   constructor(
     readonly environment: Environment,
     readonly suite: Suite,
   ) {
+    this.label = environment === 'node' ? `Node ${process.versions.node}` : environment;
     console.log(`${this.title} ...`);
   }
 
@@ -40,6 +46,7 @@ class Report {
   spec({ name, status, messages }: SpecResult): void {
     if (status === 'failed') this.failure(name, messages);
     if (status === 'passed') this.passed++;
+    if (status === 'passed' || status === 'failed') this.specs.set(name, status === 'passed');
     if (status !== 'pending') return;
     this.skipped++;
     console.log(`  skipped: ${name}`);
@@ -94,6 +101,7 @@ async function runInBrowser(browser: Browser, file: string, report: Report): Pro
       const status = disabled ? 'excluded' : pending ? 'pending' : success ? 'passed' : 'failed';
       report.spec({ name: fullName, status, messages: log.map(inSources) });
     });
+    server.on('browser_register', ({ name }: { name: string }) => (report.label = name));
     server.on('browser_error', (_, error) => report.failure('outside of a spec', [inSources(asText(error))]));
     server.on('browser_log', (_, text) => report.log(asText(text)));
     void server.start();
@@ -160,7 +168,14 @@ function closingLine(reports: Report[]): string {
   return `${sum('passed')} passed, ${sum('failed')} failed${skipped}`;
 }
 
-async function main(options: { only?: Environment[]; filter: string; upstream: boolean }): Promise<void> {
+interface Options {
+  only?: Environment[];
+  filter: string;
+  upstream: boolean;
+  compatibility?: string;
+}
+
+async function main(options: Options): Promise<void> {
   const environments = await available(options.only ?? ENVIRONMENTS, !options.only);
   const suites: Suite[] = options.upstream ? ['specs', 'upstream'] : ['specs'];
   await openDisplay(environments);
@@ -173,6 +188,12 @@ async function main(options: { only?: Environment[]; filter: string; upstream: b
   }
   if (reports.every((report) => report.passed + report.failed === 0))
     throw new Error(`No spec's name contains "${options.filter}".`);
+  if (options.compatibility) {
+    writeCompatibility(
+      options.compatibility,
+      reports.filter((report) => report.suite === 'specs'),
+    );
+  }
   printTable(reports);
   console.log(closingLine(reports));
   // After an error in a browser Karma leaves a timer behind that would keep the process alive for minutes.
@@ -194,5 +215,6 @@ const program = new Command('npm test --')
   .option('--only <list>', `run only in these, of ${ENVIRONMENTS.join(',')}`, parseOnly)
   .option('--filter <text>', 'run only specs whose full name contains the text', '')
   .option('--no-upstream', "leave out tfjs-core's own specs, which run against the installed plugin")
+  .option('--compatibility <file>', 'write a table of what passed where, by kernel and backend')
   .parse();
 await main(program.opts()).catch((error: Error) => program.error(error.message));
