@@ -15,7 +15,8 @@ export type Pair = number | readonly number[];
 export type DataFormat = 'NHWC' | 'NCHW';
 /** [before, after] for each dimension of x, in the order of its dataFormat; batch and channels must be [0, 0]. */
 export type ExplicitPadding = readonly (readonly number[])[];
-export type Padding = 'same' | 'valid' | number | ExplicitPadding;
+/** A number is for all sides, a pair for the sides of [height, width]. */
+export type Padding = 'same' | 'valid' | Pair | ExplicitPadding;
 /** How a stride that does not divide is rounded; 'exact' refuses it. tfjs knows the other three. */
 export type DimRoundingMode = 'floor' | 'round' | 'ceil' | 'exact';
 
@@ -249,10 +250,12 @@ type SidePad = 'same' | readonly number[];
 function sidePads(pad: Padding, dataFormat: DataFormat): [SidePad, SidePad] {
   if (pad === 'same') return ['same', 'same'];
   if (pad === 'valid') return sidePads(0, dataFormat);
-  if (typeof pad === 'number' && Number.isInteger(pad)) {
+  const pair = typeof pad === 'number' ? [pad, pad] : pad;
+  if (Array.isArray(pair) && pair.length === 2 && pair.every(Number.isInteger)) {
+    const [rows, cols] = pair as number[];
     return [
-      [pad, pad],
-      [pad, pad],
+      [rows, rows],
+      [cols, cols],
     ];
   }
   const isExplicit =
@@ -264,7 +267,7 @@ function sidePads(pad: Padding, dataFormat: DataFormat): [SidePad, SidePad] {
     fail(
       'pad',
       show(pad),
-      "it must be 'same', 'valid', an integer, or four pairs of integers [before, after], " +
+      "it must be 'same', 'valid', an integer, a pair [height, width], or four pairs of integers [before, after], " +
         `one for each dimension of ${dataFormat}, with [0, 0] for batch and channels`,
     );
   }

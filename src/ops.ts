@@ -4,24 +4,17 @@
  */
 import {
   add,
-  elu,
   engine,
   getBackend,
   getGradient,
   getKernel,
   type KernelFunc,
-  leakyRelu,
   type NamedAttrMap,
   type NamedTensorMap,
   op,
-  prelu,
   registerGradient,
   registerKernel,
-  relu,
-  relu6,
   reshape,
-  sigmoid,
-  tanh,
   Tensor,
   tensor,
   type Tensor3D,
@@ -32,6 +25,7 @@ import { type ActivationName, alignedShape, checkActivation } from '../kernels/c
 import type { ConvOptions, Pair, PoolOptions } from '../kernels/geometry.js';
 import { run } from '../kernels/gradients.js';
 import { BACKENDS, gradients, KERNEL_NAMES, KERNELS, type KernelName, OWN } from '../kernels/registry.js';
+import { activate } from './activate.js';
 
 export interface Conv2DOptions extends ConvOptions {
   /** Added to the convolution: [outChannels], or what broadcasts to y. */
@@ -48,8 +42,7 @@ export type MaxPoolOptions = Omit<PoolOptions, 'countIncludePad' | 'identityIf1x
 export type AvgPoolOptions = Omit<PoolOptions, 'identityIf1x1'>;
 
 /**
- * 2-D convolution (cross-correlation), with its gradients of any order; through an activation of as many orders as
- * tfjs has of that activation.
+ * 2-D convolution (cross-correlation), with its gradients of any order, through bias and activation too.
  *
  * Besides what tf.conv2d knows: bias, activation, groups, strides with dilations, explicit pads in both layouts, and
  * dimRoundingMode 'exact', which refuses strides that do not divide.
@@ -103,7 +96,7 @@ function convgradConv2d_<T extends Tensor3D | Tensor4D>(
       runOwn('FusedConv2D', { ...inputs, ...extras, x: x4D }, fusedAttrs),
     ) as T;
   }
-  // While a gradient is recorded each step is an op of its own, so that tfjs differentiates bias and activation.
+  // While a gradient is recorded each step is an op of its own, so that each is differentiated.
   return batched(inputs.x, (x4D) => {
     const y = runOwn('Conv2D', { ...inputs, x: x4D }, attrs);
     const aligned = (name: keyof typeof extras) => {
@@ -112,7 +105,7 @@ function convgradConv2d_<T extends Tensor3D | Tensor4D>(
     };
     const bias = aligned('bias');
     const z = bias ? add(y, bias) : y;
-    return activate(z, activation, aligned('preluActivationWeights'), leakyreluAlpha);
+    return activate(activation, z, aligned('preluActivationWeights'), leakyreluAlpha);
   }) as T;
 }
 
@@ -130,27 +123,6 @@ function convgradAvgPool_<T extends Tensor3D | Tensor4D>(
   options: AvgPoolOptions = {},
 ): T {
   return batched(toFloats('x', x), (x4D) => runOwn('AvgPool', { x: x4D }, { ...options, filterSize })) as T;
-}
-
-function activate(z: Tensor, activation: ActivationName, alpha: Tensor | undefined, slope: number): Tensor {
-  switch (activation) {
-    case 'relu':
-      return relu(z);
-    case 'relu6':
-      return relu6(z);
-    case 'elu':
-      return elu(z);
-    case 'leakyrelu':
-      return leakyRelu(z, slope);
-    case 'prelu':
-      return prelu(z, alpha as Tensor);
-    case 'sigmoid':
-      return sigmoid(z);
-    case 'tanh':
-      return tanh(z);
-    case 'linear':
-      return z;
-  }
 }
 
 /** f of x as a batch; an x of rank 3 is a batch of one, and so is the result. */

@@ -235,6 +235,15 @@ describe('geometry: frozen', () => {
   });
 });
 
+describe('geometry: a pair of pads', () => {
+  it('is for the sides of height and of width', () => {
+    const options = { strides: 2, dilations: [1, 2] };
+    const explicit = [[0, 0], [1, 1], [2, 2], [0, 0]]; // prettier-ignore
+    const pair = convGeometry([1, 7, 8, 2], [3, 2, 2, 3], { ...options, pad: [1, 2] });
+    expect(pair).toEqual(convGeometry([1, 7, 8, 2], [3, 2, 2, 3], { ...options, pad: explicit }));
+  });
+});
+
 describe('geometry: bad arguments', () => {
   const conv = (options: object, inShape: unknown = [1, 4, 4, 2], filterShape: unknown = [3, 3, 2, 4]) =>
     convGeometry(inShape as number[], filterShape as number[], options as ConvOptions);
@@ -244,7 +253,8 @@ describe('geometry: bad arguments', () => {
   const PAIR = 'it must be an integer of at least 1, or a pair of them.';
   const POSITIVE = 'it must be an integer of at least 1.';
   const SHAPE = 'it must have four dimensions, integers of at least 0.';
-  const PADDING = "it must be 'same', 'valid', an integer, or four pairs of integers [before, after]";
+  const PADDING =
+    "it must be 'same', 'valid', an integer, a pair [height, width], or four pairs of integers [before, after]";
   const BAD_PAIRS: [unknown, string][] = [
     [0, '0'],
     [-1, '-1'],
@@ -264,7 +274,7 @@ describe('geometry: bad arguments', () => {
     [1.5, '1.5'],
     [NaN, 'NaN'],
     [null, 'null'],
-    [[1, 1], '[1,1]'],
+    [[1, 1.5], '[1,1.5]'],
     [
       [
         [0, 0],

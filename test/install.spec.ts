@@ -244,6 +244,17 @@ describeOnBackends('install()', (backendName) => {
     expectRegistries(before);
   });
 
+  it('leaves no gradient behind after a fused convolution inside a custom gradient', () => {
+    start();
+    const filter = integers([3, 3, 1, 1]);
+    const op = tf.customGrad((x) => ({
+      value: tf.fused.conv2d({ x: x as tf.Tensor4D, filter, strides: 1, pad: 'same' }),
+      gradFunc: (dy) => dy as tf.Tensor,
+    }));
+    expectExactly(tf.grad(op)(integers([1, 4, 4, 1]), tf.ones([1, 4, 4, 1])), new Float32Array(16).fill(1));
+    expect(tf.getGradient('fusedConv2d__op')).toBeUndefined();
+  });
+
   it('is undone cleanly right after such a registration', () => {
     const { uninstall } = start();
     registerGradientsOf(before);

@@ -1,3 +1,4 @@
+import { activations } from '../kernels/conv2d/activation.js';
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import { BACKENDS, KERNEL_NAMES, OWN } from '../kernels/registry.js';
 import { type ActivationName, avgPool, conv2d, type Conv2DOptions, maxPool } from '../src/index.js';
@@ -279,6 +280,24 @@ describeOnBackends('the ops', (backendName) => {
     for (const [one, many] of pairs) expectExactly(one, tf.squeeze(many, [0]));
     expect(tf.grad((t) => conv2d(t as tf.Tensor3D, filter, { bias: [1, 2, 3] }))(x).shape).toEqual(x.shape);
   });
+
+  for (const activation of (Object.keys(activations) as ActivationName[]).filter(
+    (name) => name !== 'linear',
+  )) {
+    it(`have the second-order gradient of ${activation}`, () => {
+      const z = [-3, -1.5, -0.25, 0.25, 1.5, 3, 5, 7];
+      const one = tf.ones<tf.Rank.R4>([1, 1, 1, 1]);
+      const f = (x: tf.Tensor) =>
+        conv2d(x as T4, one, { activation, leakyreluAlpha: 0.25, preluActivationWeights: [0.25] });
+      const first = (x: tf.Tensor) => tf.grad(f)(x);
+      const second = tf.grad(first)(tf.tensor4d(z, [1, 2, 4, 1]));
+      const slope = activations[activation].slope as (z: number, alpha: number) => number;
+      const h = 2 ** -12;
+      // Differences of a smooth slope are off by h^2 / 6 times its own second derivative, which is below 2.
+      const want = z.map((at) => (slope(at + h, 0.25) - slope(at - h, 0.25)) / (2 * h));
+      expectWithin(second, want, 2 ** -20);
+    });
+  }
 
   it('keep int32 and bool in max pooling', () => {
     // webgl keeps int32 in float32 textures, which hold odd numbers up to 2^24.

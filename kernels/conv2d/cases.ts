@@ -30,7 +30,7 @@ export const convCases: readonly ConvCase[] = [
   { name: 'numeric pad, unequal filter', x: [1, 5, 5, 2], filter: [3, 1, 2, 3], pad: 1 },
   { name: 'explicit pads', x: [1, 5, 6, 2], filter: [3, 2, 2, 3], pad: [[0, 0], [2, 0], [1, 3], [0, 0]] }, // prettier-ignore
   {
-    name: "pad 2, 'ceil'",
+    name: "pad 1, 'ceil'",
     x: [1, 6, 6, 2],
     filter: [3, 3, 2, 3],
     pad: 1,

@@ -8,6 +8,7 @@ import { type Kernel, makeTensor, readFloats } from '../tensors.js';
 import { addBiasAndActivate, type Broadcast, broadcast, checkActivation, constant } from './activation.js';
 import type { ConvAttrs, FusedAttrs } from './attrs.js';
 import * as definition from './definition.js';
+import { TILE } from './gemm.js';
 import * as im2col from './im2col.js';
 
 /** y: [batch, outHeight, outWidth, outChannels] */
@@ -29,8 +30,8 @@ export const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
       ? spread('preluActivationWeights', preluActivationWeights)
       : constant(leakyreluAlpha ?? 0.2);
 
-  const y = new Float32Array(sizeOf(g.outShape));
-  numeric(g).conv2d(readFloats(backend, 'x', x), readFloats(backend, 'filter', filter), g, y);
+  const [xValues, filterValues] = [readFloats(backend, 'x', x), readFloats(backend, 'filter', filter)];
+  const y = roundedOnce(g.outShape, (sums) => numeric(g).conv2d(xValues, filterValues, g, sums));
   if (add || activation !== 'linear') {
     addBiasAndActivate(y, g.outShape, add ?? constant(0), activation, alpha);
   }
@@ -42,8 +43,10 @@ export const conv2dBackpropInput: Kernel = ({ inputs, attrs, backend }) => {
   const { dy, filter } = inputs;
   const { inputShape, ...options } = attrs as unknown as ConvAttrs;
   const g = withDyShape(convGeometry(inputShape, filter.shape, options), dy.shape);
-  const dx = new Float32Array(sizeOf(inputShape));
-  numeric(g).conv2dBackpropInput(readFloats(backend, 'dy', dy), readFloats(backend, 'filter', filter), g, dx);
+  const [dyValues, filterValues] = [readFloats(backend, 'dy', dy), readFloats(backend, 'filter', filter)];
+  const dx = roundedOnce(inputShape, (sums) =>
+    numeric(g).conv2dBackpropInput(dyValues, filterValues, g, sums),
+  );
   return makeTensor(backend, inputShape, 'float32', dx);
 };
 
@@ -52,12 +55,22 @@ export const conv2dBackpropFilter: Kernel = ({ inputs, attrs, backend }) => {
   const { x, dy } = inputs;
   const { filterShape, ...options } = attrs as unknown as ConvAttrs;
   const g = withDyShape(convGeometry(x.shape, filterShape, options), dy.shape);
-  const dFilter = new Float32Array(sizeOf(filterShape));
-  numeric(g).conv2dBackpropFilter(readFloats(backend, 'x', x), readFloats(backend, 'dy', dy), g, dFilter);
+  const [xValues, dyValues] = [readFloats(backend, 'x', x), readFloats(backend, 'dy', dy)];
+  const dFilter = roundedOnce(filterShape, (sums) =>
+    numeric(g).conv2dBackpropFilter(xValues, dyValues, g, sums),
+  );
   return makeTensor(backend, filterShape, 'float32', dFilter);
 };
 
-/** One output channel fills a quarter of a tile of the matrix product: there the plain loops are faster. */
+/** A result that is summed in float64 and rounded to float32 at the end. */
+function roundedOnce(shape: readonly number[], write: (sums: Float64Array) => void): Float32Array {
+  const sums = new Float64Array(sizeOf(shape));
+  write(sums);
+  return new Float32Array(sums);
+}
+
+/** Where a matrix has a single column, or too few rows to pay for packing, the plain loops are faster. */
 function numeric(g: ConvGeometry): typeof im2col | typeof definition {
-  return g.outChannels === g.groups ? definition : im2col;
+  const pixels = g.batchSize * g.outHeight * g.outWidth;
+  return g.outChannels === g.groups || pixels < TILE ? definition : im2col;
 }

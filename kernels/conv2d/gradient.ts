@@ -77,8 +77,10 @@ const FUSED_OP = 'fusedConv2d__op';
  * @param convGradient the gradient of Conv2D
  */
 export function offerFusedGradient(y: TensorInfo, attrs: NamedAttrMap, convGradient: GradFunc): void {
-  const { gradientDepth, scopeStack } = engine().state;
-  const isRecorded = gradientDepth > 0 && scopeStack[scopeStack.length - 2]?.name === FUSED_OP;
+  const { gradientDepth, kernelDepth, scopeStack } = engine().state;
+  // The depth of this kernel inside the op's customGrad; deeper, inside another one, nothing is recorded.
+  const isRecorded =
+    gradientDepth > 0 && kernelDepth === 2 && scopeStack[scopeStack.length - 2]?.name === FUSED_OP;
   if (!isRecorded) return;
   if (getGradient(FUSED_OP)) unregisterGradient(FUSED_OP);
   registerGradient({

@@ -2,7 +2,9 @@
  * `npm start`: reproduces the worked examples, compares every kernel with its definition, the built-in and its
  * numerical gradient, trains a CNN on digits with and without the plugin, and writes a report.
  */
+import { existsSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { dirname, resolve } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-layers';
@@ -28,6 +30,8 @@ interface Options {
 
 const BATCH = 16;
 const HELD_OUT = 300;
+/** So many digits there are. */
+const DIGITS = 10_000;
 const BUILTIN_STEPS = 4;
 /** How long one kernel and case are timed. */
 const TIMED_MS = 20;
@@ -77,6 +81,7 @@ function printExamples(examples: Example[]): void {
 
 async function compareAll({ op, case: caseName, seed }: Options): Promise<Comparison[]> {
   const all = chosen(op, caseName);
+  if (all.length === 0) program.error(`No kernel and case have "${op}" and "${caseName}" in their names.`);
   const bar = progress('Comparing kernels', all.length);
   const comparisons: Comparison[] = [];
   for (const subject of all) {
@@ -163,20 +168,31 @@ async function trainBoth(digits: Digits, test: Digits, { steps, seed }: Options)
   return { plugin: { ...plugin, accuracy }, builtin, ok };
 }
 
-function whole(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new InvalidArgumentError('It must be a whole number of at least 1.');
-  return value;
+function whole(largest: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= 1 && value <= largest) return value;
+    throw new InvalidArgumentError(`It must be a whole number from 1 to ${largest}.`);
+  };
+}
+
+function writable(file: string): string {
+  if (file === '' || existsSync(dirname(resolve(file)))) return file;
+  throw new InvalidArgumentError('Its folder does not exist.');
 }
 
 const program = new Command('npm start --')
   .description('Worked examples, every kernel against its definition, a CNN trained on digits, and a report.')
   .option('--op <text>', 'only kernels whose name contains it', '')
   .option('--case <text>', 'only cases whose name contains it', '')
-  .option('--seed <number>', 'seed of all random data', whole, 1)
-  .option('--steps <number>', 'training steps with the plugin', whole, 60)
+  .option('--seed <number>', 'seed of all random data', whole(2 ** 31), 1)
+  .option(
+    '--steps <number>',
+    'training steps with the plugin',
+    whole(Math.floor((DIGITS - HELD_OUT) / BATCH)),
+    60,
+  )
   .option('--no-training', 'leave the training out')
-  .option('--report <file>', 'where to write the report', 'report.html')
+  .option('--report <file>', 'where to write the report', writable, 'report.html')
   .parse();
 process.exitCode = (await main(program.opts())) ? 0 : 1;

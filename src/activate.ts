@@ -1,0 +1,104 @@
+/**
+ * Activations for ops that are differentiated more than once.
+ *
+ *   y = activation(z);  dz = dy * slope(z)
+ *
+ * tfjs's own gradients of these save y, which is cut off from z on the tape, or use comparisons, which have no gradient:
+ * their second-order gradients are wrong (sigmoid, tanh) or throw (the others). Here z is saved, the slope is made of ops
+ * that have gradients, and where it contains the activation itself it calls it again, so any order works. Values are
+ * tfjs's; slopes at the kinks are those of kernels/conv2d/activation.ts.
+ */
+import {
+  add,
+  customGrad,
+  elu,
+  type GradSaveFunc,
+  leakyRelu,
+  mul,
+  prelu,
+  relu,
+  relu6,
+  scalar,
+  sigmoid,
+  square,
+  step,
+  sub,
+  sum,
+  tanh,
+  type Tensor,
+} from '@tensorflow/tfjs-core';
+import type { ActivationName } from '../kernels/conv2d/activation.js';
+
+/** 1 where z > 0, elsewhere `below`. */
+function kinked(z: Tensor, below: Tensor): Tensor {
+  const above = step(z);
+  return add(above, mul(below, sub(1, above)));
+}
+
+const smooth = {
+  relu6: { value: relu6, slope: (z: Tensor) => mul(step(z), sub(1, step(sub(z, 6)))) },
+  elu: { value: elu, slope: (z: Tensor) => kinked(z, add(differentiable('elu', z), 1)) },
+  sigmoid: {
+    value: sigmoid,
+    slope: (z: Tensor) => mul(differentiable('sigmoid', z), sub(1, differentiable('sigmoid', z))),
+  },
+  tanh: { value: tanh, slope: (z: Tensor) => sub(1, square(differentiable('tanh', z))) },
+};
+
+function differentiable(name: keyof typeof smooth, z: Tensor): Tensor {
+  const { value, slope } = smooth[name];
+  return customGrad((z, save) => {
+    (save as GradSaveFunc)([z as Tensor]);
+    return { value: value(z as Tensor), gradFunc: (dy: Tensor, [z]: Tensor[]) => mul(dy, slope(z)) };
+  })(z);
+}
+
+/** @param alpha of four dimensions, each 1 or z's */
+function differentiablePrelu(z: Tensor, alpha: Tensor): Tensor {
+  return customGrad((z, alpha, save) => {
+    (save as GradSaveFunc)([z as Tensor, alpha as Tensor]);
+    return {
+      value: prelu(z as Tensor, alpha as Tensor),
+      gradFunc: (dy: Tensor, [z, alpha]: Tensor[]) => {
+        const repeated = [0, 1, 2, 3].filter((i) => alpha.shape[i] === 1);
+        const below = mul(mul(dy, z), sub(1, step(z)));
+        return [mul(dy, kinked(z, alpha)), sum(below, repeated, true)];
+      },
+    };
+  })(z, alpha);
+}
+
+function differentiableLeakyRelu(z: Tensor, alpha: number): Tensor {
+  return customGrad((z, save) => {
+    (save as GradSaveFunc)([z as Tensor]);
+    return {
+      value: leakyRelu(z as Tensor, alpha),
+      gradFunc: (dy: Tensor, [z]: Tensor[]) => mul(dy, kinked(z, scalar(alpha))),
+    };
+  })(z);
+}
+
+/**
+ * activation(z), with gradients of any order.
+ * @param weights prelu's, of four dimensions, each 1 or z's
+ * @param slope leakyrelu's, below 0
+ */
+export function activate(
+  activation: ActivationName,
+  z: Tensor,
+  weights: Tensor | undefined,
+  slope: number,
+): Tensor {
+  switch (activation) {
+    case 'linear':
+      return z;
+    case 'relu':
+      return relu(z);
+    case 'prelu':
+      return differentiablePrelu(z, weights as Tensor);
+    case 'leakyrelu':
+      return differentiableLeakyRelu(z, slope);
+    default:
+      return differentiable(activation, z);
+  }
+}
