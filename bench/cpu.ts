@@ -17,6 +17,8 @@ interface Shape {
   /** [filterHeight, filterWidth, outChannels] of a convolution, or the size of a pooling window. */
   filter: number[] | number;
   strides?: number;
+  /** Default 'same'. */
+  pad?: 'same' | 'valid';
 }
 
 const SHAPES: Shape[] = [
@@ -29,6 +31,9 @@ const SHAPES: Shape[] = [
   { x: [1, 17, 17, 128], filter: [1, 7, 128] },
   { x: [1, 56, 56, 64], filter: [3, 3, 1] },
   { x: [1, 8, 8, 2], filter: [3, 3, 3] },
+  { x: [1, 112, 112, 1], filter: [3, 3, 1] },
+  { x: [1, 7, 7, 128], filter: [7, 7, 64], pad: 'valid' },
+  { x: [1, 1, 1, 1024], filter: [1, 1, 1000] },
   { x: [8, 28, 28, 32], filter: 2, strides: 2 },
   { x: [1, 56, 56, 64], filter: 3, strides: 2 },
   { x: [1, 56, 56, 64], filter: 3, strides: 1 },
@@ -71,9 +76,9 @@ function nameOf({ x, filter, strides = 1 }: Shape): string {
   return `${x.join('x')}, ${window}${strides > 1 ? ` s${strides}` : ''}`;
 }
 
-function convRuns({ x, strides = 1 }: Shape, [height, width, outChannels]: number[]): Run[] {
+function convRuns({ x, strides = 1, pad = 'same' }: Shape, [height, width, outChannels]: number[]): Run[] {
   const filterShape = [height, width, x[3], outChannels];
-  const options = { strides, pad: 'same' as const, dataFormat: 'NHWC' as const };
+  const options = { strides, pad, dataFormat: 'NHWC' as const };
   const g = convGeometry(x, filterShape, options);
   const t = { x: whole(x, 1), filter: whole(filterShape, 2), dy: whole(g.outShape, 3) };
   const attrs = { ...options, dilations: 1 };

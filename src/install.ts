@@ -86,6 +86,9 @@ function uninstall(installation: Installation): void {
 }
 
 function supported(names: readonly string[]): readonly BackendName[] {
+  if (!Array.isArray(names)) {
+    throw new Error(`tfjs-convgrad: backends is ${names}, but it must be a list of ${BACKENDS.join(', ')}.`);
+  }
   for (const name of names) {
     if (!(BACKENDS as readonly string[]).includes(name)) {
       throw new Error(

@@ -84,8 +84,8 @@ function convgradConv2d_<T extends Tensor3D | Tensor4D>(
   checkActivation(activation, preluActivationWeights);
   const inputs = { x: toFloats('x', x), filter: toFloats('filter', filter) };
   const extras = {
-    ...(bias !== undefined && { bias: toFloats('bias', bias) }),
-    ...(preluActivationWeights !== undefined && {
+    ...(bias != null && { bias: toFloats('bias', bias) }),
+    ...(preluActivationWeights != null && {
       preluActivationWeights: toFloats('preluActivationWeights', preluActivationWeights),
     }),
   };

@@ -325,6 +325,20 @@ deviation(19, 'arguments that make no sense are refused', {
   },
 });
 
+const tooLarge = () => tf.conv2d(ones(1, 2, 2, 1), ones(5, 5, 1, 1), 1, 'valid');
+deviation(22, 'a window that does not fit into x is refused by name', {
+  tfjs: () => expect(tooLarge).not.toThrowError(/effective height/),
+  ours: () => expect(tooLarge).toThrowError(/filter is of effective height 5.* padded input of height 2/),
+});
+
+/** dy has a row and a column more than stride 2 needs. */
+const transposed = () =>
+  gradient((dy) => tf.conv2dTranspose(dy, ones(1, 1, 1, 1), [1, 3, 3, 1], 2, 'valid'), ones(1, 3, 3, 1));
+deviation(23, 'a conv2dTranspose of more than it needs has a gradient', {
+  tfjs: () => expect(transposed).toThrowError(/shape/),
+  ours: () => expectExactly(transposed(), [1, 1, 0, 1, 1, 0, 0, 0, 0]),
+});
+
 const int32Conv = () =>
   tf
     .engine()
@@ -333,10 +347,18 @@ const int32Conv = () =>
       { x: tf.ones([1, 2, 2, 1], 'int32'), filter: ones(1, 1, 1, 1) },
       { strides: 1, pad: 'valid', dataFormat: 'NHWC', dilations: 1 },
     ) as tf.Tensor;
-deviation(20, 'a convolution of int32, which tf.conv2d refuses, is float32', {
-  tfjs: () => expect(int32Conv().dtype).toBe('int32'),
+const int32Pool = () =>
+  tf
+    .engine()
+    .runKernel(
+      'AvgPool',
+      { x: tf.ones([1, 2, 2, 1], 'int32') },
+      { filterSize: 2, strides: 2, pad: 'valid' },
+    ) as tf.Tensor;
+deviation(20, "convolution and averages of int32, which tfjs's ops refuse, are float32", {
+  tfjs: () => expect([int32Conv().dtype, int32Pool().dtype]).toEqual(['int32', 'int32']),
   ours: () => {
-    expect(int32Conv().dtype).toBe('float32');
+    expect([int32Conv().dtype, int32Pool().dtype]).toEqual(['float32', 'float32']);
     expectExactly(int32Conv(), [1, 1, 1, 1]);
   },
 });

@@ -7,7 +7,16 @@
  */
 import { avgPool, conv2d, install, type Installation, maxPool } from '../src/index.js';
 import * as numeric from '../src/numeric.js';
-import { describeOnBackends, distinct, expectNoLeak, expectWithin, integers, tf } from './support/tfjs.js';
+import {
+  describeOnBackends,
+  distinct,
+  expectExactly,
+  expectNoLeak,
+  expectWithin,
+  installed,
+  integers,
+  tf,
+} from './support/tfjs.js';
 
 type T3 = tf.Tensor3D;
 type T4 = tf.Tensor4D;
@@ -471,4 +480,40 @@ describeOnBackends('gradients', () => {
       expectNoLeak(() => expectGradients('second', one));
     }
   });
+});
+
+describeOnBackends('gradients of the gradients of pooling', () => {
+  /** A 1x1 window, whose output has the shape of x although stride and pad say otherwise: tfjs takes it for the identity. */
+  const identity = { max: tf.maxPool, avg: tf.avgPool };
+  for (const [name, pool] of Object.entries(identity)) {
+    it(`know when ${name} pooling is the identity`, () =>
+      installed(() => {
+        const f = (x: tf.Tensor) => tf.sum(tf.mul(x, tf.square(pool(x as tf.Tensor4D, 1, 2, 1))));
+        const x = tf.tensor4d([1, 2, 3, 4], [1, 2, 2, 1]);
+        expectExactly(tf.grad(f)(x), [3, 12, 27, 48]); // x^3
+        expectExactly(tf.grad((x) => tf.sum(tf.grad(f)(x)))(x), [6, 12, 18, 24]);
+      }));
+  }
+
+  for (const kernelName of ['MaxPoolGrad', 'AvgPoolGrad']) {
+    it(`give nothing to the part of a larger dy that ${kernelName} leaves out`, () =>
+      installed(() => {
+        const input = distinct([1, 4, 4, 1]);
+        const attrs = { filterSize: 2, strides: 2, pad: 'valid' };
+        const output = tf.zeros([1, 2, 2, 1]);
+        const f = (dy: tf.Tensor) =>
+          tf.sum(tf.engine().runKernel(kernelName, { dy, input, output }, attrs) as tf.Tensor);
+        expectExactly(tf.grad(f)(tf.ones([1, 3, 3, 1])), [1, 1, 0, 1, 1, 0, 0, 0, 0]);
+      }));
+  }
+
+  it('are 0 in the output of MaxPoolGrad, and of its shape', () =>
+    installed(() => {
+      const dy = tf.ones([1, 2, 2, 1]);
+      const input = distinct([1, 4, 4, 1]);
+      const attrs = { filterSize: 2, strides: 2, pad: 'valid' };
+      const f = (output: tf.Tensor) =>
+        tf.sum(tf.engine().runKernel('MaxPoolGrad', { dy, input, output }, attrs) as tf.Tensor);
+      expectExactly(tf.grad(f)(tf.ones([1, 2, 2, 1])), [0, 0, 0, 0]);
+    }));
 });

@@ -244,6 +244,12 @@ describeOnBackends('install()', (backendName) => {
     expectRegistries(before);
   });
 
+  it('refuses backends that are no list', () => {
+    expect(() => install({ backends: 'cpu' as unknown as string[] })).toThrowError(
+      /backends is cpu, but it must be a list of cpu, webgl/,
+    );
+  });
+
   it('leaves no gradient behind after a fused convolution inside a custom gradient', () => {
     start();
     const filter = integers([3, 3, 1, 1]);
