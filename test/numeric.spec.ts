@@ -9,6 +9,7 @@ import {
 } from '../kernels/conv2d/activation.js';
 import * as definition from '../kernels/conv2d/definition.js';
 import * as im2col from '../kernels/conv2d/im2col.js';
+import * as thin from '../kernels/conv2d/thin.js';
 import {
   type ConvGeometry,
   convGeometry,
@@ -63,6 +64,7 @@ describe('numeric functions: enumerated small geometry', () => {
         return (
           firstDifferenceOf('definition', { ...defined, dBias }, oracle.conv(data, g)) ||
           firstDifferenceOf('im2col', runConv(im2col, data, g, newFloat32), defined) ||
+          firstDifferenceOf('thin', runConv(thin, data, g, newFloat32), defined) ||
           adjointDifference(data, defined)
         );
       };
@@ -172,6 +174,7 @@ describe('numeric functions: extreme sizes', () => {
       const data = integerData(g, new Random(4));
       const want = runConv(definition, data, g);
       expect(firstDifferenceOf('im2col', runConv(im2col, data, g, newFloat32), want)).toBe('');
+      expect(firstDifferenceOf('thin', runConv(thin, data, g, newFloat32), want)).toBe('');
     });
   }
 

@@ -10,6 +10,7 @@ import type { ConvAttrs, FusedAttrs } from './attrs.js';
 import * as definition from './definition.js';
 import { TILE } from './gemm.js';
 import * as im2col from './im2col.js';
+import * as thin from './thin.js';
 
 /** y: [batch, outHeight, outWidth, outChannels] */
 export const conv2d: Kernel = (args) =>
@@ -69,8 +70,10 @@ function roundedOnce(shape: readonly number[], write: (sums: Float64Array) => vo
   return new Float32Array(sums);
 }
 
-/** Where a matrix has a single column, or too few rows to pay for packing, the plain loops are faster. */
-function numeric(g: ConvGeometry): typeof im2col | typeof definition {
-  const pixels = g.batchSize * g.outHeight * g.outWidth;
-  return g.outChannels === g.groups || pixels < TILE ? definition : im2col;
+type Path = Pick<typeof definition, 'conv2d' | 'conv2dBackpropInput' | 'conv2dBackpropFilter'>;
+
+/** The fastest of three paths with the same results: a matrix of few columns or few rows does not pay for packing. */
+function numeric(g: ConvGeometry): Path {
+  if (g.outChannels === g.groups) return definition;
+  return g.outHeight * g.outWidth < TILE ? thin : im2col;
 }

@@ -8,9 +8,9 @@
  * filterWidth, inChannels / groups, outChannels], y: [batch, outHeight, outWidth, outChannels]; NCHW differs only in
  * its steps. With groups, output channel oc sees the input channels of its own group.
  *
- * y is a sum of products x * filter, one for each triple of cells of x, filter and y; `forEachTap` visits them, the
- * channels of a group at a time. Since each product is linear in both factors, the same triples give both gradients:
- * only the roles of the three arrays change.
+ * y is a sum of products x * filter, one for each triple of cells of x, filter and y; `forEachRun` visits them, a row of
+ * windows at a time. Since each product is linear in both factors, the same triples give both gradients: only the roles
+ * of the three arrays change.
  *
  * Source: Dumoulin & Visin, "A guide to convolution arithmetic for deep learning", 2016.
  */
@@ -19,38 +19,32 @@ import type { ConvGeometry } from '../geometry.js';
 
 /** y = conv2d(x, filter). Every cell of y is written. */
 export function conv2d(x: Floats, filter: Floats, g: ConvGeometry, y: Floats): void {
-  const { inPerGroup, outPerGroup, xStep, fStep, yStep } = loops(g);
+  const { xStep, yStep } = runSteps(g);
   y.fill(0);
-  forEachTap(g, (x0, f0, y0) => {
-    for (let oc = 0; oc < outPerGroup; oc++) {
-      let sum = 0;
-      for (let ic = 0; ic < inPerGroup; ic++) sum += x[x0 + ic * xStep] * filter[f0 + ic * fStep + oc];
-      y[y0 + oc * yStep] += sum;
-    }
+  forEachRun(g, (x0, fi, y0, count) => {
+    const weight = filter[fi];
+    for (let i = 0; i < count; i++) y[y0 + i * yStep] += x[x0 + i * xStep] * weight;
   });
 }
 
 /** dx = sum over all y of dy * d y / d x. Every cell of dx is written. */
 export function conv2dBackpropInput(dy: Floats, filter: Floats, g: ConvGeometry, dx: Floats): void {
-  const { inPerGroup, outPerGroup, xStep, fStep, yStep } = loops(g);
+  const { xStep, yStep } = runSteps(g);
   dx.fill(0);
-  forEachTap(g, (x0, f0, y0) => {
-    for (let oc = 0; oc < outPerGroup; oc++) {
-      const dyValue = dy[y0 + oc * yStep];
-      for (let ic = 0; ic < inPerGroup; ic++) dx[x0 + ic * xStep] += dyValue * filter[f0 + ic * fStep + oc];
-    }
+  forEachRun(g, (x0, fi, y0, count) => {
+    const weight = filter[fi];
+    for (let i = 0; i < count; i++) dx[x0 + i * xStep] += dy[y0 + i * yStep] * weight;
   });
 }
 
 /** dFilter = sum over all y of dy * d y / d filter, summed over the batch. Every cell of dFilter is written. */
 export function conv2dBackpropFilter(x: Floats, dy: Floats, g: ConvGeometry, dFilter: Floats): void {
-  const { inPerGroup, outPerGroup, xStep, fStep, yStep } = loops(g);
+  const { xStep, yStep } = runSteps(g);
   dFilter.fill(0);
-  forEachTap(g, (x0, f0, y0) => {
-    for (let oc = 0; oc < outPerGroup; oc++) {
-      const dyValue = dy[y0 + oc * yStep];
-      for (let ic = 0; ic < inPerGroup; ic++) dFilter[f0 + ic * fStep + oc] += x[x0 + ic * xStep] * dyValue;
-    }
+  forEachRun(g, (x0, fi, y0, count) => {
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum += x[x0 + i * xStep] * dy[y0 + i * yStep];
+    dFilter[fi] += sum;
   });
 }
 
@@ -69,22 +63,19 @@ export function biasGrad(dy: Floats, g: ConvGeometry, dBias: Floats): void {
   }
 }
 
-/** Channels of a group, and how far apart neighbouring ones lie in x, filter and y. */
-function loops(g: ConvGeometry) {
-  return {
-    inPerGroup: g.inChannels / g.groups,
-    outPerGroup: g.outChannels / g.groups,
-    xStep: g.x.channel,
-    fStep: g.outChannels,
-    yStep: g.y.channel,
-  };
+/** How far apart neighbouring windows of a row lie in x and y. */
+function runSteps(g: ConvGeometry) {
+  return { xStep: g.strideWidth * g.x.col, yStep: g.y.col };
 }
 
 /**
- * Calls visit(x0, f0, y0) for every tap of every window that lies in x, and every group: with the places of the
- * group's first channels in x, filter and y.
+ * Calls visit(x0, fi, y0, count) for every row of windows, filter cell fi and channel: `count` neighbouring windows see
+ * x through that filter cell, the first of them x[x0], and contribute to y[y0] and on.
  */
-function forEachTap(g: ConvGeometry, visit: (x0: number, f0: number, y0: number) => void): void {
+function forEachRun(
+  g: ConvGeometry,
+  visit: (x0: number, fi: number, y0: number, count: number) => void,
+): void {
   const { batchSize, inHeight, inWidth, outHeight, outWidth, outChannels, groups, padTop, padLeft } = g;
   const { filterHeight, filterWidth, strideHeight, strideWidth, dilationHeight, dilationWidth } = g;
   const { batch: xBatch, row: xRow, col: xCol, channel: xChannel } = g.x;
@@ -93,19 +84,22 @@ function forEachTap(g: ConvGeometry, visit: (x0: number, f0: number, y0: number)
   const outPerGroup = outChannels / groups;
   for (let b = 0; b < batchSize; b++) {
     for (let oy = 0; oy < outHeight; oy++) {
-      for (let ox = 0; ox < outWidth; ox++) {
-        for (let fy = 0; fy < filterHeight; fy++) {
-          const iy = oy * strideHeight - padTop + fy * dilationHeight;
-          if (iy < 0 || iy >= inHeight) continue;
-          for (let fx = 0; fx < filterWidth; fx++) {
-            const ix = ox * strideWidth - padLeft + fx * dilationWidth;
-            if (ix < 0 || ix >= inWidth) continue;
-            for (let group = 0; group < groups; group++) {
-              visit(
-                b * xBatch + iy * xRow + ix * xCol + group * inPerGroup * xChannel,
-                (fy * filterWidth + fx) * inPerGroup * outChannels + group * outPerGroup,
-                b * yBatch + oy * yRow + ox * yCol + group * outPerGroup * yChannel,
-              );
+      for (let fy = 0; fy < filterHeight; fy++) {
+        const iy = oy * strideHeight - padTop + fy * dilationHeight;
+        if (iy < 0 || iy >= inHeight) continue;
+        for (let fx = 0; fx < filterWidth; fx++) {
+          // Windows from ox to oxEnd have this tap inside of x.
+          const left = fx * dilationWidth - padLeft;
+          const ox = Math.max(0, Math.ceil(-left / strideWidth));
+          const oxEnd = Math.min(outWidth, Math.ceil((inWidth - left) / strideWidth));
+          if (ox >= oxEnd) continue;
+          const x0 = b * xBatch + iy * xRow + (ox * strideWidth + left) * xCol;
+          const y0 = b * yBatch + oy * yRow + ox * yCol;
+          let fi = (fy * filterWidth + fx) * inPerGroup * outChannels;
+          for (let ic = 0; ic < inPerGroup; ic++) {
+            for (let oc = 0; oc < outChannels; oc++, fi++) {
+              const group = (oc / outPerGroup) | 0;
+              visit(x0 + (group * inPerGroup + ic) * xChannel, fi, y0 + oc * yChannel, oxEnd - ox);
             }
           }
         }

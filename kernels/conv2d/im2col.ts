@@ -156,7 +156,7 @@ function forEachBlock(
 }
 
 /** Where in its image each tap of each window lies: [rows, filterHeight * filterWidth]; -1 in the padding. */
-function tapOffsets(g: ConvGeometry, p0: number, rows: number): Int32Array {
+export function tapOffsets(g: ConvGeometry, p0: number, rows: number): Int32Array {
   const offsets = new Int32Array(rows * g.filterHeight * g.filterWidth);
   let i = 0;
   for (let p = p0; p < p0 + rows; p++) {
