@@ -1,6 +1,7 @@
-/** Between tfjs's tensors and flat arrays: what every 'cpu' adapter reads with and returns. */
+/** Between tfjs and numbers: what the adapters read tensors and attributes with, and return. */
 import type { DataType, KernelBackend, NamedAttrMap, TensorInfo } from '@tensorflow/tfjs-core';
 import type { Floats, Numbers } from './arrays.js';
+import { type Pair, type PoolGeometry, poolGeometry, type PoolOptions } from './geometry.js';
 
 /** A tfjs kernel, but that the inputs it needs are there: only their names can be missing from its type. */
 export type Kernel = (args: {
@@ -37,4 +38,9 @@ export function makeTensor(
 ): TensorInfo {
   const dataId = (backend as KernelBackend).write(values as Float32Array, [...shape], dtype);
   return { dataId, shape: [...shape], dtype };
+}
+
+/** Geometry of a pooling kernel from its input and attributes. */
+export function poolGeometryOf(x: TensorInfo, attrs: NamedAttrMap): PoolGeometry {
+  return poolGeometry(x.shape, attrs.filterSize as Pair, attrs as PoolOptions);
 }

@@ -7,14 +7,13 @@
  * n is counted by the same function for both. The division is the GPU's own and may be off by a few ulp.
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
-import type { NamedAttrMap, TensorInfo } from '@tensorflow/tfjs-core';
-import { type Pair, type PoolGeometry, poolGeometry, type PoolOptions, withDyShape } from '../geometry.js';
-import type { Kernel } from '../tensors.js';
+import { type PoolGeometry, withDyShape } from '../geometry.js';
+import { type Kernel, poolGeometryOf } from '../tensors.js';
 import { runShader, type Uniforms, windowUniforms } from '../webgl.js';
 
 /** y: [batch, outHeight, outWidth, channels] */
 export const avgPool: Kernel = ({ inputs: { x }, attrs, backend }) => {
-  const g = geometry(x, attrs);
+  const g = poolGeometryOf(x, attrs);
   return runShader(
     backend as MathBackendWebGL,
     { x },
@@ -43,7 +42,7 @@ export const avgPool: Kernel = ({ inputs: { x }, attrs, backend }) => {
 
 /** dx: the shape of `input`, whose values are not needed */
 export const avgPoolGrad: Kernel = ({ inputs: { dy, input }, attrs, backend }) => {
-  const g = withDyShape(geometry(input, attrs), dy.shape);
+  const g = withDyShape(poolGeometryOf(input, attrs), dy.shape);
   return runShader(
     backend as MathBackendWebGL,
     { dy },
@@ -86,8 +85,4 @@ const DIVISOR_GLSL = `
 function avgUniforms(g: PoolGeometry): Uniforms {
   const counted = g.countIncludePad ? [g.padTop, g.padBottom, g.padLeft, g.padRight] : [0, 0, 0, 0];
   return { ...windowUniforms(g), counted };
-}
-
-function geometry(x: TensorInfo, attrs: NamedAttrMap): PoolGeometry {
-  return poolGeometry(x.shape, attrs.filterSize as Pair, attrs as PoolOptions);
 }

@@ -17,8 +17,8 @@ import {
   type Tensor,
   type Tensor1D,
 } from '@tensorflow/tfjs-core';
-import { type Pair, poolGeometry, type PoolOptions } from '../geometry.js';
 import { type GradConfigs, noGradient, padTo, run } from '../gradients.js';
+import { poolGeometryOf } from '../tensors.js';
 
 export const maxPoolGradients: GradConfigs = (prefix) => {
   const isDropIn = prefix === '';
@@ -45,8 +45,7 @@ export const maxPoolGradients: GradConfigs = (prefix) => {
           return padTo(readAt(ddx as Tensor, indexes), dy.shape);
         },
         input: () => noGradient(input.shape),
-        output: () =>
-          noGradient(poolGeometry(input.shape, attrs.filterSize as Pair, attrs as PoolOptions).outShape),
+        output: () => noGradient(poolGeometryOf(input, attrs).outShape),
       }),
     },
     {

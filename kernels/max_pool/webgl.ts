@@ -8,18 +8,18 @@
  * in float textures: exact up to 2^24, and up to 2^11 where textures hold half floats.
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
-import type { DataType, NamedAttrMap, TensorInfo } from '@tensorflow/tfjs-core';
-import { type Pair, type PoolGeometry, poolGeometry, type PoolOptions, withDyShape } from '../geometry.js';
-import type { Kernel } from '../tensors.js';
+import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
+import { type PoolGeometry, withDyShape } from '../geometry.js';
+import { type Kernel, poolGeometryOf } from '../tensors.js';
 import { runShader, stepsOf, windowUniforms } from '../webgl.js';
 
 /** y: [batch, outHeight, outWidth, channels], of x's dtype */
 export const maxPool: Kernel = ({ inputs: { x }, attrs, backend }) =>
-  search(backend, x, geometry(x, attrs), x.dtype, 'tap < 0 ? nothing : maximum');
+  search(backend, x, poolGeometryOf(x, attrs), x.dtype, 'tap < 0 ? nothing : maximum');
 
 /** [y, indexes]: of y's shape; indexes int32, into x flattened, or into one image of it, -1 for no cell at all. */
 export const maxPoolWithArgmax: Kernel = ({ inputs: { x }, attrs, backend }) => {
-  const g = geometry(x, attrs);
+  const g = poolGeometryOf(x, attrs);
   const index = attrs.includeBatchInIndex ? 'at' : 'at - y.x * xSteps.x';
   return [
     search(backend, x, g, x.dtype, 'tap < 0 ? nothing : maximum'),
@@ -29,7 +29,7 @@ export const maxPoolWithArgmax: Kernel = ({ inputs: { x }, attrs, backend }) => 
 
 /** dx: the shape of `input`; the input `output` that tfjs passes along is not needed. */
 export const maxPoolGrad: Kernel = ({ inputs: { dy, input }, attrs, backend }) => {
-  const g = geometry(input, attrs);
+  const g = poolGeometryOf(input, attrs);
   const taps = search(backend, input, g, 'float32', 'float(tap)');
   const dx = runShader(
     backend as MathBackendWebGL,
@@ -98,8 +98,4 @@ function search(
       setOutput(${result});
     }`,
   );
-}
-
-function geometry(x: TensorInfo, attrs: NamedAttrMap): PoolGeometry {
-  return poolGeometry(x.shape, attrs.filterSize as Pair, attrs as PoolOptions);
 }
