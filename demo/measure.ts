@@ -1,9 +1,9 @@
 /** What the comparison shows of one kernel on one case: every element's error, and the gradient against differences. */
 import { OWN } from '../kernels/registry.js';
 import { compareSubject, type Comparison } from '../src/cli/compare.js';
-import { distinct, floats, random } from '../src/verify/data.js';
+import { floats } from '../src/verify/data.js';
 import { compare, difference, type Worst } from '../src/verify/proofs.js';
-import { boundOf, inputsOf, runSubject } from '../src/verify/prove.js';
+import { boundOf, drawn, runSubject, untiedInputs } from '../src/verify/prove.js';
 import type { Subject, Values } from '../src/verify/subjects.js';
 import { alternate } from '../src/verify/time.js';
 
@@ -47,9 +47,7 @@ const DIFFERENCES = 64;
 /** On the active backend. */
 export async function measure(subject: Subject): Promise<Measured> {
   const comparison = await compareSubject(subject, SEED, 0);
-  const values = inputsOf(subject, (size, i, name) =>
-    name === subject.untied ? distinct(size, SEED + i) : floats(size, SEED + i),
-  );
+  const values = untiedInputs(subject, SEED, floats);
   const want = subject.definition(values);
   const bound = boundOf(subject, values);
   const ours = await runSubject(subject, OWN, values);
@@ -76,17 +74,11 @@ function slopes(
 ): Slope[] {
   const { start, value, step } = subject.loss!;
   const point = start(values);
-  return drawn(point.length).map((index) => ({
+  return drawn(point.length, DIFFERENCES, SEED).map((index) => ({
     ours: ours[index],
     builtin: builtin?.[index],
     want: difference((at) => value(at, values), point, index, step),
   }));
-}
-
-function drawn(size: number): number[] {
-  const next = random(SEED);
-  const all = size <= DIFFERENCES;
-  return Array.from({ length: all ? size : DIFFERENCES }, (_, i) => (all ? i : Math.floor(next() * size)));
 }
 
 async function timed(subject: Subject, values: Values): Promise<Times | null> {

@@ -11,7 +11,7 @@ import type { GPGPUProgram, MathBackendWebGL } from '@tensorflow/tfjs-backend-we
 import { type DataType, env, type TensorInfo } from '@tensorflow/tfjs-core';
 import { type Geometry, sizeOf, type Steps } from './geometry.js';
 
-/** Whole numbers are int, ivec2 or ivec4 by their count; a single number is a float. */
+/** Two or four whole numbers are an ivec2 or ivec4; a single number is a float. */
 export type Uniforms = Record<string, readonly number[] | number>;
 
 /**
@@ -105,7 +105,7 @@ export function stepsOf({ batch, row, col, channel }: Steps): number[] {
 
 function typeOf(value: readonly number[] | number) {
   if (typeof value === 'number') return 'float';
-  return value.length === 1 ? 'int' : value.length === 2 ? 'ivec2' : 'ivec4';
+  return value.length === 2 ? 'ivec2' : 'ivec4';
 }
 
 function constantOf(name: string, value: readonly number[] | number): string {

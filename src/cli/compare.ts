@@ -2,9 +2,9 @@
 import { getBackend } from '@tensorflow/tfjs-core';
 import { OWN } from '../../kernels/registry.js';
 import { registerOwn } from '../ops.js';
-import { distinct, integers } from '../verify/data.js';
+import { integers } from '../verify/data.js';
 import { compare } from '../verify/proofs.js';
-import { boundOf, inputsOf, prove, runSubject } from '../verify/prove.js';
+import { boundOf, prove, runSubject, untiedInputs } from '../verify/prove.js';
 import { type Subject, subjects, whyTfjsDiffers } from '../verify/subjects.js';
 import { alternate } from '../verify/time.js';
 
@@ -37,9 +37,7 @@ export async function compareSubject(
 ): Promise<Comparison> {
   registerOwn();
   const { exact, rounded, gradient } = await prove(subject, OWN, seed);
-  const values = inputsOf(subject, (size, i, name) =>
-    name === subject.untied ? distinct(size, seed + i) : integers(size, seed + i),
-  );
+  const values = untiedInputs(subject, seed, integers);
   const differs = whyTfjsDiffers(subject, getBackend());
   const bound = boundOf(subject, values);
   const ours = await runSubject(subject, OWN, values);

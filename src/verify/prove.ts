@@ -26,9 +26,7 @@ const DIFFERENCES = 24;
 
 export async function prove(subject: Subject, prefix: string, seed: number): Promise<Proof> {
   const whole = inputsOf(subject, (size, i) => integers(size, seed + i, LARGEST));
-  const any = inputsOf(subject, (size, i, name) =>
-    name === subject.untied ? distinct(size, seed + i) : floats(size, seed + i),
-  );
+  const any = untiedInputs(subject, seed, floats);
   const got = await runSubject(subject, prefix, any);
   return {
     ...(subject.exact && {
@@ -77,11 +75,20 @@ export function inputsOf(
   return Object.fromEntries(entries.map(([name, shape], i) => [name, make(sizeOf(shape), i, name)]));
 }
 
+/** Inputs that `make` draws, but for the one that must have no ties. */
+export function untiedInputs(
+  subject: Subject,
+  seed: number,
+  make: (size: number, seed: number) => Float64Array,
+): Values {
+  return inputsOf(subject, (size, i, name) => (name === subject.untied ? distinct : make)(size, seed + i));
+}
+
 function againstDifferences(subject: Subject, inputs: Values, got: ArrayLike<number>, seed: number): Worst {
   const { start, value, step } = subject.loss!;
   const point = start(inputs);
   const bound = boundOf(subject, inputs);
-  const indexes = drawn(point.length, seed);
+  const indexes = drawn(point.length, DIFFERENCES, seed);
   const want = indexes.map((i) => difference((at) => value(at, inputs), point, i, step));
   // Differences in float64 have a rounding error of their own, far below float32's.
   const slack = 2 ** -30;
@@ -93,8 +100,9 @@ function againstDifferences(subject: Subject, inputs: Values, got: ArrayLike<num
   return { ...worst, index: worst.index < 0 ? worst.index : indexes[worst.index] };
 }
 
-function drawn(size: number, seed: number): number[] {
-  if (size <= DIFFERENCES) return Array.from({ length: size }, (_, i) => i);
+/** `count` indexes below `size`, drawn at random; all of them where there are no more. */
+export function drawn(size: number, count: number, seed: number): number[] {
+  if (size <= count) return Array.from({ length: size }, (_, i) => i);
   const next = random(seed);
-  return Array.from({ length: DIFFERENCES }, () => Math.floor(next() * size));
+  return Array.from({ length: count }, () => Math.floor(next() * size));
 }
