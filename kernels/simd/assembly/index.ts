@@ -1,0 +1,3 @@
+export { accumulate } from './accumulate';
+export { multiply } from './multiply';
+export { compact, pack } from './pack';

@@ -1,0 +1,152 @@
+/**
+ * The WebAssembly module at run time: which of its builds this engine takes, its one instance and its memory.
+ *
+ * The instance works like registers, not like a heap: a caller asks for `place`, fills what it got, runs and copies the
+ * result out before anyone else asks. Nothing in there outlives a call.
+ */
+import { RELAXED_SIMD, SIMD } from './binaries.js';
+
+/** relaxed-simd has fused multiply-add. */
+export type SimdLevel = 'relaxed-simd' | 'simd';
+
+/** assembly/ says what each of them does. Addresses, lengths and steps are in bytes. */
+interface MicroKernels {
+  multiply(
+    pixels: number,
+    outs: number,
+    pixelCount: number,
+    segments: number,
+    segmentCount: number,
+    segmentLength: number,
+    a: number,
+    panels: number,
+    panelCount: number,
+    bias: number,
+    c: number,
+    clamped: boolean,
+    lowest: number,
+    highest: number,
+  ): void;
+  accumulate(
+    taps: number,
+    tapCount: number,
+    rows: number,
+    rowCount: number,
+    cols: number,
+    colStep: number,
+    a: number,
+    panels: number,
+    panelCount: number,
+    c: number,
+    cStep: number,
+  ): void;
+  pack(
+    src: number,
+    rowStep: number,
+    colStep: number,
+    rows: number,
+    cols: number,
+    to: number,
+    panelStep: number,
+  ): void;
+  compact(at: number, rows: number, length: number, step: number): void;
+}
+
+export interface Simd extends MicroKernels {
+  /** The memory as floats and as integers; replaced when `place` has to grow it. */
+  f32: Float32Array;
+  i32: Int32Array;
+  /**
+   * Addresses for arrays of so many bytes each, aligned to 64, contents undefined. They replace those of the last call.
+   * @throws Error when there is not enough memory
+   */
+  place(...sizes: number[]): number[];
+}
+
+/** Columns of a panel, and rows of a micro-kernel's tile. */
+export const NR = 8;
+export const MR = 4;
+
+const PAGE = 1 << 16;
+/** An instance that has grown beyond this is given up after the call: WebAssembly memory never shrinks. */
+const KEPT_BYTES = 1 << 26;
+const BINARIES = { 'relaxed-simd': RELAXED_SIMD, simd: SIMD };
+
+const modules = new Map<SimdLevel, WebAssembly.Module | string>();
+const instances = new Map<SimdLevel, Simd>();
+
+/** Why this engine cannot run the build, or undefined where it can. */
+export function whyNot(level: SimdLevel): string | undefined {
+  const module = compiled(level);
+  return typeof module === 'string' ? module : undefined;
+}
+
+/**
+ * What `work` returns with the instance of the build.
+ * @throws Error where the engine cannot run it, see `whyNot`, or has no memory for it
+ */
+export function withSimd<T>(level: SimdLevel, work: (simd: Simd) => T): T {
+  const simd = instances.get(level) ?? instantiate(level);
+  try {
+    return work(simd);
+  } finally {
+    if (simd.f32.byteLength > KEPT_BYTES) instances.delete(level);
+  }
+}
+
+/** Bytes that the instances hold now. */
+export function memoryBytes(): number {
+  return [...instances.values()].reduce((sum, { f32 }) => sum + f32.byteLength, 0);
+}
+
+/** The module, or why there is none: no WebAssembly, no SIMD, or a Content-Security-Policy that forbids it. */
+function compiled(level: SimdLevel): WebAssembly.Module | string {
+  const known = modules.get(level);
+  if (known) return known;
+  let module: WebAssembly.Module | string;
+  try {
+    module = new WebAssembly.Module(Uint8Array.from(atob(BINARIES[level]), (c) => c.charCodeAt(0)));
+  } catch (error) {
+    module = String(error);
+  }
+  modules.set(level, module);
+  return module;
+}
+
+function instantiate(level: SimdLevel): Simd {
+  const module = compiled(level);
+  if (typeof module === 'string') {
+    throw new Error(`tfjs-convgrad: the ${level} kernels cannot run here: ${module}`);
+  }
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  const kernels = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as MicroKernels;
+  const place = (...sizes: number[]): number[] => {
+    let end = 0;
+    const addresses = sizes.map((size) => {
+      const address = end;
+      end = Math.ceil((address + size) / 64) * 64;
+      return address;
+    });
+    if (end > memory.buffer.byteLength) grow(memory, end);
+    if (simd.f32.buffer !== memory.buffer) Object.assign(simd, views(memory));
+    return addresses;
+  };
+  const simd: Simd = { ...kernels, ...views(memory), place };
+  instances.set(level, simd);
+  return simd;
+}
+
+function views({ buffer }: WebAssembly.Memory) {
+  return { f32: new Float32Array(buffer), i32: new Int32Array(buffer) };
+}
+
+function grow(memory: WebAssembly.Memory, bytes: number): void {
+  try {
+    memory.grow(Math.ceil((bytes - memory.buffer.byteLength) / PAGE));
+  } catch {
+    throw new Error(
+      `tfjs-convgrad: out of memory: ${Math.ceil(bytes / 2 ** 20)} MiB of WebAssembly memory are needed, ` +
+        `and the engine gives no more than ${Math.floor(memory.buffer.byteLength / 2 ** 20)} MiB.`,
+    );
+  }
+}
