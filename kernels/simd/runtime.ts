@@ -50,6 +50,32 @@ interface MicroKernels {
     panelStep: number,
   ): void;
   compact(at: number, rows: number, length: number, step: number): void;
+  winogradFilter(m: number, taps: number, size: number, to: number, scratch: number): void;
+  winogradInput(
+    m: number,
+    patches: number,
+    patchCount: number,
+    a: number,
+    rowStep: number,
+    channels: number,
+    to: number,
+    plane: number,
+    scratch: number,
+  ): void;
+  winogradOutput(
+    m: number,
+    from: number,
+    plane: number,
+    tiles: number,
+    tileCount: number,
+    c: number,
+    rowStep: number,
+    channels: number,
+    bias: number,
+    lowest: number,
+    highest: number,
+    scratch: number,
+  ): void;
 }
 
 export interface Simd extends MicroKernels {

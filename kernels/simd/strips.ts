@@ -19,10 +19,18 @@ export interface Tap {
 /** Rows or columns: how target positions meet source positions. */
 export interface Axis {
   readonly size: number;
-  /** Positions of one phase have the same taps, ordered by offset. */
+  /** Positions of one phase have the same taps, in ascending order of their offsets. */
   readonly phases: readonly (readonly Tap[])[];
+  /** The smallest and the largest offset. */
+  readonly lowest: number;
+  readonly highest: number;
   phase(position: number): number;
   base(position: number): number;
+}
+
+export interface Axes {
+  readonly rows: Axis;
+  readonly cols: Axis;
 }
 
 /** y reads x: every tap at every position. */
@@ -34,7 +42,14 @@ export function forwardAxis(
   pad: number,
 ): Axis {
   const taps = Array.from({ length: filterSize }, (_, index) => ({ index, offset: index * dilation - pad }));
-  return { size, phases: [taps], phase: () => 0, base: (p) => p * stride };
+  return {
+    size,
+    phases: [taps],
+    lowest: -pad,
+    highest: (filterSize - 1) * dilation - pad,
+    phase: () => 0,
+    base: (p) => p * stride,
+  };
 }
 
 /** dx reads dy: position p of x lies under the taps whose distance from p + pad is a whole number of strides. */
@@ -50,19 +65,21 @@ export function backwardAxis(
     const phase = (index * dilation) % stride;
     phases[phase].push({ index, offset: (phase - index * dilation) / stride });
   }
+  const offsets = phases.flat().map(({ offset }) => offset);
   const base = (p: number) => Math.floor((p + pad) / stride);
-  return { size, phases, phase: (p) => p + pad - stride * base(p), base };
+  return {
+    size,
+    phases,
+    lowest: Math.min(...offsets),
+    highest: Math.max(...offsets),
+    phase: (p) => p + pad - stride * base(p),
+    base,
+  };
 }
 
 /** Positions as they are. */
 export function identityAxis(size: number): Axis {
-  return { size, phases: [[{ index: 0, offset: 0 }]], phase: () => 0, base: (p) => p };
-}
-
-/** The smallest and the largest offset of an axis. */
-export function reach({ phases }: Axis): [number, number] {
-  const offsets = phases.flat().map(({ offset }) => offset);
-  return offsets.length === 0 ? [0, 0] : [Math.min(...offsets), Math.max(...offsets)];
+  return forwardAxis(size, 1, 1, 1, 0);
 }
 
 export interface Rectangle {
@@ -79,7 +96,7 @@ export function positionsIn({ images, rows, cols }: Rectangle): number {
 }
 
 /** The source positions that the strip's taps reach. */
-export function windowOf(strip: Rectangle, rows: Axis, cols: Axis): Rectangle {
+export function windowOf(strip: Rectangle, { rows, cols }: Axes): Rectangle {
   const [row, rowCount] = span(rows, strip.row, strip.rows);
   const [col, colCount] = span(cols, strip.col, strip.cols);
   return { image: strip.image, images: strip.images, row, rows: rowCount, col, cols: colCount };
@@ -87,31 +104,26 @@ export function windowOf(strip: Rectangle, rows: Axis, cols: Axis): Rectangle {
 
 /** The first source position and the number of them that `count` positions from `first` reach. */
 function span(axis: Axis, first: number, count: number): [number, number] {
-  const [low, high] = reach(axis);
-  const start = axis.base(first) + low;
-  return [start, axis.base(first + count - 1) + high - start + 1];
+  const start = axis.base(first) + axis.lowest;
+  return [start, axis.base(first + count - 1) + axis.highest - start + 1];
 }
 
 /**
- * All positions in strips whose source and target hold about `limit` floats at most, or a single row in pieces where even
- * that holds more.
+ * All positions, in strips as large as `fits` allows, but no smaller than the units that rows and columns come in.
  */
 export function planStrips(
-  rows: Axis,
-  cols: Axis,
+  { rows, cols }: Axes,
   batchSize: number,
-  sourceChannels: number,
-  targetChannels: number,
-  limit: number,
+  [rowUnit, colUnit]: readonly [number, number],
+  fits: (strip: Rectangle) => boolean,
 ): Rectangle[] {
-  const fits = (images: number, rowCount: number, colCount: number) => {
-    const source = span(rows, 0, rowCount)[1] * span(cols, 0, colCount)[1] * sourceChannels;
-    return images * Math.max(source, rowCount * colCount * targetChannels) <= limit;
+  const strip = (images: number, rowCount: number, colCount: number): Rectangle => {
+    return { image: 0, images, row: 0, rows: rowCount, col: 0, cols: colCount };
   };
-  const colCount = evenPart(cols.size, cols.phases.length, (n) => fits(1, 1, n));
-  const rowCount = evenPart(rows.size, rows.phases.length, (n) => fits(1, n, colCount));
-  const whole = rowCount === rows.size && colCount === cols.size;
-  const images = whole ? evenPart(batchSize, 1, (n) => fits(n, rowCount, colCount)) : 1;
+  const colCount = evenPart(cols.size, colUnit, (n) => fits(strip(1, 1, n)));
+  const rowCount = evenPart(rows.size, rowUnit, (n) => fits(strip(1, n, colCount)));
+  const whole = rowCount >= rows.size && colCount >= cols.size;
+  const images = whole ? evenPart(batchSize, 1, (n) => fits(strip(n, rowCount, colCount))) : 1;
   const strips: Rectangle[] = [];
   for (let image = 0; image < batchSize; image += images) {
     for (let row = 0; row < rows.size; row += rowCount) {
@@ -130,21 +142,35 @@ export function planStrips(
   return strips;
 }
 
+/** Cells of the largest window and of the largest strip, and the most rows of any strip. */
+export function largest(strips: readonly Rectangle[], axes: Axes) {
+  const most = { source: 0, target: 0, rows: 0 };
+  for (const strip of strips) {
+    most.source = Math.max(most.source, positionsIn(windowOf(strip, axes)));
+    most.target = Math.max(most.target, positionsIn(strip));
+    most.rows = Math.max(most.rows, strip.images * strip.rows);
+  }
+  return most;
+}
+
 /** Size of the parts that `size` falls into: about equal, multiples of `unit`, and as large as `fits` allows. */
 function evenPart(size: number, unit: number, fits: (part: number) => boolean): number {
-  let parts = 1;
-  let part = size;
-  while (part > unit && !fits(part)) {
-    parts++;
-    part = Math.ceil(size / parts / unit) * unit;
+  if (fits(size)) return size;
+  const units = Math.ceil(size / unit);
+  let [most, tooMany] = [1, units];
+  while (tooMany - most > 1) {
+    const middle = (most + tooMany) >> 1;
+    if (fits(middle * unit)) most = middle;
+    else tooMany = middle;
   }
-  return Math.min(part, size);
+  return Math.ceil(units / Math.ceil(units / most)) * unit;
 }
 
 /** One group's channels of an image tensor. */
 export interface Image {
   readonly values: Float32Array;
   readonly steps: Steps;
+  readonly images: number;
   readonly height: number;
   readonly width: number;
   readonly channel: number;
@@ -174,19 +200,29 @@ export function copyIn(to: Float32Array, at: number, image: Image, r: Rectangle)
   }
 }
 
-/** The image's values in the rectangle = from[images, rows, pitch, channels], of whose `pitch` columns the first are meant. */
-export function copyOut(from: Float32Array, at: number, pitch: number, image: Image, r: Rectangle): void {
+/**
+ * The image's values in the rectangle = from[images, held.rows, held.cols, channels], of whose rows and columns the
+ * first are meant.
+ */
+export function copyOut(
+  from: Float32Array,
+  at: number,
+  held: { readonly rows: number; readonly cols: number },
+  image: Image,
+  r: Rectangle,
+): void {
   const { values, steps, channel, channels } = image;
   const dense = steps.channel === 1 && steps.col === channels;
-  const whole = dense && r.cols === pitch && steps.row === pitch * channels;
-  const rows = whole ? 1 : r.rows;
-  const length = r.cols * channels * (r.rows / rows);
-  for (let b = r.image; b < r.image + r.images; b++) {
-    for (let row = r.row; row < r.row + rows; row++) {
-      const to = b * steps.batch + row * steps.row + r.col * steps.col + channel * steps.channel;
-      if (dense) copyRun(from, at, length, values, to);
-      else scatterRow(from, at, r.cols, channels, values, to, steps);
-      at += whole ? length : pitch * channels;
+  const together = dense && r.cols === held.cols && steps.row === r.cols * channels;
+  const rowLength = held.cols * channels;
+  for (let b = 0; b < r.images; b++) {
+    const first = (r.image + b) * steps.batch + r.col * steps.col + channel * steps.channel;
+    const start = at + b * held.rows * rowLength;
+    if (together) copyRun(from, start, r.rows * rowLength, values, first + r.row * steps.row);
+    for (let row = 0; row < r.rows && !together; row++) {
+      const to = first + (r.row + row) * steps.row;
+      if (dense) copyRun(from, start + row * rowLength, r.cols * channels, values, to);
+      else scatterRow(from, start + row * rowLength, r.cols, channels, values, to, steps);
     }
   }
 }

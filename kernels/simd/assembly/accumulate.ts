@@ -36,7 +36,13 @@ export function accumulate(
       const tap2 = a + load<u32>(tap, 8);
       const tap3 = a + load<u32>(tap, 12);
       let c00 = f32x4.splat(0);
-      let c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
+      let c01 = c00,
+        c10 = c00,
+        c11 = c00,
+        c20 = c00,
+        c21 = c00,
+        c30 = c00,
+        c31 = c00;
       let b = panels;
       for (let row = rows; row < rowsEnd; row += 4) {
         const start = load<u32>(row);

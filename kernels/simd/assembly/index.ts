@@ -1,3 +1,4 @@
 export { accumulate } from './accumulate';
 export { multiply } from './multiply';
 export { compact, pack } from './pack';
+export { winogradFilter, winogradInput, winogradOutput } from './winograd';

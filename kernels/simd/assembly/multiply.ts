@@ -16,6 +16,9 @@
  */
 import { madd } from './madd';
 
+/** Panels that the first-level cache holds beside four pixels' values are gone through together. */
+const L1_BYTES: u32 = 1 << 14;
+
 export function multiply(
   pixels: usize,
   outs: usize,
@@ -36,71 +39,78 @@ export function multiply(
   const panelSize = (segmentCount * segmentLength) << 5;
   const low = f32x4.splat(lowest);
   const high = f32x4.splat(highest);
-  for (let n: u32 = 0; n < panelCount; n++) {
+  const together = max<u32>(1, L1_BYTES / max<u32>(1, panelSize));
+  for (let first: u32 = 0; first < panelCount; first += together) {
+    const last = min<u32>(panelCount, first + together);
     for (let m: u32 = 0; m < pixelCount; m += 4) {
       const pixel = pixels + (m << 2);
+      const out = outs + (m << 2);
       const row0 = a + load<u32>(pixel);
       const row1 = a + load<u32>(pixel, 4);
       const row2 = a + load<u32>(pixel, 8);
       const row3 = a + load<u32>(pixel, 12);
-      let c00 = v128.load(bias);
-      let c01 = v128.load(bias, 16);
-      let c10 = c00, c11 = c01, c20 = c00, c21 = c01, c30 = c00, c31 = c01;
-      let b = panels;
-      for (let segment = segments; segment < segmentsEnd; segment += 4) {
-        const run = load<u32>(segment);
-        let a0 = row0 + run;
-        let a1 = row1 + run;
-        let a2 = row2 + run;
-        let a3 = row3 + run;
-        for (let k: u32 = 0; k < segmentLength; k++) {
-          const b0 = v128.load(b);
-          const b1 = v128.load(b, 16);
-          let value = v128.load32_splat(a0);
-          c00 = madd(value, b0, c00);
-          c01 = madd(value, b1, c01);
-          value = v128.load32_splat(a1);
-          c10 = madd(value, b0, c10);
-          c11 = madd(value, b1, c11);
-          value = v128.load32_splat(a2);
-          c20 = madd(value, b0, c20);
-          c21 = madd(value, b1, c21);
-          value = v128.load32_splat(a3);
-          c30 = madd(value, b0, c30);
-          c31 = madd(value, b1, c31);
-          a0 += 4;
-          a1 += 4;
-          a2 += 4;
-          a3 += 4;
-          b += 32;
+      for (let n = first; n < last; n++) {
+        let c00 = v128.load(bias + (n << 5));
+        let c01 = v128.load(bias + (n << 5), 16);
+        let c10 = c00,
+          c11 = c01,
+          c20 = c00,
+          c21 = c01,
+          c30 = c00,
+          c31 = c01;
+        let b = panels + n * panelSize;
+        for (let segment = segments; segment < segmentsEnd; segment += 4) {
+          const run = load<u32>(segment);
+          let a0 = row0 + run;
+          let a1 = row1 + run;
+          let a2 = row2 + run;
+          let a3 = row3 + run;
+          for (let k: u32 = 0; k < segmentLength; k++) {
+            const b0 = v128.load(b);
+            const b1 = v128.load(b, 16);
+            let value = v128.load32_splat(a0);
+            c00 = madd(value, b0, c00);
+            c01 = madd(value, b1, c01);
+            value = v128.load32_splat(a1);
+            c10 = madd(value, b0, c10);
+            c11 = madd(value, b1, c11);
+            value = v128.load32_splat(a2);
+            c20 = madd(value, b0, c20);
+            c21 = madd(value, b1, c21);
+            value = v128.load32_splat(a3);
+            c30 = madd(value, b0, c30);
+            c31 = madd(value, b1, c31);
+            a0 += 4;
+            a1 += 4;
+            a2 += 4;
+            a3 += 4;
+            b += 32;
+          }
         }
+        if (clamped) {
+          c00 = f32x4.min(f32x4.max(c00, low), high);
+          c01 = f32x4.min(f32x4.max(c01, low), high);
+          c10 = f32x4.min(f32x4.max(c10, low), high);
+          c11 = f32x4.min(f32x4.max(c11, low), high);
+          c20 = f32x4.min(f32x4.max(c20, low), high);
+          c21 = f32x4.min(f32x4.max(c21, low), high);
+          c30 = f32x4.min(f32x4.max(c30, low), high);
+          c31 = f32x4.min(f32x4.max(c31, low), high);
+        }
+        const to = c + (n << 5);
+        let at = to + load<u32>(out);
+        v128.store(at, c00);
+        v128.store(at, c01, 16);
+        at = to + load<u32>(out, 4);
+        v128.store(at, c10);
+        v128.store(at, c11, 16);
+        at = to + load<u32>(out, 8);
+        v128.store(at, c20);
+        v128.store(at, c21, 16);
+        at = to + load<u32>(out, 12);
+        v128.store(at, c30);
+        v128.store(at, c31, 16);
       }
-      if (clamped) {
-        c00 = f32x4.min(f32x4.max(c00, low), high);
-        c01 = f32x4.min(f32x4.max(c01, low), high);
-        c10 = f32x4.min(f32x4.max(c10, low), high);
-        c11 = f32x4.min(f32x4.max(c11, low), high);
-        c20 = f32x4.min(f32x4.max(c20, low), high);
-        c21 = f32x4.min(f32x4.max(c21, low), high);
-        c30 = f32x4.min(f32x4.max(c30, low), high);
-        c31 = f32x4.min(f32x4.max(c31, low), high);
-      }
-      const out = outs + (m << 2);
-      let at = c + load<u32>(out);
-      v128.store(at, c00);
-      v128.store(at, c01, 16);
-      at = c + load<u32>(out, 4);
-      v128.store(at, c10);
-      v128.store(at, c11, 16);
-      at = c + load<u32>(out, 8);
-      v128.store(at, c20);
-      v128.store(at, c21, 16);
-      at = c + load<u32>(out, 12);
-      v128.store(at, c30);
-      v128.store(at, c31, 16);
     }
-    panels += panelSize;
-    bias += 32;
-    c += 32;
   }
 }

@@ -1,0 +1,147 @@
+/**
+ * 3 x 3 convolution with fewer multiplications: Winograd's F(2 x 2, 3 x 3) and F(4 x 4, 3 x 3), in WebAssembly.
+ *
+ *   y = transpose(A) [ sum over channels of (G g transpose(G)) * (transpose(B) d B) ] A     for each tile of m x m outputs
+ *
+ * d: a patch of (m + 2) x (m + 2) source cells, g: 3 x 3 taps; the matrices stand in ../simd/assembly/winograd.ts. A tile
+ * takes (m + 2)^2 multiplications a channel instead of 9 m^2: 2.25 times fewer for m = 2, 4 times for m = 4.
+ *
+ * Rounding: with u = 2^-24, C source channels, and |.| taken of every matrix and every value,
+ *
+ *   |computed y - y| <= (C + s) u * transpose(|A|) [ sum of (|G| |g| transpose(|G|)) * (transpose(|B|) |d| |B|) ] |A|
+ *
+ * to first order in u, where s counts the roundings around the sum over channels: see `TRANSFORM_ROUNDINGS`. The magnitude on the
+ * right is larger than that of the direct sum, about 9 times for m = 2 and 100 times for m = 4. With m = 2 all constants
+ * are powers of two, so whole numbers stay exact; with m = 4 (1/6, 1/12, 1/24) they do not. An Infinity or NaN in
+ * a patch, or a sum that overflows, makes NaN of the whole tile.
+ *
+ * Source: Lavin & Gray, "Fast algorithms for convolutional neural networks", 2015; Higham, "Accuracy and Stability of
+ * Numerical Algorithms", 2002, section 3.
+ */
+import { MR, NR, type Simd } from '../simd/runtime.js';
+import {
+  type Axes,
+  type Axis,
+  copyIn,
+  copyOut,
+  type Image,
+  largest,
+  planStrips,
+  positionsIn,
+  type Rectangle,
+  windowOf,
+} from '../simd/strips.js';
+import { type Epilogue, type GroupFilter, packTaps, pairs, roundUp, writeBias } from './correlate.js';
+
+/** m, the side of a tile of outputs; 0 is the direct product. */
+export type WinogradTile = 0 | 2 | 4;
+
+/** Floats of the transformed patches and products of a strip. */
+const STRIP_SIZE = 1 << 17;
+
+/** Fewer channels than this, and the transforms cost more than they save. */
+const LEAST_CHANNELS = 16;
+
+/** Whether the problem is a 3 x 3 convolution of stride 1 without dilation, with channels enough to gain by it. */
+export function winogradApplies(source: Image, target: Image, { rows, cols }: Axes): boolean {
+  const channels = Math.min(source.channels, target.channels);
+  return channels >= LEAST_CHANNELS && source.channels % 4 === 0 && isPlain3(rows) && isPlain3(cols);
+}
+
+function isPlain3({ phases, lowest, highest, base }: Axis): boolean {
+  return phases.length === 1 && phases[0].length === 3 && highest - lowest === 2 && base(1) - base(0) === 1;
+}
+
+/** As `correlate`, where `winogradApplies`. */
+export function correlateByWinograd(
+  simd: Simd,
+  source: Image,
+  target: Image,
+  axes: Axes,
+  filter: GroupFilter,
+  epilogue: Epilogue,
+  m: 2 | 4,
+): void {
+  const n = m + 2;
+  const depth = source.channels;
+  const width = roundUp(target.channels, NR);
+  const tilesIn = (r: Rectangle) => r.images * Math.ceil(r.rows / m) * Math.ceil(r.cols / m);
+  const strips = planStrips(axes, target.images, [m, m], (strip) => {
+    return n * n * tilesIn(strip) * (depth + width) <= STRIP_SIZE;
+  });
+  const whole = strips.map((strip) => inWholeTiles(strip, m));
+  const most = largest(whole, axes);
+  const tileCount = roundUp(Math.max(...strips.map(tilesIn)), MR);
+  // Planes a multiple of 4096 bytes apart would fall on the same lines of the first-level cache.
+  const plane = { u: 4 * depth * width, v: 4 * tileCount * depth + 64, m: 4 * tileCount * width + 64 };
+  const [staging, taps, u, v, products, scratch, bias, none, zero, rows, outs, patches, tiles, a, c] = simd.place(
+    4 * filter.tapSize,
+    9 * plane.u,
+    n * n * plane.u,
+    n * n * plane.v,
+    n * n * plane.m,
+    16 * n * n,
+    4 * width,
+    4 * width,
+    4,
+    4 * tileCount,
+    4 * tileCount,
+    4 * tileCount,
+    4 * tileCount,
+    4 * most.source * depth,
+    4 * most.target * width,
+  );
+  writeBias(simd, bias, width, epilogue);
+  simd.f32.fill(0, none / 4, none / 4 + width);
+  simd.i32[zero / 4] = 0;
+  for (let t = 0; t < tileCount; t++) {
+    simd.i32[rows / 4 + t] = 4 * t * depth;
+    simd.i32[outs / 4 + t] = 4 * t * width;
+  }
+  const nine = pairs(axes.rows.phases[0], axes.cols.phases[0]);
+  packTaps(simd, filter, nine, depth, target.channels, staging, taps, plane.u, 4 * NR * depth);
+  simd.winogradFilter(m, taps, plane.u, u, scratch);
+
+  strips.forEach((strip, i) => {
+    const held = whole[i];
+    const window = windowOf(held, axes);
+    const count = tilesIn(strip);
+    copyIn(simd.f32, a / 4, source, window);
+    writeCorners(simd.i32, patches / 4, held, m, window, 4 * depth);
+    writeCorners(simd.i32, tiles / 4, held, m, held, 4 * width);
+    simd.winogradInput(m, patches, count, a, 4 * window.cols * depth, depth, v, plane.v, scratch);
+    for (let cell = 0; cell < n * n; cell++) {
+      const [from, to] = [v + cell * plane.v, products + cell * plane.m];
+      const panels = u + cell * plane.u;
+      // prettier-ignore
+      simd.multiply(rows, outs, roundUp(count, MR), zero, 1, depth, from, panels, width / NR, none, to, false, 0, 0);
+    }
+    const { lowest, highest } = epilogue;
+    const rowStep = 4 * held.cols * width;
+    // prettier-ignore
+    simd.winogradOutput(m, products, plane.m, tiles, count, c, rowStep, width, bias, lowest, highest, scratch);
+    if (width !== target.channels) simd.compact(c, positionsIn(held), 4 * target.channels, 4 * width);
+    copyOut(simd.f32, c / 4, held, target, strip);
+  });
+}
+
+/** The strip with rows and columns rounded up to whole tiles. */
+function inWholeTiles(strip: Rectangle, m: number): Rectangle {
+  return { ...strip, rows: roundUp(strip.rows, m), cols: roundUp(strip.cols, m) };
+}
+
+/** at[t]: where the first cell of tile t lies in a rectangle of that many rows and columns, `step` bytes a cell. */
+function writeCorners(
+  i32: Int32Array,
+  at: number,
+  strip: Rectangle,
+  m: number,
+  { rows, cols }: Rectangle,
+  step: number,
+): void {
+  for (let b = 0; b < strip.images; b++) {
+    for (let row = 0; row < strip.rows; row += m) {
+      for (let col = 0; col < strip.cols; col += m) i32[at++] = step * ((b * rows + row) * cols + col);
+    }
+  }
+}
