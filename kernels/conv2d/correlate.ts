@@ -77,7 +77,17 @@ export function correlate(
   for (const { taps, firstTap } of phases) {
     const to = panels + 4 * firstTap * source.channels * width;
     const tapStep = 4 * NR * source.channels;
-    packTaps(simd, filter, taps, source.channels, target.channels, staging, to, tapStep, tapStep * taps.length);
+    packTaps(
+      simd,
+      filter,
+      taps,
+      source.channels,
+      target.channels,
+      staging,
+      to,
+      tapStep,
+      tapStep * taps.length,
+    );
   }
 
   let counts: number[] = [];

@@ -3,14 +3,19 @@
  * inputs and attrs are tfjs's own, and besides `groups`, and `dilations` in the gradients too.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { type ConvGeometry, convGeometry, sizeOf, withDyShape } from '../geometry.js';
+import { convGeometry, type DataFormat, withDyShape } from '../geometry.js';
 import { type Kernel, makeTensor, readFloats } from '../tensors.js';
-import { addBiasAndActivate, type Broadcast, broadcast, checkActivation, constant } from './activation.js';
+import {
+  type ActivationName,
+  addBiasAndActivate,
+  type Broadcast,
+  broadcast,
+  checkActivation,
+  constant,
+} from './activation.js';
 import type { ConvAttrs, FusedAttrs } from './attrs.js';
-import * as definition from './definition.js';
-import { TILE } from './gemm.js';
-import * as im2col from './im2col.js';
-import * as thin from './thin.js';
+import type { Epilogue } from './correlate.js';
+import * as paths from './paths.js';
 
 /** y: [batch, outHeight, outWidth, outChannels] */
 export const conv2d: Kernel = (args) =>
@@ -32,8 +37,10 @@ export const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
       : constant(leakyreluAlpha ?? 0.2);
 
   const [xValues, filterValues] = [readFloats(backend, 'x', x), readFloats(backend, 'filter', filter)];
-  const y = roundedOnce(g.outShape, (sums) => numeric(g).conv2d(xValues, filterValues, g, sums));
-  if (add || activation !== 'linear') {
+  const path = paths.pathOf(g, xValues, filterValues);
+  const epilogue = paths.isSimd(path) ? epilogueOf(add, activation, g.dataFormat) : undefined;
+  const y = paths.conv2d(path, xValues, filterValues, g, epilogue);
+  if (!epilogue && (add || activation !== 'linear')) {
     addBiasAndActivate(y, g.outShape, add ?? constant(0), activation, alpha);
   }
   return makeTensor(backend, g.outShape, 'float32', y);
@@ -45,9 +52,7 @@ export const conv2dBackpropInput: Kernel = ({ inputs, attrs, backend }) => {
   const { inputShape, ...options } = attrs as unknown as ConvAttrs;
   const g = withDyShape(convGeometry(inputShape, filter.shape, options), dy.shape);
   const [dyValues, filterValues] = [readFloats(backend, 'dy', dy), readFloats(backend, 'filter', filter)];
-  const dx = roundedOnce(inputShape, (sums) =>
-    numeric(g).conv2dBackpropInput(dyValues, filterValues, g, sums),
-  );
+  const dx = paths.conv2dBackpropInput(paths.pathOf(g, dyValues, filterValues), dyValues, filterValues, g);
   return makeTensor(backend, inputShape, 'float32', dx);
 };
 
@@ -57,23 +62,27 @@ export const conv2dBackpropFilter: Kernel = ({ inputs, attrs, backend }) => {
   const { filterShape, ...options } = attrs as unknown as ConvAttrs;
   const g = withDyShape(convGeometry(x.shape, filterShape, options), dy.shape);
   const [xValues, dyValues] = [readFloats(backend, 'x', x), readFloats(backend, 'dy', dy)];
-  const dFilter = roundedOnce(filterShape, (sums) =>
-    numeric(g).conv2dBackpropFilter(xValues, dyValues, g, sums),
-  );
+  const dFilter = paths.conv2dBackpropFilter(paths.pathOf(g, xValues, dyValues), xValues, dyValues, g);
   return makeTensor(backend, filterShape, 'float32', dFilter);
 };
 
-/** A result that is summed in float64 and rounded to float32 at the end. */
-function roundedOnce(shape: readonly number[], write: (sums: Float64Array) => void): Float32Array {
-  const sums = new Float64Array(sizeOf(shape));
-  write(sums);
-  return new Float32Array(sums);
+/** Bias and activation as the SIMD paths' store does them; undefined for what it cannot do. */
+function epilogueOf(
+  bias: Broadcast | undefined,
+  activation: ActivationName,
+  dataFormat: DataFormat,
+): Epilogue | undefined {
+  const range = RANGES[activation];
+  if (!range) return undefined;
+  if (!bias) return range;
+  const channel = dataFormat === 'NCHW' ? 1 : 3;
+  const perChannel = bias.steps.every((step, i) => step === (i === channel ? 1 : 0));
+  return perChannel && bias.values instanceof Float32Array ? { ...range, bias: bias.values } : undefined;
 }
 
-type Path = Pick<typeof definition, 'conv2d' | 'conv2dBackpropInput' | 'conv2dBackpropFilter'>;
-
-/** The fastest of three paths with the same results: a matrix of few columns or few rows does not pay for packing. */
-function numeric(g: ConvGeometry): Path {
-  if (g.outChannels === g.groups) return definition;
-  return g.outHeight * g.outWidth < TILE ? thin : im2col;
-}
+/** Activations that do nothing but bound their values. */
+const RANGES: { readonly [name in ActivationName]?: Epilogue } = {
+  linear: { lowest: -Infinity, highest: Infinity },
+  relu: { lowest: 0, highest: Infinity },
+  relu6: { lowest: 0, highest: 6 },
+};

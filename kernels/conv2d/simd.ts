@@ -149,7 +149,7 @@ function product(
   epilogue: Epilogue,
   winograd: WinogradTile,
 ): void {
-  if (winograd !== 0 && winogradApplies(source, target, axes)) {
+  if (winograd !== 0 && winogradApplies(source, target, axes, winograd)) {
     correlateByWinograd(simd, source, target, axes, filter, epilogue, winograd);
   } else {
     correlate(simd, source, target, axes, filter, epilogue);
@@ -213,12 +213,7 @@ function outputImage(values: Float32Array, g: ConvGeometry, group: number): Imag
   return { values, steps, images, height, width, channel: group * channels, channels };
 }
 
-function filterOf(
-  values: Float32Array,
-  g: ConvGeometry,
-  group: number,
-  transposed: boolean,
-): GroupFilter {
+function filterOf(values: Float32Array, g: ConvGeometry, group: number, transposed: boolean): GroupFilter {
   return {
     values,
     filterWidth: g.filterWidth,
@@ -228,4 +223,3 @@ function filterOf(
     colStep: transposed ? g.outChannels : 1,
   };
 }
-

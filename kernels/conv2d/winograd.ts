@@ -39,13 +39,17 @@ export type WinogradTile = 0 | 2 | 4;
 /** Floats of the transformed patches and products of a strip. */
 const STRIP_SIZE = 1 << 17;
 
-/** Fewer channels than this, and the transforms cost more than they save. */
+/** With fewer channels than this the transforms of patches and products cost more than they save, */
 const LEAST_CHANNELS = 16;
+/** and with fewer tiles that of the filter does. */
+const LEAST_TILES = 32;
 
-/** Whether the problem is a 3 x 3 convolution of stride 1 without dilation, with channels enough to gain by it. */
-export function winogradApplies(source: Image, target: Image, { rows, cols }: Axes): boolean {
+/** Whether the problem is a 3 x 3 convolution of stride 1 without dilation, large enough to gain by it. */
+export function winogradApplies(source: Image, target: Image, { rows, cols }: Axes, m: number): boolean {
   const channels = Math.min(source.channels, target.channels);
-  return channels >= LEAST_CHANNELS && source.channels % 4 === 0 && isPlain3(rows) && isPlain3(cols);
+  const tiles = target.images * Math.ceil(rows.size / m) * Math.ceil(cols.size / m);
+  const large = channels >= LEAST_CHANNELS && tiles >= LEAST_TILES;
+  return large && source.channels % 4 === 0 && isPlain3(rows) && isPlain3(cols);
 }
 
 function isPlain3({ phases, lowest, highest, base }: Axis): boolean {
@@ -74,23 +78,24 @@ export function correlateByWinograd(
   const tileCount = roundUp(Math.max(...strips.map(tilesIn)), MR);
   // Planes a multiple of 4096 bytes apart would fall on the same lines of the first-level cache.
   const plane = { u: 4 * depth * width, v: 4 * tileCount * depth + 64, m: 4 * tileCount * width + 64 };
-  const [staging, taps, u, v, products, scratch, bias, none, zero, rows, outs, patches, tiles, a, c] = simd.place(
-    4 * filter.tapSize,
-    9 * plane.u,
-    n * n * plane.u,
-    n * n * plane.v,
-    n * n * plane.m,
-    16 * n * n,
-    4 * width,
-    4 * width,
-    4,
-    4 * tileCount,
-    4 * tileCount,
-    4 * tileCount,
-    4 * tileCount,
-    4 * most.source * depth,
-    4 * most.target * width,
-  );
+  const [staging, taps, u, v, products, scratch, bias, none, zero, rows, outs, patches, tiles, a, c] =
+    simd.place(
+      4 * filter.tapSize,
+      9 * plane.u,
+      n * n * plane.u,
+      n * n * plane.v,
+      n * n * plane.m,
+      16 * n * n,
+      4 * width,
+      4 * width,
+      4,
+      4 * tileCount,
+      4 * tileCount,
+      4 * tileCount,
+      4 * tileCount,
+      4 * most.source * depth,
+      4 * most.target * width,
+    );
   writeBias(simd, bias, width, epilogue);
   simd.f32.fill(0, none / 4, none / 4 + width);
   simd.i32[zero / 4] = 0;

@@ -187,11 +187,11 @@ export function copyIn(to: Float32Array, at: number, image: Image, r: Rectangle)
   for (let b = r.image; b < r.image + r.images; b++) {
     for (let row = r.row; row < r.row + r.rows; row++, at += rowLength) {
       if (row < 0 || row >= height || right === left) {
-        to.fill(0, at, at + rowLength);
+        zero(to, at, at + rowLength);
         continue;
       }
-      if (left > 0) to.fill(0, at, at + left);
-      if (right < rowLength) to.fill(0, at + right, at + rowLength);
+      zero(to, at, at + left);
+      zero(to, at + right, at + rowLength);
       const first = Math.max(0, r.col);
       const from = b * steps.batch + row * steps.row + first * steps.col + channel * steps.channel;
       if (dense) copyRun(values, from, right - left, to, at + left);
@@ -227,8 +227,13 @@ export function copyOut(
   }
 }
 
-/** Below this a loop is faster than `set`. */
+/** Below this a loop is faster than `set` and `fill`. */
 const SHORT_RUN = 64;
+
+function zero(to: Float32Array, start: number, end: number): void {
+  if (end - start >= SHORT_RUN) to.fill(0, start, end);
+  else for (let i = start; i < end; i++) to[i] = 0;
+}
 
 function copyRun(from: Float32Array, start: number, length: number, to: Float32Array, at: number): void {
   if (length >= SHORT_RUN) to.set(from.subarray(start, start + length), at);
