@@ -39,6 +39,22 @@ export async function bundle(suite: Suite, platform: Platform, filter: string): 
   return outfile;
 }
 
+/** The page that the specs of a strict Content-Security-Policy load, see test/support/csp_page.ts. */
+export async function bundleCspPage(): Promise<string> {
+  const outfile = 'build/test/csp_page.js';
+  await build({
+    entryPoints: ['test/support/csp_page.ts'],
+    outfile,
+    bundle: true,
+    format: 'iife',
+    target: 'es2022',
+    mainFields: ['browser', 'module', 'main'],
+    ignoreAnnotations: true,
+    logLevel: 'warning',
+  });
+  return outfile;
+}
+
 /** `*.node.spec.ts` are for Node alone: they start processes or read files. */
 function specFiles(platform: Platform): string[] {
   const files = readdirSync('test', { recursive: true, encoding: 'utf8' }).map((file) =>

@@ -1,5 +1,8 @@
 /** Generated from registry x backends x cases: every kernel against its float64 definition, the built-in and its gradient. */
-import { KERNEL_NAMES, OWN } from '../kernels/registry.js';
+import { CONV_PATHS, isSimd } from '../kernels/conv2d/paths.js';
+import { type BackendName, KERNEL_NAMES, OWN } from '../kernels/registry.js';
+import { whyNot } from '../kernels/simd/runtime.js';
+import { configure } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { integers } from '../src/verify/data.js';
 import { compare, describeWorst, inner, type Worst } from '../src/verify/proofs.js';
@@ -26,7 +29,33 @@ describeWhereAvailable('kernels', (backendName) => {
     expect(KERNEL_NAMES.filter((name) => !proven.has(name))).toEqual([]);
   });
 
-  for (const subject of all) {
+  specsOf(all, backendName);
+});
+
+for (const path of CONV_PATHS) {
+  describe(`the ${path} path of the cpu kernels`, () => {
+    const reason = isSimd(path) && whyNot(path);
+    if (reason) {
+      it('is skipped', () => pending(reason));
+      return;
+    }
+    beforeAll(async () => {
+      await tf.setBackend('cpu');
+      registerOwn();
+      configure({ cpu: { path } });
+    });
+    afterAll(() => configure({ cpu: { path: 'auto' } }));
+
+    specsOf(
+      all.filter(({ kernelName }) => kernelName.includes('Conv2D')),
+      'cpu',
+    );
+  });
+}
+
+/** The four proofs, on the active backend. */
+function specsOf(chosen: readonly Subject[], backendName: BackendName): void {
+  for (const subject of chosen) {
     describe(`${subject.kernelName}, ${subject.caseName}`, () => {
       it('is right by its definition and by differences', async () => {
         const { exact, rounded, gradient } = await prove(subject, OWN, SEED);
@@ -44,12 +73,12 @@ describeWhereAvailable('kernels', (backendName) => {
     });
   }
 
-  for (const caseName of new Set(all.map((subject) => subject.caseName))) {
+  for (const caseName of new Set(chosen.map((subject) => subject.caseName))) {
     adjointSpec('Conv2D', 'Conv2DBackpropInput', 'x', caseName);
     adjointSpec('Conv2D', 'Conv2DBackpropFilter', 'filter', caseName);
-    adjointSpec('AvgPool', 'AvgPoolGrad', 'x', caseName);
+    if (chosen === all) adjointSpec('AvgPool', 'AvgPoolGrad', 'x', caseName);
   }
-});
+}
 
 /** Whole numbers, or eighths, so where every step is exact the results must be equal. */
 async function againstBuiltin(subject: Subject, differs?: string): Promise<void> {

@@ -37,7 +37,7 @@ describe('the package', () => {
 
   it('exports at most ten values', async () => {
     const names = Object.keys(await import('../src/index.js'));
-    expect(names.sort()).toEqual(['avgPool', 'conv2d', 'install', 'maxPool']);
+    expect(names.sort()).toEqual(['avgPool', 'backendInfo', 'configure', 'conv2d', 'install', 'maxPool']);
   });
 
   it('depends on nothing but its peer', () => {

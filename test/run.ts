@@ -7,7 +7,7 @@ import { inspect } from 'node:util';
 import { Command, InvalidArgumentError } from 'commander';
 import karma from 'karma';
 import { type Browser, BROWSERS, locate, openDisplay } from './browsers.js';
-import { bundle, type Suite } from './bundle.js';
+import { bundle, bundleCspPage, type Suite } from './bundle.js';
 import { writeCompatibility } from './compatibility.js';
 
 type Environment = 'node' | Browser;
@@ -91,7 +91,7 @@ interface KarmaResult {
 async function runInBrowser(browser: Browser, file: string, report: Report): Promise<void> {
   const config = await karma.config.parseConfig(
     resolve('karma.conf.js'),
-    { browsers: [browser], files: [file] },
+    { browsers: [browser], files: [file, { pattern: await bundleCspPage(), included: false }] },
     { promiseConfig: true, throwErrors: true },
   );
   const inSources = sourceMapper(file);

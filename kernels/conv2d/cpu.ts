@@ -52,7 +52,8 @@ export const conv2dBackpropInput: Kernel = ({ inputs, attrs, backend }) => {
   const { inputShape, ...options } = attrs as unknown as ConvAttrs;
   const g = withDyShape(convGeometry(inputShape, filter.shape, options), dy.shape);
   const [dyValues, filterValues] = [readFloats(backend, 'dy', dy), readFloats(backend, 'filter', filter)];
-  const dx = paths.conv2dBackpropInput(paths.pathOf(g, dyValues, filterValues), dyValues, filterValues, g);
+  const path = paths.pathOfBackpropInput(g, dyValues, filterValues);
+  const dx = paths.conv2dBackpropInput(path, dyValues, filterValues, g);
   return makeTensor(backend, inputShape, 'float32', dx);
 };
 
@@ -62,7 +63,8 @@ export const conv2dBackpropFilter: Kernel = ({ inputs, attrs, backend }) => {
   const { filterShape, ...options } = attrs as unknown as ConvAttrs;
   const g = withDyShape(convGeometry(x.shape, filterShape, options), dy.shape);
   const [xValues, dyValues] = [readFloats(backend, 'x', x), readFloats(backend, 'dy', dy)];
-  const dFilter = paths.conv2dBackpropFilter(paths.pathOf(g, xValues, dyValues), xValues, dyValues, g);
+  const path = paths.pathOf(g, xValues, dyValues);
+  const dFilter = paths.conv2dBackpropFilter(path, xValues, dyValues, g);
   return makeTensor(backend, filterShape, 'float32', dFilter);
 };
 

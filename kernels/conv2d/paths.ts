@@ -79,17 +79,35 @@ export function cpuInfo(): CpuInfo {
 }
 
 /** Below this many products the plain paths are faster: copying and tables take some microseconds. */
-const LEAST_PRODUCTS = 1 << 14;
+const LEAST_PRODUCTS = 1 << 12;
 /** Values of a filter that are not brought into WebAssembly memory, where it has to lie whole. */
 const LARGEST_FILTER = 1 << 26;
 
-/** The path of one convolution, or of one of its gradients. */
+/** The path of a convolution, or of a gradient of one, with these inputs. */
 export function pathOf(g: ConvGeometry, ...inputs: Floats[]): ConvPath {
-  if (chosen.path !== 'auto') return isSimd(chosen.path) && !fitsSimd(g, inputs) ? 'im2col' : chosen.path;
+  const fits = inputs.every((values) => values instanceof Float32Array) && filterSize(g) <= LARGEST_FILTER;
+  if (chosen.path !== 'auto') return isSimd(chosen.path) && !fits ? 'im2col' : chosen.path;
+  const depthwise = g.groups > 1 && g.outChannels === g.groups;
+  const large = g.outHeight * g.outWidth * g.batchSize * filterSize(g) >= LEAST_PRODUCTS;
+  const level = fits && large && !depthwise ? bestSimd() : undefined;
+  return level ?? plainPath(g);
+}
+
+/** A matrix of few columns or few rows does not pay for packing. */
+function plainPath(g: ConvGeometry): keyof typeof PLAIN {
   if (g.outChannels === g.groups) return 'definition';
-  const level = fitsSimd(g, inputs) ? bestSimd() : undefined;
-  if (level && products(g) >= LEAST_PRODUCTS) return level;
   return g.outHeight * g.outWidth < TILE ? 'thin' : 'im2col';
+}
+
+function filterSize(g: ConvGeometry): number {
+  return sizeOf(g.filterShape);
+}
+
+/** As `pathOf`, for dx: where few pixels meet many cells, as in a dense layer's place, nearly all of a strip is padding. */
+export function pathOfBackpropInput(g: ConvGeometry, dy: Floats, filter: Floats): ConvPath {
+  const cells = g.inHeight * g.inWidth;
+  const sparse = cells > 8 * g.outHeight * g.outWidth * g.strideHeight * g.strideWidth;
+  return chosen.path === 'auto' && sparse ? plainPath(g) : pathOf(g, dy, filter);
 }
 
 /** y: [batch, outHeight, outWidth, outChannels]; the epilogue is for the SIMD paths alone. */
@@ -136,14 +154,6 @@ export function isSimd(path: ConvPath | 'auto'): path is SimdLevel {
 
 function bestSimd(): SimdLevel | undefined {
   return SIMD_LEVELS.find((level) => !whyNot(level));
-}
-
-function fitsSimd(g: ConvGeometry, inputs: readonly Floats[]): boolean {
-  return sizeOf(g.filterShape) <= LARGEST_FILTER && inputs.every((values) => values instanceof Float32Array);
-}
-
-function products(g: ConvGeometry): number {
-  return (sizeOf(g.outShape) * sizeOf(g.filterShape)) / Math.max(1, g.outChannels);
 }
 
 /** A result that is summed in float64 and rounded to float32 at the end. */

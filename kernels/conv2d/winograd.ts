@@ -6,14 +6,14 @@
  * d: a patch of (m + 2) x (m + 2) source cells, g: 3 x 3 taps; the matrices stand in ../simd/assembly/winograd.ts. A tile
  * takes (m + 2)^2 multiplications a channel instead of 9 m^2: 2.25 times fewer for m = 2, 4 times for m = 4.
  *
- * Rounding: with u = 2^-24, C source channels, and |.| taken of every matrix and every value,
+ * Rounding: with u = 2^-24, C source channels and |.| taken of every value of a matrix,
  *
- *   |computed y - y| <= (C + s) u * transpose(|A|) [ sum of (|G| |g| transpose(|G|)) * (transpose(|B|) |d| |B|) ] |A|
+ *   |computed y - y| <= (C + r) u * transpose(|A|) [ sum of (|G| |g| transpose(|G|)) * (transpose(|B|) |d| |B|) ] |A|
  *
- * to first order in u, where s counts the roundings around the sum over channels: see `TRANSFORM_ROUNDINGS`. The magnitude on the
- * right is larger than that of the direct sum, about 9 times for m = 2 and 100 times for m = 4. With m = 2 all constants
- * are powers of two, so whole numbers stay exact; with m = 4 (1/6, 1/12, 1/24) they do not. An Infinity or NaN in
- * a patch, or a sum that overflows, makes NaN of the whole tile.
+ * to first order in u: each product and each of the sums rounds once, and the transforms and the bias r times
+ * (`ROUNDINGS`). The magnitude on the right is larger than the direct sum's, on data of equal size about 9 times for m = 2
+ * and 100 times for m = 4. For m = 2 all constants are powers of two, so that whole numbers stay exact; for m = 4 they are
+ * not. An Infinity or NaN in a patch, or a sum that overflows, makes NaN or Infinity of any cell of its tile.
  *
  * Source: Lavin & Gray, "Fast algorithms for convolutional neural networks", 2015; Higham, "Accuracy and Stability of
  * Numerical Algorithms", 2002, section 3.
@@ -35,6 +35,12 @@ import { type Epilogue, type GroupFilter, packTaps, pairs, roundUp, writeBias } 
 
 /** m, the side of a tile of outputs; 0 is the direct product. */
 export type WinogradTile = 0 | 2 | 4;
+
+/**
+ * r: roundings on the way of a value through the transforms, each of which has two passes. For m = 2, g: 2 sums a pass;
+ * d: 1; M: 2. For m = 4, g: a constant, its product and 2 sums; d: a product and 2 sums; M: 3 sums. And 1 for the bias.
+ */
+export const ROUNDINGS = { 2: 2 * (2 + 1 + 2) + 1, 4: 2 * (4 + 3 + 3) + 1 } as const;
 
 /** Floats of the transformed patches and products of a strip. */
 const STRIP_SIZE = 1 << 17;

@@ -1,4 +1,7 @@
-/** `npm run build:simd`: compiles assembly/ in two builds and embeds both, as base64, in binaries.ts. */
+/**
+ * `npm run build:simd`: compiles assembly/ in two builds and embeds both, as base64, in binaries.ts. With --check it
+ * writes nothing, and fails where binaries.ts is not what it would write.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
@@ -6,7 +9,7 @@ import asc from 'assemblyscript/asc';
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 /** The source of binaries.ts as it should be. */
-export async function embedded() {
+async function embedded() {
   const [simd, relaxed] = [await compile('simd'), await compile('simd', 'relaxed-simd')];
   return `/** assembly/ compiled by \`npm run build:simd\`, in base64; do not edit. */
 export const SIMD =
@@ -29,7 +32,7 @@ async function compile(...features) {
     },
   );
   if (error) throw new Error(`${error.message}\n${stderr}`);
-  return Buffer.from(file.written).toString('base64');
+  return btoa(String.fromCharCode(...file.written));
 }
 
 function readOrNull(path) {
@@ -40,6 +43,7 @@ function readOrNull(path) {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  writeFileSync(here('binaries.ts'), await embedded());
+if (process.argv[2] !== '--check') writeFileSync(here('binaries.ts'), await embedded());
+else if (readFileSync(here('binaries.ts'), 'utf8') !== (await embedded())) {
+  throw new Error('binaries.ts is not what assembly/ compiles to: npm run build:simd');
 }

@@ -1,0 +1,298 @@
+/** Convolution by WebAssembly: every build, strips and their edges, Winograd, memory, and engines without it. */
+import { CONV_PATHS, type ConvPath, isSimd } from '../kernels/conv2d/paths.js';
+import * as definition from '../kernels/conv2d/definition.js';
+import * as simd from '../kernels/conv2d/simd.js';
+import {
+  type ConvGeometry,
+  convGeometry,
+  type ConvOptions,
+  type DimRoundingMode,
+  type Padding,
+  sizeOf,
+  withDyShape,
+} from '../kernels/geometry.js';
+import { memoryBytes, type SimdLevel, whyNot, withSimd } from '../kernels/simd/runtime.js';
+import { backendInfo, configure, install } from '../src/index.js';
+import { floats, integers, random } from '../src/verify/data.js';
+import { compare, describeWorst } from '../src/verify/proofs.js';
+import { expectExactly, tf } from './support/tfjs.js';
+import { winogradBound } from './support/winograd_bound.js';
+
+const LEVELS = CONV_PATHS.filter(isSimd);
+const UNWRITTEN = 666.666;
+
+describe('WebAssembly', () => {
+  for (const level of LEVELS) {
+    describe(level, () => {
+      const reason = whyNot(level);
+      if (reason) it('is skipped', () => pending(reason));
+      else buildSpecs(level);
+    });
+  }
+});
+
+function buildSpecs(level: SimdLevel): void {
+  it('equals the definition on random geometries', () => {
+    const next = random(20261122);
+    for (let i = 0; i < 400; i++) expectAllRight(level, drawn(next), i);
+  });
+
+  const large: [string, number[], number[], ConvOptions][] = [
+    ['strips of rows', [1, 130, 130, 16], [3, 3, 16, 24], { pad: 'same' }],
+    ['strips of rows, stride 2', [1, 131, 129, 16], [3, 3, 16, 12], { pad: 'same', strides: 2 }],
+    ['strips of images', [9, 20, 21, 32], [3, 2, 32, 9], { pad: 'same', strides: [2, 3] }],
+    ['rows in pieces', [1, 2, 3000, 40], [1, 3, 40, 8], { pad: 'same' }],
+    ['rows in pieces, stride 2', [2, 3, 3001, 40], [3, 3, 40, 8], { pad: 'same', strides: 2, dimRoundingMode: 'ceil' }],
+    ['strips in NCHW', [1, 16, 90, 91], [3, 3, 16, 8], { pad: 1, dataFormat: 'NCHW' }],
+    ['strips of groups', [2, 60, 61, 48], [3, 3, 24, 10], { pad: 'same', groups: 2 }],
+  ]; // prettier-ignore
+  for (const [title, x, filter, options] of large) {
+    it(`equals the definition in ${title}`, () => expectAllRight(level, { x, filter, options }, 1));
+  }
+
+  for (const m of [2, 4] as const) winogradSpecs(level, m);
+
+  it('does not grow with batch and image', () => {
+    withSimd(level, (w) => {
+      const run = (batch: number, size: number) => {
+        const g = convGeometry([batch, size, size, 4], [3, 3, 4, 8], { pad: 'same' });
+        simd.conv2d(w, new Float32Array(sizeOf(g.inShape)), new Float32Array(288), g, new Float32Array(sizeOf(g.outShape)));
+      }; // prettier-ignore
+      run(1, 256);
+      const before = memoryBytes();
+      run(16, 256);
+      run(1, 1024);
+      expect(memoryBytes()).toBe(before);
+      expect(before).toBeLessThan(2 ** 22);
+    });
+  });
+
+  it('gives a large filter back', () => {
+    const g = convGeometry([1, 1, 1, 4096], [1, 1, 4096, 4100]);
+    const [x, filter] = [new Float32Array(4096).fill(1), new Float32Array(4096 * 4100).fill(1)];
+    const y = new Float32Array(4100);
+    withSimd(level, (w) => {
+      simd.conv2d(w, x, filter, g, y);
+      expect(memoryBytes()).toBeGreaterThan(2 ** 26);
+    });
+    expect(memoryBytes()).toBeLessThan(2 ** 26);
+    expect(y.every((value) => value === 4096)).toBeTrue();
+  });
+
+  it('says so when there is no memory, and works again', () => {
+    const g = convGeometry([1, 40, 40, 40], [3, 3, 40, 1000], { pad: 'same' });
+    const arrays = () =>
+      [g.inShape, g.filterShape, g.outShape].map((s) => new Float32Array(sizeOf(s)).fill(1));
+    const run = () => {
+      const [x, filter, y] = arrays();
+      withSimd(level, (w) => simd.conv2d(w, x, filter, g, y));
+      return y;
+    };
+    withSimd(level, (w) => w.place(0));
+    spyOn(WebAssembly.Memory.prototype, 'grow').and.throwError(new RangeError('no more'));
+    expect(run).toThrowError(/out of memory: \d+ MiB of WebAssembly memory are needed/);
+    (WebAssembly.Memory.prototype.grow as jasmine.Spy).and.callThrough();
+    expect(run()[1000 * 41]).toBe(360);
+  });
+}
+
+/** One tile sticking out of the image at each side, channels that fill no panel, every layout. */
+function winogradSpecs(level: SimdLevel, m: 2 | 4): void {
+  const cases: [number[], number[], ConvOptions][] = [
+    [[1, 32, 32, 16], [3, 3, 16, 16], { pad: 'same' }],
+    [[2, 33, 31, 20], [3, 3, 20, 18], { pad: 'valid' }],
+    [[40, 5, 7, 16], [3, 3, 16, 16], { pad: [[0, 0], [2, 0], [1, 3], [0, 0]] }],
+    [[1, 16, 33, 35], [3, 3, 16, 24], { pad: 'same', dataFormat: 'NCHW' }],
+    [[1, 34, 33, 40], [3, 3, 20, 32], { pad: 2, groups: 2 }],
+    [[1, 90, 91, 64], [3, 3, 64, 40], { pad: 'same' }],
+  ]; // prettier-ignore
+  for (const [inShape, filterShape, options] of cases) {
+    const g = convGeometry(inShape, filterShape, options);
+    it(`F(${m}x${m},3x3) is ${m === 2 ? 'exact' : 'right to the unit'} on whole numbers, on [${inShape}] * [${filterShape}]`, () => {
+      const whole = run(g, (size, seed) => Float32Array.from(integers(size, seed)));
+      for (const { got, want } of [whole.y, whole.dx]) {
+        const worst = compare(m === 2 ? got : got.map(Math.round), want);
+        expect(worst.error).withContext(describeWorst(worst)).toBe(0);
+      }
+      expect(whole.y.got.some((value) => value !== 0)).toBeTrue();
+    });
+  }
+
+  it(`F(${m}x${m},3x3) keeps to its bound`, () => {
+    for (let seed = 1; seed <= 6; seed++) {
+      const g = convGeometry([1, 24, 26, 16 + 4 * seed], [3, 3, 16 + 4 * seed, 16], { pad: 'same' });
+      const { x, filter, y } = run(g, (size, s) => Float32Array.from(floats(size, s + 10 * seed)));
+      const bound = winogradBound(m, x, filter, g);
+      const worst = compare(y.got, y.want, (i) => bound[i]);
+      expect(worst.error).withContext(describeWorst(worst)).toBeLessThanOrEqual(1);
+      expect(worst.error).withContext('not the direct sum').toBeGreaterThan(0);
+    }
+  });
+
+  it(`F(${m}x${m},3x3) spreads NaN over the tiles that meet it, and no further`, () => {
+    const g = convGeometry([1, 24, 24, 16], [3, 3, 16, 16], { pad: 'same' });
+    const x = new Float32Array(sizeOf(g.inShape)).fill(1);
+    x[(10 * 24 + 10) * 16] = NaN;
+    const y = new Float32Array(sizeOf(g.outShape));
+    withSimd(level, (w) => simd.conv2d(w, x, new Float32Array(sizeOf(g.filterShape)).fill(1), g, y, m));
+    for (let i = 0; i < y.length; i++) {
+      const [row, col] = [Math.floor(i / 16 / 24), Math.floor(i / 16) % 24];
+      const near = Math.max(Math.abs(row - 10), Math.abs(col - 10));
+      if (near <= 1) expect(y[i]).toBeNaN();
+      if (near >= m + 1) expect(y[i]).not.toBeNaN();
+    }
+  });
+
+  function run(g: ConvGeometry, make: (size: number, seed: number) => Float32Array) {
+    const [x, filter, dy] = [g.inShape, g.filterShape, g.outShape].map((s, i) => make(sizeOf(s), i + 1));
+    const y = results(g.outShape);
+    const dx = results(g.inShape);
+    definition.conv2d(x, filter, g, y.want);
+    definition.conv2dBackpropInput(dy, filter, g, dx.want);
+    withSimd(level, (w) => simd.conv2d(w, x, filter, g, y.got, m));
+    withSimd(level, (w) => simd.conv2dBackpropInput(w, dy, filter, g, dx.got, m));
+    return { x, filter, y, dx };
+  }
+}
+
+function results(shape: readonly number[]) {
+  const size = sizeOf(shape);
+  return { got: new Float32Array(size).fill(UNWRITTEN), want: new Float64Array(size) };
+}
+
+interface Problem {
+  x: number[];
+  filter: number[];
+  options: ConvOptions;
+  /** dy has a row and a column more than y, as conv2dTranspose may pass it. */
+  largerDy?: boolean;
+}
+
+/** Forward and both gradients on whole numbers, cell by cell. */
+function expectAllRight(level: SimdLevel, problem: Problem, seed: number): void {
+  const forward = convGeometry(problem.x, problem.filter, problem.options);
+  const rest = forward.dataFormat === 'NHWC' ? [1, 1, 0] : [0, 1, 1];
+  const dyShape = forward.outShape.map((size, i) => size + (problem.largerDy ? [0, ...rest][i] : 0));
+  const g = withDyShape(forward, dyShape);
+  const make = (shape: readonly number[], i: number) =>
+    Float32Array.from(integers(sizeOf(shape), 3 * seed + i, 4));
+  const [x, filter, dy] = [g.inShape, g.filterShape, dyShape].map(make);
+  const [y, dx, dFilter] = [results(g.outShape), results(g.inShape), results(g.filterShape)];
+  definition.conv2d(x, filter, forward, y.want);
+  definition.conv2dBackpropInput(dy, filter, g, dx.want);
+  definition.conv2dBackpropFilter(x, dy, g, dFilter.want);
+  withSimd(level, (w) => {
+    simd.conv2d(w, x, filter, forward, y.got);
+    simd.conv2dBackpropInput(w, dy, filter, g, dx.got);
+    simd.conv2dBackpropFilter(w, x, dy, g, dFilter.got);
+  });
+  for (const [name, { got, want }] of Object.entries({ y, dx, dFilter })) {
+    const worst = compare(got, want);
+    const context = `${name} of ${JSON.stringify(problem)}: ${describeWorst(worst)}`;
+    expect(worst.error).withContext(context).toBe(0);
+  }
+}
+
+/** Small geometries of every kind: strides, dilations, pads also negative, groups, layouts, rounding. */
+function drawn(next: () => number): Problem {
+  const below = (n: number) => Math.floor(next() * n);
+  const pick = <T>(values: readonly T[]) => values[below(values.length)];
+  for (;;) {
+    const groups = pick([1, 1, 1, 2, 3]);
+    const [inChannels, outChannels] = [groups * (1 + below(9)), groups * (1 + below(17))];
+    const dataFormat = pick(['NHWC', 'NHWC', 'NCHW'] as const);
+    const side = () => [below(3) - 1, below(3)];
+    const image = [1 + below(9), 1 + below(9)];
+    const order = <T>(rows: T, cols: T, channels: T) =>
+      dataFormat === 'NHWC' ? [rows, cols, channels] : [channels, rows, cols];
+    const options = {
+      strides: [1 + below(3), 1 + below(3)],
+      dilations: [1 + below(3), 1 + below(2)],
+      pad: pick<Padding>(['same', 'valid', below(3), [[0, 0], ...order(side(), side(), [0, 0])]]),
+      dimRoundingMode: pick<DimRoundingMode>(['floor', 'ceil', 'round']),
+      dataFormat,
+      groups,
+    };
+    const x = [1 + below(3), ...order(image[0], image[1], inChannels)];
+    const filter = [1 + below(4), 1 + below(4), inChannels / groups, outChannels];
+    try {
+      convGeometry(x, filter, options);
+      return { x, filter, options, largerDy: below(4) === 0 };
+    } catch {
+      // a window that does not fit: draw again
+    }
+  }
+}
+
+describe('configure()', () => {
+  afterEach(() => configure({ cpu: { path: 'auto', winograd: 2 } }));
+
+  it('chooses the path and Winograd, and backendInfo() says so', () => {
+    const best = LEVELS.find((level) => !whyNot(level)) ?? 'im2col';
+    expect(backendInfo().cpu).toEqual(jasmine.objectContaining({ path: 'auto', winograd: 2, serving: best }));
+    configure({ cpu: { path: 'im2col' } });
+    configure({ cpu: { winograd: 0 } });
+    expect(backendInfo().cpu).toEqual(
+      jasmine.objectContaining({ path: 'im2col', winograd: 0, serving: 'im2col' }),
+    );
+    configure({});
+    expect(backendInfo().cpu.path).toBe('im2col');
+  });
+
+  it('refuses what there is not and changes nothing', () => {
+    expect(() => configure({ cpu: { path: 'gpu' as ConvPath, winograd: 0 } })).toThrowError(
+      /path is gpu, but it must be one of auto, relaxed-simd, simd, im2col, thin, definition/,
+    );
+    expect(() => configure({ cpu: { path: 'thin', winograd: 3 as 2 } })).toThrowError(
+      /winograd is 3, but it must be one of 0, 2, 4/,
+    );
+    expect(backendInfo().cpu).toEqual(jasmine.objectContaining({ path: 'auto', winograd: 2 }));
+  });
+
+  for (const level of LEVELS.filter(whyNot)) {
+    it(`refuses ${level} where the engine does not run it`, () => {
+      expect(() => configure({ cpu: { path: level } })).toThrowError(
+        new RegExp(`path is ${level}, but it must be one that this engine runs: `),
+      );
+      expect(backendInfo().cpu.unavailable[level]).toMatch(/Error/);
+    });
+  }
+
+  it('Winograd differs from the direct sum in the last bits alone', async () => {
+    await tf.setBackend('cpu');
+    const x = tf.randomNormal<tf.Rank.R4>([1, 24, 24, 32]);
+    const filter = tf.randomNormal<tf.Rank.R4>([3, 3, 32, 32]);
+    const { uninstall } = install({ backends: ['cpu'] });
+    const results = ([0, 2, 4] as const).map((winograd) => {
+      configure({ cpu: { winograd } });
+      return tf.conv2d(x, filter, 1, 'same').dataSync();
+    });
+    uninstall();
+    const distance = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+      Math.max(...Array.from(a, (value, i) => Math.abs(value - b[i])));
+    const off = [distance(results[1], results[0]), distance(results[2], results[0])];
+    if (isSimd(backendInfo().cpu.serving)) expect(Math.min(...off)).toBeGreaterThan(0);
+    expect(Math.max(...off)).toBeLessThan(1e-3);
+    tf.dispose([x, filter]);
+  });
+});
+
+describe('a page that forbids WebAssembly', () => {
+  it('is served by the plain path', async () => {
+    if (typeof document === 'undefined') return pending('there are pages in browsers alone');
+    const frame = document.createElement('iframe');
+    const policy = `script-src ${location.origin}`;
+    const script = `${location.origin}/base/build/test/csp_page.js`;
+    frame.srcdoc = `<meta http-equiv="Content-Security-Policy" content="${policy}"><script src="${script}"></script>`;
+    const message = new Promise<MessageEvent>((resolve) => {
+      addEventListener('message', (event) => event.source === frame.contentWindow && resolve(event));
+    });
+    document.body.append(frame);
+    const { data } = await message;
+    frame.remove();
+    expect(data.error).toBeUndefined();
+    expectExactly(data.ours, data.builtin);
+    expect(data.info.cpu.serving).toBe('im2col');
+    expect(Object.keys(data.info.cpu.unavailable)).toEqual(LEVELS);
+  });
+});

@@ -1,0 +1,80 @@
+/** The elementwise bound of Winograd's algorithm that kernels/conv2d/winograd.ts derives, in float64. */
+import type { ConvGeometry } from '../../kernels/geometry.js';
+import { ROUNDINGS } from '../../kernels/conv2d/winograd.js';
+
+type Matrix = readonly (readonly number[])[];
+
+/** |G|, |transpose(B)| and |transpose(A)|. */
+const MAGNITUDES: Record<2 | 4, { G: Matrix; BT: Matrix; AT: Matrix }> = {
+  2: {
+    G: [[1, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0.5], [0, 0, 1]],
+    BT: [[1, 0, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 0, 1]],
+    AT: [[1, 1, 1, 0], [0, 1, 1, 1]],
+  },
+  4: {
+    G: [[1 / 4, 0, 0], [1 / 6, 1 / 6, 1 / 6], [1 / 6, 1 / 6, 1 / 6], [1 / 24, 1 / 12, 1 / 6], [1 / 24, 1 / 12, 1 / 6], [0, 0, 1]],
+    BT: [[4, 0, 5, 0, 1, 0], [0, 4, 4, 1, 1, 0], [0, 4, 4, 1, 1, 0], [0, 2, 1, 2, 1, 0], [0, 2, 1, 2, 1, 0], [0, 4, 0, 5, 0, 1]],
+    AT: [[1, 1, 1, 1, 1, 0], [0, 1, 1, 2, 2, 0], [0, 1, 1, 4, 4, 0], [0, 1, 1, 8, 8, 1]],
+  },
+}; // prettier-ignore
+
+const UNIT = 2 ** -24;
+
+/** For each element of y, NHWC and one group, how far the computed one may be off. */
+export function winogradBound(
+  m: 2 | 4,
+  x: ArrayLike<number>,
+  filter: ArrayLike<number>,
+  g: ConvGeometry,
+): Float64Array {
+  const { G, BT, AT } = MAGNITUDES[m];
+  const n = m + 2;
+  const roundings = g.inChannels + ROUNDINGS[m];
+  const factor = (roundings * UNIT) / (1 - roundings * UNIT);
+  const cellOf = (b: number, iy: number, ix: number, c: number) =>
+    iy < 0 || iy >= g.inHeight || ix < 0 || ix >= g.inWidth
+      ? 0
+      : Math.abs(x[((b * g.inHeight + iy) * g.inWidth + ix) * g.inChannels + c]);
+  const bound = new Float64Array(g.batchSize * g.outHeight * g.outWidth * g.outChannels);
+  const U = Array.from({ length: g.inChannels * g.outChannels }, (_, i) => {
+    const taps = square(3, (r, q) => Math.abs(filter[(r * 3 + q) * g.inChannels * g.outChannels + i]));
+    return sandwich(G, taps);
+  });
+  for (let b = 0; b < g.batchSize; b++) {
+    for (let ty = 0; ty < g.outHeight; ty += m) {
+      for (let tx = 0; tx < g.outWidth; tx += m) {
+        const V = Array.from({ length: g.inChannels }, (_, c) =>
+          sandwich(
+            BT,
+            square(n, (r, q) => cellOf(b, ty - g.padTop + r, tx - g.padLeft + q, c)),
+          ),
+        );
+        for (let oc = 0; oc < g.outChannels; oc++) {
+          const products = square(n, (r, q) =>
+            V.reduce((sum, v, c) => sum + v[r][q] * U[c * g.outChannels + oc][r][q], 0),
+          );
+          sandwich(AT, products).forEach((row, r) =>
+            row.forEach((magnitude, q) => {
+              if (ty + r >= g.outHeight || tx + q >= g.outWidth) return;
+              const at = ((b * g.outHeight + ty + r) * g.outWidth + tx + q) * g.outChannels + oc;
+              bound[at] = factor * magnitude + 2 ** -100;
+            }),
+          );
+        }
+      }
+    }
+  }
+  return bound;
+}
+
+function square(size: number, cell: (row: number, col: number) => number): Matrix {
+  return Array.from({ length: size }, (_, row) => Array.from({ length: size }, (_, col) => cell(row, col)));
+}
+
+/** P M transpose(P) */
+function sandwich(P: Matrix, M: Matrix): Matrix {
+  const times = (A: Matrix, B: Matrix) =>
+    A.map((row) => B[0].map((_, j) => row.reduce((sum, value, k) => sum + value * B[k][j], 0)));
+  const transposed = P[0].map((_, j) => P.map((row) => row[j]));
+  return times(times(P, M), transposed);
+}
