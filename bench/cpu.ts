@@ -1,16 +1,24 @@
 /**
- * `npm run bench`: the plugin's kernels against tfjs's built-in cpu kernels, alternating in one run, medians; checked
- * before they are timed. Prints a Markdown table. `npm run bench -- TEXT` runs the shapes whose name contains TEXT.
+ * `npm run bench`: the plugin's cpu kernels against tfjs's own on the cpu backend and on tfjs-backend-wasm (XNNPACK),
+ * alternating in one run, medians; checked before they are timed. Copies into and out of WebAssembly memory count for
+ * the plugin; tfjs-backend-wasm keeps its tensors there and is not asked for its results.
  */
+import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
+import '@tensorflow/tfjs-backend-wasm';
+import { Command } from 'commander';
+import { isSimd } from '../kernels/cpu_options.js';
 import { convGeometry, poolGeometry, sizeOf } from '../kernels/geometry.js';
+import { maxPool } from '../kernels/max_pool/definition.js';
 import { OWN } from '../kernels/registry.js';
+import { backendInfo, configure, type CpuOptions } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
-import { integers } from '../src/verify/data.js';
+import { distinct, integers } from '../src/verify/data.js';
 import { compare, describeWorst } from '../src/verify/proofs.js';
-import { alternate } from '../src/verify/time.js';
+import { median } from '../src/verify/time.js';
+import { peak } from './peak.js';
 
 interface Shape {
   x: number[];
@@ -19,83 +27,119 @@ interface Shape {
   strides?: number;
   /** Default 'same'. */
   pad?: 'same' | 'valid';
+  /** Where it is from; shapes that no network has stand for the edges, and are not in the means. */
+  network?: string;
 }
 
 const SHAPES: Shape[] = [
-  { x: [8, 28, 28, 1], filter: [3, 3, 32] },
-  { x: [2, 28, 28, 32], filter: [3, 3, 64] },
-  { x: [1, 28, 28, 64], filter: [3, 3, 64] },
-  { x: [1, 14, 14, 128], filter: [3, 3, 128] },
-  { x: [1, 56, 56, 32], filter: [1, 1, 64] },
-  { x: [1, 112, 112, 3], filter: [7, 7, 32], strides: 2 },
-  { x: [1, 17, 17, 128], filter: [1, 7, 128] },
+  { x: [8, 28, 28, 1], filter: [3, 3, 32], network: 'MNIST' },
+  { x: [8, 28, 28, 32], filter: [3, 3, 64], network: 'MNIST' },
+  { x: [1, 56, 56, 64], filter: [3, 3, 64], network: 'ResNet' },
+  { x: [1, 14, 14, 256], filter: [3, 3, 256], network: 'ResNet' },
+  { x: [1, 7, 7, 512], filter: [3, 3, 512], network: 'ResNet' },
+  { x: [1, 224, 224, 3], filter: [7, 7, 64], strides: 2, network: 'ResNet' },
+  { x: [1, 112, 112, 32], filter: [1, 1, 64], network: 'MobileNet' },
+  { x: [1, 112, 112, 24], filter: [1, 1, 144], network: 'MobileNet' },
+  { x: [1, 17, 17, 768], filter: [1, 1, 192], network: 'Inception' },
+  { x: [1, 17, 17, 768], filter: [1, 7, 192], network: 'Inception' },
   { x: [1, 56, 56, 64], filter: [3, 3, 1] },
   { x: [1, 8, 8, 2], filter: [3, 3, 3] },
   { x: [1, 112, 112, 1], filter: [3, 3, 1] },
   { x: [1, 7, 7, 128], filter: [7, 7, 64], pad: 'valid' },
   { x: [1, 1, 1, 1024], filter: [1, 1, 1000] },
-  { x: [8, 28, 28, 32], filter: 2, strides: 2 },
-  { x: [1, 56, 56, 64], filter: 3, strides: 2 },
-  { x: [1, 56, 56, 64], filter: 3, strides: 1 },
+  { x: [8, 28, 28, 32], filter: 2, strides: 2, network: 'MNIST' },
+  { x: [1, 112, 112, 64], filter: 3, strides: 2, network: 'ResNet' },
+  { x: [1, 35, 35, 192], filter: 3, strides: 1, network: 'Inception' },
 ];
 
 interface Run {
   kernelName: string;
-  inputs: tf.NamedTensorMap;
+  inputs: Record<string, Float32Array>;
+  shapes: Record<string, number[]>;
   attrs: tf.NamedAttrMap;
-  /** Multiply-adds, in millions; undefined for pooling, which moves memory instead. */
-  megaMacs?: number;
+  /** Floating-point operations, in millions; undefined for pooling, which moves memory instead. */
+  megaFlops?: number;
 }
 
-async function main(only = ''): Promise<void> {
-  await tf.setBackend('cpu');
+interface Row {
+  kernelName: string;
+  shape: string;
+  network?: string;
+  /** Milliseconds; wasm is missing where tfjs-backend-wasm has no such kernel. */
+  plugin: number;
+  cpu: number;
+  wasm?: number;
+  megaFlops?: number;
+}
+
+/** Milliseconds for which a kernel runs at a time, and how often, unless one run alone takes longer than all that. */
+const SLICE = 12;
+const ROUNDS = 15;
+const PATIENCE = 200;
+
+async function main({
+  filter,
+  write,
+  ...cpu
+}: CpuOptions & { filter: string; write?: string }): Promise<void> {
+  configure({ cpu });
   registerOwn();
-  console.log(`${cpus()[0].model}, Node ${process.version}, tfjs ${tf.version_core}\n`);
-  console.log('| kernel | shape | built-in ms | plugin ms | ratio | plugin GFLOP/s |');
-  console.log('|---|---|---:|---:|---:|---:|');
+  const rows: Row[] = [];
   for (const shape of SHAPES) {
     const name = nameOf(shape);
-    if (!name.includes(only)) continue;
-    for (const run of Array.isArray(shape.filter) ? convRuns(shape, shape.filter) : poolRuns(shape)) {
-      await check(run, name);
-      const { a, b } = await alternate(
-        () => execute('', run),
-        () => execute(OWN, run),
-        1000,
-      );
-      const rate = run.megaMacs ? ((2 * run.megaMacs) / b).toFixed(2) : '';
-      console.log(
-        `| ${run.kernelName} | ${name} | ${a.toFixed(2)} | ${b.toFixed(2)} | ${(a / b).toFixed(1)}x | ${rate} |`,
-      );
+    const runs = Array.isArray(shape.filter) ? convRuns(shape, shape.filter) : poolRuns(shape);
+    for (const run of runs.filter((r) => `${r.kernelName} ${name}`.includes(filter))) {
+      process.stderr.write(`\r\x1b[K${run.kernelName}, ${name}`);
+      rows.push({ ...(await measure(run, name)), shape: name, network: shape.network });
     }
+  }
+  process.stderr.write('\r\x1b[K');
+  const { serving, winograd } = backendInfo().cpu;
+  const report = {
+    machine: cpus()[0].model,
+    node: process.version,
+    tfjs: tf.version_core,
+    path: serving,
+    winograd,
+    peak: isSimd(serving) ? await peak(serving) : undefined,
+    rows,
+  };
+  const markdown = asMarkdown(report);
+  console.log(markdown);
+  if (write) {
+    writeFileSync(`${write}.md`, markdown);
+    writeFileSync(`${write}.json`, JSON.stringify(report, null, 1) + '\n');
   }
 }
 
-function nameOf({ x, filter, strides = 1 }: Shape): string {
+function nameOf({ x, filter, strides = 1, pad }: Shape): string {
   const window = Array.isArray(filter) ? filter.join('x') : `pool ${filter}`;
-  return `${x.join('x')}, ${window}${strides > 1 ? ` s${strides}` : ''}`;
+  return `${x.join('x')}, ${window}${strides > 1 ? ` s${strides}` : ''}${pad === 'valid' ? ' valid' : ''}`;
 }
 
 function convRuns({ x, strides = 1, pad = 'same' }: Shape, [height, width, outChannels]: number[]): Run[] {
   const filterShape = [height, width, x[3], outChannels];
   const options = { strides, pad, dataFormat: 'NHWC' as const };
   const g = convGeometry(x, filterShape, options);
-  const t = { x: whole(x, 1), filter: whole(filterShape, 2), dy: whole(g.outShape, 3) };
+  const shapes = { x, filter: filterShape, dy: [...g.outShape] };
+  const data = { x: whole(x, 1), filter: whole(filterShape, 2), dy: whole(g.outShape, 3) };
   const attrs = { ...options, dilations: 1 };
-  const megaMacs = (sizeOf(g.outShape) * height * width * x[3]) / 1e6;
+  const megaFlops = (2 * sizeOf(g.outShape) * height * width * x[3]) / 1e6;
   return [
-    { kernelName: 'Conv2D', inputs: { x: t.x, filter: t.filter }, attrs, megaMacs },
+    { kernelName: 'Conv2D', inputs: { x: data.x, filter: data.filter }, shapes, attrs, megaFlops },
     {
       kernelName: 'Conv2DBackpropInput',
-      inputs: { dy: t.dy, filter: t.filter },
+      inputs: { dy: data.dy, filter: data.filter },
+      shapes,
       attrs: { ...attrs, inputShape: x },
-      megaMacs,
+      megaFlops,
     },
     {
       kernelName: 'Conv2DBackpropFilter',
-      inputs: { x: t.x, dy: t.dy },
+      inputs: { x: data.x, dy: data.dy },
+      shapes,
       attrs: { ...attrs, filterShape },
-      megaMacs,
+      megaFlops,
     },
   ];
 }
@@ -103,31 +147,143 @@ function convRuns({ x, strides = 1, pad = 'same' }: Shape, [height, width, outCh
 function poolRuns({ x, filter, strides = 1 }: Shape): Run[] {
   const attrs = { filterSize: filter as number, strides, pad: 'valid' };
   const g = poolGeometry(x, filter as number, { strides });
-  const t = { x: whole(x, 1), dy: whole(g.outShape, 2) };
+  const shapes = { x, input: x, dy: [...g.outShape], output: [...g.outShape] };
+  // Positive and without ties: tfjs-backend-wasm's MaxPoolGrad drops windows of negative cells and takes the last of ties.
+  const positive = distinct(sizeOf(x), 1).map((value) => value + sizeOf(x));
+  const data = { x: Float32Array.from(positive), dy: whole(g.outShape, 2) };
+  const gradient = { dy: data.dy, input: data.x };
+  const output = new Float32Array(sizeOf(g.outShape));
+  maxPool(data.x, g, output, new Int32Array(output.length));
   return [
-    { kernelName: 'MaxPool', inputs: { x: t.x }, attrs },
-    { kernelName: 'MaxPoolGrad', inputs: { dy: t.dy, input: t.x, output: t.dy }, attrs },
-    { kernelName: 'AvgPool', inputs: { x: t.x }, attrs },
-    { kernelName: 'AvgPoolGrad', inputs: { dy: t.dy, input: t.x }, attrs },
+    { kernelName: 'MaxPool', inputs: { x: data.x }, shapes, attrs },
+    { kernelName: 'MaxPoolGrad', inputs: { ...gradient, output }, shapes, attrs },
+    { kernelName: 'AvgPool', inputs: { x: whole(x, 3) }, shapes, attrs },
+    { kernelName: 'AvgPoolGrad', inputs: gradient, shapes, attrs },
   ];
 }
 
-function whole(shape: readonly number[], seed: number): tf.Tensor {
-  return tf.tensor(Float32Array.from(integers(sizeOf(shape), seed)), [...shape]);
+function whole(shape: readonly number[], seed: number): Float32Array {
+  return Float32Array.from(integers(sizeOf(shape), seed));
 }
 
-async function execute(prefix: string, { kernelName, inputs, attrs }: Run): Promise<tf.TypedArray> {
-  const y = tf.engine().runKernel(prefix + kernelName, inputs, attrs) as tf.Tensor;
+/** Somebody who can do the run: on a backend, by kernels whose names have the prefix. */
+interface Contender {
+  backendName: string;
+  prefix: string;
+  tensors: tf.NamedTensorMap;
+  times: number[];
+}
+
+async function measure(run: Run, name: string): Promise<Omit<Row, 'shape'>> {
+  const plugin = await contender(run, 'cpu', OWN);
+  const cpu = await contender(run, 'cpu', '');
+  const wasm = tf.getKernel(run.kernelName, 'wasm') ? await contender(run, 'wasm', '') : undefined;
+  const peers = [plugin, cpu, wasm].filter((who) => who !== undefined);
+  const ours = await result(run, plugin);
+  for (const peer of peers.slice(1))
+    check(`${run.kernelName}, ${name}, ${peer.backendName}`, ours, await result(run, peer));
+  for (const peer of peers) await time(run, peer, 10 * SLICE);
+  const slow = new Set(peers.filter((peer) => peer.times[0] > PATIENCE));
+  for (const peer of peers) if (!slow.has(peer)) peer.times.length = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const peer of peers) if (!slow.has(peer)) await time(run, peer, SLICE);
+  }
+  tf.dispose(peers.map(({ tensors }) => tensors));
+  return {
+    kernelName: run.kernelName,
+    plugin: median(plugin.times),
+    cpu: median(cpu.times),
+    wasm: wasm && median(wasm.times),
+    megaFlops: run.megaFlops,
+  };
+}
+
+async function contender({ inputs, shapes }: Run, backendName: string, prefix: string): Promise<Contender> {
+  await tf.setBackend(backendName);
+  const tensors = Object.entries(inputs).map(([key, values]) => [key, tf.tensor(values, shapes[key])]);
+  return { backendName, prefix, tensors: Object.fromEntries(tensors), times: [] };
+}
+
+function execute({ kernelName, attrs }: Run, { prefix, tensors }: Contender): tf.Tensor {
+  return tf.engine().runKernel(prefix + kernelName, tensors, attrs) as tf.Tensor;
+}
+
+async function result(run: Run, who: Contender): Promise<tf.TypedArray> {
+  await tf.setBackend(who.backendName);
+  const y = execute(run, who);
   const data = await y.data();
   y.dispose();
-  return data;
+  return data.slice();
+}
+
+/** Runs for about so many milliseconds, once at least, and notes how long one run took. */
+async function time(run: Run, who: Contender, milliseconds: number): Promise<void> {
+  await tf.setBackend(who.backendName);
+  const start = performance.now();
+  let count = 0;
+  do {
+    execute(run, who).dispose();
+    count++;
+  } while (performance.now() - start < milliseconds);
+  who.times.push((performance.now() - start) / count);
 }
 
 /** On whole numbers both must be the same, but for the divisions of average pooling, which round differently. */
-async function check(run: Run, name: string): Promise<void> {
-  const tolerance = run.kernelName.startsWith('Avg') ? 1e-5 : 0;
-  const worst = compare(await execute(OWN, run), await execute('', run), () => tolerance);
-  if (worst.error > 1) throw new Error(`${run.kernelName}, ${name}: ${describeWorst(worst)}`);
+function check(name: string, ours: tf.TypedArray, theirs: tf.TypedArray): void {
+  const tolerance = name.startsWith('Avg') ? 1e-5 : 0;
+  const worst = compare(ours, theirs, () => tolerance);
+  if (worst.error > 1) throw new Error(`${name}: ${describeWorst(worst)}`);
 }
 
-await main(process.argv[2]);
+interface Report {
+  machine: string;
+  node: string;
+  tfjs: string;
+  path: string;
+  winograd: number;
+  peak?: number;
+  rows: Row[];
+}
+
+function asMarkdown({ machine, node, tfjs, path, winograd, peak: most, rows }: Report): string {
+  const how = `${path}${isSimd(path as 'simd') ? `, Winograd ${winograd || 'off'}` : ''}`;
+  const limit = most ? `; peak of one core in WebAssembly ${most.toFixed(0)} GFLOP/s` : '';
+  const ratio = (peer: number | undefined, ours: number) => (peer ? `${(peer / ours).toFixed(2)}x` : '');
+  const lines = rows.map(({ kernelName, shape, network = '', plugin, cpu, wasm, megaFlops }) => {
+    const rate = megaFlops && megaFlops / plugin;
+    const share = rate && most ? `${((100 * rate) / most).toFixed(0)}%` : '';
+    return `| ${kernelName} | ${shape} | ${network} | ${plugin.toFixed(3)} | ${rate?.toFixed(1) ?? ''} | ${share} | ${ratio(cpu, plugin)} | ${ratio(wasm, plugin)} |`;
+  });
+  return `${machine}, Node ${node}, tfjs ${tfjs}; path ${how}${limit}.
+
+| kernel | shape | network | plugin ms | GFLOP/s | of peak | over cpu | over wasm |
+|---|---|---|---:|---:|---:|---:|---:|
+${lines.join('\n')}
+
+Geometric means over the shapes of networks:
+
+| kernel | GFLOP/s | over cpu | over wasm | least over wasm |
+|---|---:|---:|---:|---:|
+${[...new Set(rows.map((row) => row.kernelName))].map((name) => meanLine(name, rows)).join('\n')}
+`;
+}
+
+function meanLine(kernelName: string, all: Row[]): string {
+  const rows = all.filter((row) => row.kernelName === kernelName && row.network);
+  const mean = (values: number[]) =>
+    values.length ? Math.exp(values.reduce((sum, v) => sum + Math.log(v), 0) / values.length) : undefined;
+  const rate = mean(rows.flatMap(({ megaFlops, plugin }) => (megaFlops ? [megaFlops / plugin] : [])));
+  const overWasm = rows.flatMap(({ wasm, plugin }) => (wasm ? [wasm / plugin] : []));
+  const times = (value: number | undefined) => (value ? `${value.toFixed(2)}x` : '');
+  const least = overWasm.length ? Math.min(...overWasm) : undefined;
+  return `| ${kernelName} | ${rate?.toFixed(1) ?? ''} | ${times(mean(rows.map(({ cpu, plugin }) => cpu / plugin)))} | ${times(mean(overWasm))} | ${times(least)} |`;
+}
+
+const program = new Command('npm run bench --')
+  .description("Times the plugin's cpu kernels beside tfjs's on cpu and wasm, and prints a Markdown table.")
+  .option('--filter <text>', 'only runs whose kernel and shape contain the text', '')
+  .option('--path <path>', "the plugin's path, as configure() takes it")
+  .option('--winograd <tile>', '0, 2 or 4', Number)
+  .option('--write <name>', 'also write name.md and name.json')
+  .parse();
+await main(program.opts());

@@ -1,5 +1,5 @@
 /** Convolution by WebAssembly: every build, strips and their edges, Winograd, memory, and engines without it. */
-import { CONV_PATHS, type ConvPath, isSimd } from '../kernels/conv2d/paths.js';
+import { CPU_PATHS, type CpuPath, isSimd } from '../kernels/cpu_options.js';
 import * as definition from '../kernels/conv2d/definition.js';
 import * as simd from '../kernels/conv2d/simd.js';
 import {
@@ -18,7 +18,7 @@ import { compare, describeWorst } from '../src/verify/proofs.js';
 import { expectExactly, tf } from './support/tfjs.js';
 import { winogradBound } from './support/winograd_bound.js';
 
-const LEVELS = CONV_PATHS.filter(isSimd);
+const LEVELS = CPU_PATHS.filter(isSimd);
 const UNWRITTEN = 666.666;
 
 describe('WebAssembly', () => {
@@ -240,7 +240,7 @@ describe('configure()', () => {
   });
 
   it('refuses what there is not and changes nothing', () => {
-    expect(() => configure({ cpu: { path: 'gpu' as ConvPath, winograd: 0 } })).toThrowError(
+    expect(() => configure({ cpu: { path: 'gpu' as CpuPath, winograd: 0 } })).toThrowError(
       /path is gpu, but it must be one of auto, relaxed-simd, simd, im2col, thin, definition/,
     );
     expect(() => configure({ cpu: { path: 'thin', winograd: 3 as 2 } })).toThrowError(

@@ -4,14 +4,21 @@
  */
 import { sizeOf, withDyShape } from '../geometry.js';
 import { type Kernel, makeTensor, poolGeometryOf, readFloats } from '../tensors.js';
+import { poolBySimd } from '../simd/pooling.js';
 import * as numeric from './definition.js';
+import * as simd from './simd.js';
 
 /** y: [batch, outHeight, outWidth, channels] */
 export const avgPool: Kernel = ({ inputs, attrs, backend }) => {
   const { x } = inputs;
   const g = poolGeometryOf(x, attrs);
+  const values = readFloats(backend, 'x', x);
   const y = new Float32Array(sizeOf(g.outShape));
-  numeric.avgPool(readFloats(backend, 'x', x), g, y);
+  const done = poolBySimd(g, [values], (instance, [floats]) => {
+    simd.avgPool(instance, floats, g, y);
+    return true;
+  });
+  if (!done) numeric.avgPool(values, g, y);
   return makeTensor(backend, g.outShape, 'float32', y);
 };
 
@@ -19,7 +26,12 @@ export const avgPool: Kernel = ({ inputs, attrs, backend }) => {
 export const avgPoolGrad: Kernel = ({ inputs, attrs, backend }) => {
   const { dy, input } = inputs;
   const g = withDyShape(poolGeometryOf(input, attrs), dy.shape);
+  const dyValues = readFloats(backend, 'dy', dy);
   const dx = new Float32Array(sizeOf(input.shape));
-  numeric.avgPoolGrad(readFloats(backend, 'dy', dy), g, dx);
+  const done = poolBySimd(g, [dyValues], (instance, [floats]) => {
+    simd.avgPoolGrad(instance, floats, g, dx);
+    return true;
+  });
+  if (!done) numeric.avgPoolGrad(dyValues, g, dx);
   return makeTensor(backend, input.shape, 'float32', dx);
 };

@@ -76,7 +76,7 @@ export function avgPoolGrad(dy: Floats, g: PoolGeometry, dx: Floats): void {
 }
 
 /** n of the window whose first tap is at row `top` and column `left`; the one divisor of forward and gradient. */
-function divisor(g: PoolGeometry, top: number, left: number): number {
+export function divisor(g: PoolGeometry, top: number, left: number): number {
   const p = g.countIncludePad
     ? { top: g.padTop, bottom: g.padBottom, left: g.padLeft, right: g.padRight }
     : noPad;

@@ -3,6 +3,7 @@
  * inputs and attrs are tfjs's own, and besides `groups`, and `dilations` in the gradients too.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { isSimd } from '../cpu_options.js';
 import { convGeometry, type DataFormat, withDyShape } from '../geometry.js';
 import { type Kernel, makeTensor, readFloats } from '../tensors.js';
 import {
@@ -38,7 +39,7 @@ export const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
 
   const [xValues, filterValues] = [readFloats(backend, 'x', x), readFloats(backend, 'filter', filter)];
   const path = paths.pathOf(g, xValues, filterValues);
-  const epilogue = paths.isSimd(path) ? epilogueOf(add, activation, g.dataFormat) : undefined;
+  const epilogue = isSimd(path) ? epilogueOf(add, activation, g.dataFormat) : undefined;
   const y = paths.conv2d(path, xValues, filterValues, g, epilogue);
   if (!epilogue && (add || activation !== 'linear')) {
     addBiasAndActivate(y, g.outShape, add ?? constant(0), activation, alpha);

@@ -1,82 +1,19 @@
 /**
- * Which of the implementations of convolution serves on the cpu backend. All have the same results, to rounding.
- *
- *   definition    plain loops                                      float64 sums, rounded once
- *   thin          one pixel after the other, for few pixels        float64 sums, rounded once
- *   im2col        packed panels of patches, plain TypeScript       float64 sums, rounded once
- *   simd          WebAssembly SIMD                                 float32
- *   relaxed-simd  WebAssembly relaxed SIMD: fused multiply-add     float32
- *
- * Left alone ('auto') the best that the engine runs is chosen: WebAssembly where there is some, unless the work is too
- * small for it to pay; a Content-Security-Policy may forbid it.
+ * The implementations of convolution on the cpu backend, and which of them serves. All have the same results, to rounding;
+ * ../cpu_options.ts says how one is chosen by hand. Left alone it is WebAssembly, unless the work is too small for it to pay.
  */
 import type { Floats } from '../arrays.js';
+import { chosen, type CpuPath, isSimd, simdFor } from '../cpu_options.js';
 import { type ConvGeometry, sizeOf } from '../geometry.js';
-import { memoryBytes, type Simd, type SimdLevel, whyNot, withSimd } from '../simd/runtime.js';
+import { type Simd, type SimdLevel, withSimd } from '../simd/runtime.js';
 import type { Epilogue } from './correlate.js';
 import * as definition from './definition.js';
 import { TILE } from './gemm.js';
 import * as im2col from './im2col.js';
 import * as simd from './simd.js';
 import * as thin from './thin.js';
-import type { WinogradTile } from './winograd.js';
 
-const SIMD_LEVELS = ['relaxed-simd', 'simd'] as const;
 const PLAIN = { definition, thin, im2col };
-export type ConvPath = SimdLevel | keyof typeof PLAIN;
-export const CONV_PATHS = [...SIMD_LEVELS, 'im2col', 'thin', 'definition'] as const satisfies ConvPath[];
-const WINOGRAD_TILES = [0, 2, 4] as const satisfies WinogradTile[];
-
-export interface CpuOptions {
-  /** Which implementation of convolution the cpu backend uses; 'auto', the default, takes the fastest it can. */
-  path?: ConvPath | 'auto';
-  /**
-   * Side of the tiles that 3x3 convolutions of stride 1 are computed in by Winograd's algorithm: 2 (the default), 4,
-   * which is faster and less precise, or 0, not at all.
-   */
-  winograd?: WinogradTile;
-}
-
-export interface CpuInfo extends Required<CpuOptions> {
-  /** What 'auto' comes to here for convolutions that are not tiny; otherwise the path that was chosen. */
-  serving: ConvPath;
-  /** Why WebAssembly does not serve, for each build that this engine refuses. */
-  unavailable: Partial<Record<SimdLevel, string>>;
-  /** WebAssembly memory that is held now. */
-  wasmBytes: number;
-}
-
-let chosen: Required<CpuOptions> = { path: 'auto', winograd: 2 };
-
-/**
- * Changes how convolution on the cpu backend is computed, from the next call on; what is not given stays.
- * @throws Error for a path or tile that there is not, or that this engine cannot run; nothing is changed then
- */
-export function configureCpu({ path = chosen.path, winograd = chosen.winograd }: CpuOptions): void {
-  if (path !== 'auto' && !CONV_PATHS.includes(path)) {
-    throw new Error(`tfjs-convgrad: path is ${path}, but it must be one of auto, ${CONV_PATHS.join(', ')}.`);
-  }
-  const reason = isSimd(path) ? whyNot(path) : undefined;
-  if (reason) {
-    throw new Error(`tfjs-convgrad: path is ${path}, but it must be one that this engine runs: ${reason}`);
-  }
-  if (!WINOGRAD_TILES.includes(winograd)) {
-    throw new Error(
-      `tfjs-convgrad: winograd is ${winograd}, but it must be one of ${WINOGRAD_TILES.join(', ')}.`,
-    );
-  }
-  chosen = { path, winograd };
-}
-
-export function cpuInfo(): CpuInfo {
-  const reasons = SIMD_LEVELS.map((level) => [level, whyNot(level)]).filter(([, reason]) => reason);
-  return {
-    ...chosen,
-    serving: chosen.path === 'auto' ? (bestSimd() ?? 'im2col') : chosen.path,
-    unavailable: Object.fromEntries(reasons),
-    wasmBytes: memoryBytes(),
-  };
-}
 
 /** Below this many products the plain paths are faster: copying and tables take some microseconds. */
 const LEAST_PRODUCTS = 1 << 12;
@@ -84,13 +21,13 @@ const LEAST_PRODUCTS = 1 << 12;
 const LARGEST_FILTER = 1 << 26;
 
 /** The path of a convolution, or of a gradient of one, with these inputs. */
-export function pathOf(g: ConvGeometry, ...inputs: Floats[]): ConvPath {
+export function pathOf(g: ConvGeometry, ...inputs: Floats[]): CpuPath {
+  const { path } = chosen();
   const fits = inputs.every((values) => values instanceof Float32Array) && filterSize(g) <= LARGEST_FILTER;
-  if (chosen.path !== 'auto') return isSimd(chosen.path) && !fits ? 'im2col' : chosen.path;
   const depthwise = g.groups > 1 && g.outChannels === g.groups;
   const large = g.outHeight * g.outWidth * g.batchSize * filterSize(g) >= LEAST_PRODUCTS;
-  const level = fits && large && !depthwise ? bestSimd() : undefined;
-  return level ?? plainPath(g);
+  const level = fits ? simdFor(large && !depthwise) : undefined;
+  return level ?? (path === 'auto' || isSimd(path) ? plainPath(g) : path);
 }
 
 /** A matrix of few columns or few rows does not pay for packing. */
@@ -104,15 +41,15 @@ function filterSize(g: ConvGeometry): number {
 }
 
 /** As `pathOf`, for dx: where few pixels meet many cells, as in a dense layer's place, nearly all of a strip is padding. */
-export function pathOfBackpropInput(g: ConvGeometry, dy: Floats, filter: Floats): ConvPath {
+export function pathOfBackpropInput(g: ConvGeometry, dy: Floats, filter: Floats): CpuPath {
   const cells = g.inHeight * g.inWidth;
   const sparse = cells > 8 * g.outHeight * g.outWidth * g.strideHeight * g.strideWidth;
-  return chosen.path === 'auto' && sparse ? plainPath(g) : pathOf(g, dy, filter);
+  return chosen().path === 'auto' && sparse ? plainPath(g) : pathOf(g, dy, filter);
 }
 
 /** y: [batch, outHeight, outWidth, outChannels]; the epilogue is for the SIMD paths alone. */
 export function conv2d(
-  path: ConvPath,
+  path: CpuPath,
   x: Floats,
   filter: Floats,
   g: ConvGeometry,
@@ -120,13 +57,13 @@ export function conv2d(
 ): Float32Array {
   if (!isSimd(path)) return rounded(g.outShape, (sums) => PLAIN[path].conv2d(x, filter, g, sums));
   return written(g.outShape, path, (w, y) =>
-    simd.conv2d(w, x as Float32Array, filter as Float32Array, g, y, chosen.winograd, epilogue),
+    simd.conv2d(w, x as Float32Array, filter as Float32Array, g, y, chosen().winograd, epilogue),
   );
 }
 
 /** dx: of x's shape */
 export function conv2dBackpropInput(
-  path: ConvPath,
+  path: CpuPath,
   dy: Floats,
   filter: Floats,
   g: ConvGeometry,
@@ -134,26 +71,18 @@ export function conv2dBackpropInput(
   if (!isSimd(path))
     return rounded(g.inShape, (sums) => PLAIN[path].conv2dBackpropInput(dy, filter, g, sums));
   return written(g.inShape, path, (w, dx) =>
-    simd.conv2dBackpropInput(w, dy as Float32Array, filter as Float32Array, g, dx, chosen.winograd),
+    simd.conv2dBackpropInput(w, dy as Float32Array, filter as Float32Array, g, dx, chosen().winograd),
   );
 }
 
 /** dFilter: of the filter's shape */
-export function conv2dBackpropFilter(path: ConvPath, x: Floats, dy: Floats, g: ConvGeometry): Float32Array {
+export function conv2dBackpropFilter(path: CpuPath, x: Floats, dy: Floats, g: ConvGeometry): Float32Array {
   if (!isSimd(path)) {
     return rounded(g.filterShape, (sums) => PLAIN[path].conv2dBackpropFilter(x, dy, g, sums));
   }
   return written(g.filterShape, path, (w, dFilter) =>
     simd.conv2dBackpropFilter(w, x as Float32Array, dy as Float32Array, g, dFilter),
   );
-}
-
-export function isSimd(path: ConvPath | 'auto'): path is SimdLevel {
-  return (SIMD_LEVELS as readonly string[]).includes(path);
-}
-
-function bestSimd(): SimdLevel | undefined {
-  return SIMD_LEVELS.find((level) => !whyNot(level));
 }
 
 /** A result that is summed in float64 and rounded to float32 at the end. */

@@ -5,14 +5,21 @@
 import type { Numbers } from '../arrays.js';
 import { type PoolGeometry, sizeOf, withDyShape } from '../geometry.js';
 import { type Kernel, makeTensor, poolGeometryOf, readFloats, readNumbers } from '../tensors.js';
+import { poolBySimd } from '../simd/pooling.js';
 import * as numeric from './definition.js';
+import * as simd from './simd.js';
 
 /** y: [batch, outHeight, outWidth, channels], of x's dtype */
 export const maxPool: Kernel = ({ inputs, attrs, backend }) => {
   const { x } = inputs;
   const g = poolGeometryOf(x, attrs);
-  const { y } = maxima(readNumbers(backend, 'x', x), g, sizeOf(g.outShape));
-  return makeTensor(backend, g.outShape, x.dtype, y);
+  const values = readNumbers(backend, 'x', x);
+  const size = sizeOf(g.outShape);
+  const bySimd = poolBySimd(g, [values], (instance, floats) => {
+    const y = new Float32Array(size);
+    return simd.maxPool(instance, floats[0], g, y) ? undefined : y;
+  });
+  return makeTensor(backend, g.outShape, x.dtype, bySimd ?? maxima(values, g, size).y);
 };
 
 /** [y, indexes]: of y's shape; indexes int32, into x flattened, or into one image of it, -1 for no cell at all. */
@@ -30,9 +37,15 @@ export const maxPoolWithArgmax: Kernel = ({ inputs, attrs, backend }) => {
 export const maxPoolGrad: Kernel = ({ inputs, attrs, backend }) => {
   const { dy, input } = inputs;
   const g = withDyShape(poolGeometryOf(input, attrs), dy.shape);
-  const { positions } = maxima(readNumbers(backend, 'input', input), g, sizeOf(dy.shape));
-  const dx = new Float32Array(sizeOf(input.shape));
-  numeric.maxPoolGrad(readFloats(backend, 'dy', dy), positions, dx);
+  const x = readNumbers(backend, 'input', input);
+  const dyValues = readFloats(backend, 'dy', dy);
+  const size = sizeOf(input.shape);
+  const bySimd = poolBySimd(g, [x, dyValues], (instance, floats) => {
+    const dx = new Float32Array(size);
+    return simd.maxPoolGrad(instance, floats[0], floats[1], g, dx) ? undefined : dx;
+  });
+  const dx = bySimd ?? new Float32Array(size);
+  if (!bySimd) numeric.maxPoolGrad(dyValues, maxima(x, g, sizeOf(dy.shape)).positions, dx);
   return makeTensor(backend, input.shape, 'float32', dx);
 };
 

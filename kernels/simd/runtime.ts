@@ -50,6 +50,45 @@ interface MicroKernels {
     panelStep: number,
   ): void;
   compact(at: number, rows: number, length: number, step: number): void;
+  maxPool(
+    pixels: number,
+    pixelCount: number,
+    taps: number,
+    tapCount: number,
+    channels: number,
+    x: number,
+    y: number,
+  ): number;
+  maxPoolGrad(
+    pixels: number,
+    pixelCount: number,
+    taps: number,
+    tapCount: number,
+    channels: number,
+    x: number,
+    dy: number,
+    dx: number,
+  ): number;
+  avgPool(
+    pixels: number,
+    counts: number,
+    pixelCount: number,
+    taps: number,
+    tapCount: number,
+    channels: number,
+    x: number,
+    y: number,
+  ): void;
+  avgPoolGrad(
+    pixels: number,
+    counts: number,
+    pixelCount: number,
+    taps: number,
+    tapCount: number,
+    channels: number,
+    dy: number,
+    dx: number,
+  ): void;
   winogradFilter(m: number, taps: number, size: number, to: number, scratch: number): void;
   winogradInput(
     m: number,

@@ -177,8 +177,8 @@ export interface Image {
   readonly channels: number;
 }
 
-/** to[images, rows, cols, channels] = the image's values in the rectangle, 0 outside of the image. */
-export function copyIn(to: Float32Array, at: number, image: Image, r: Rectangle): void {
+/** to[images, rows, cols, channels] = the image's values in the rectangle, `padding` outside of the image. */
+export function copyIn(to: Float32Array, at: number, image: Image, r: Rectangle, padding = 0): void {
   const { values, steps, height, width, channel, channels } = image;
   const rowLength = r.cols * channels;
   const left = Math.min(r.cols, Math.max(0, -r.col)) * channels;
@@ -187,11 +187,11 @@ export function copyIn(to: Float32Array, at: number, image: Image, r: Rectangle)
   for (let b = r.image; b < r.image + r.images; b++) {
     for (let row = r.row; row < r.row + r.rows; row++, at += rowLength) {
       if (row < 0 || row >= height || right === left) {
-        zero(to, at, at + rowLength);
+        fill(to, padding, at, at + rowLength);
         continue;
       }
-      zero(to, at, at + left);
-      zero(to, at + right, at + rowLength);
+      fill(to, padding, at, at + left);
+      fill(to, padding, at + right, at + rowLength);
       const first = Math.max(0, r.col);
       const from = b * steps.batch + row * steps.row + first * steps.col + channel * steps.channel;
       if (dense) copyRun(values, from, right - left, to, at + left);
@@ -230,9 +230,9 @@ export function copyOut(
 /** Below this a loop is faster than `set` and `fill`. */
 const SHORT_RUN = 64;
 
-function zero(to: Float32Array, start: number, end: number): void {
-  if (end - start >= SHORT_RUN) to.fill(0, start, end);
-  else for (let i = start; i < end; i++) to[i] = 0;
+function fill(to: Float32Array, value: number, start: number, end: number): void {
+  if (end - start >= SHORT_RUN) to.fill(value, start, end);
+  else for (let i = start; i < end; i++) to[i] = value;
 }
 
 function copyRun(from: Float32Array, start: number, length: number, to: Float32Array, at: number): void {

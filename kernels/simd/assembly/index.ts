@@ -2,3 +2,4 @@ export { accumulate } from './accumulate';
 export { multiply } from './multiply';
 export { compact, pack } from './pack';
 export { winogradFilter, winogradInput, winogradOutput } from './winograd';
+export { avgPool, avgPoolGrad, maxPool, maxPoolGrad } from './pool';

@@ -1,0 +1,202 @@
+/**
+ * Pooling in strips: what max and average pooling by WebAssembly have in common. x: [batch, inHeight, inWidth, channels],
+ * y: [batch, outHeight, outWidth, channels], in NHWC and whole groups of four channels.
+ */
+import type { Numbers } from '../arrays.js';
+import { simdFor } from '../cpu_options.js';
+import { type PoolGeometry, sizeOf, type Steps } from '../geometry.js';
+import { type Simd, withSimd } from './runtime.js';
+import {
+  type Axes,
+  copyIn,
+  copyOut,
+  forwardAxis,
+  identityAxis,
+  type Image,
+  largest,
+  planStrips,
+  positionsIn,
+  type Rectangle,
+  windowOf,
+} from './strips.js';
+
+/** Floats of a strip: its source and its result fit a second-level cache. */
+const STRIP_SIZE = 1 << 16;
+
+/** Below this many cells under windows the definition is faster. */
+const LEAST_CELLS = 1 << 12;
+
+/** What `work` returns with an instance and the inputs, or undefined where the definition is to serve. */
+export function poolBySimd<T>(
+  g: PoolGeometry,
+  inputs: readonly Numbers[],
+  work: (simd: Simd, inputs: Float32Array[]) => T,
+): T | undefined {
+  const cells = sizeOf(g.outShape) * g.filterHeight * g.filterWidth;
+  const level = simdFor(cells >= LEAST_CELLS);
+  const fitting = g.x.channel === 1 && g.inChannels % 4 === 0;
+  if (!level || !fitting || !inputs.every((values) => values instanceof Float32Array)) return undefined;
+  return withSimd(level, (simd) => work(simd, inputs as Float32Array[]));
+}
+
+/** Addresses of what a strip's kernel reads and writes. */
+export interface StripAddresses {
+  /** Of each window: where it starts in x and dx, and its divisor. */
+  readonly pixels: number;
+  readonly counts: number;
+  readonly pixelCount: number;
+  readonly taps: number;
+  readonly tapCount: number;
+  readonly x: number;
+  readonly dx: number;
+  /** Of y or dy. */
+  readonly y: number;
+}
+
+/** y, strip by strip; `run` returns true to give up. */
+export function poolForward(
+  simd: Simd,
+  x: Float32Array,
+  g: PoolGeometry,
+  y: Float32Array,
+  padding: number,
+  run: (at: StripAddresses, strip: Rectangle) => boolean,
+): boolean {
+  const axes = poolAxes(g);
+  const channels = g.inChannels;
+  const strips = planStrips(axes, g.batchSize, [1, 1], (strip) =>
+    fits(strip, windowOf(strip, axes), channels),
+  );
+  const at = place(simd, g, strips, axes, false);
+  for (const strip of strips) {
+    const window = windowOf(strip, axes);
+    copyIn(simd.f32, at.x / 4, imageOf(x, g, 'in'), window, padding);
+    writeTables(simd, at, g, axes, strip, window);
+    if (run({ ...at, pixelCount: positionsIn(strip) }, strip)) return true;
+    copyOut(simd.f32, at.y / 4, strip, imageOf(y, g, 'out'), strip);
+  }
+  return false;
+}
+
+/**
+ * dx, strip by strip of dx: of the windows that reach into a strip; `run` adds what they give to the cells at `dx`, and returns
+ * true to give up. dx must be filled with zeros.
+ * @param x none where the gradient does not depend on it
+ */
+export function poolBackward(
+  simd: Simd,
+  x: Float32Array | undefined,
+  dy: Float32Array,
+  g: PoolGeometry,
+  dx: Float32Array,
+  padding: number,
+  run: (at: StripAddresses, strip: Rectangle) => boolean,
+): boolean {
+  const axes = poolAxes(g);
+  const whole = { rows: identityAxis(g.outHeight), cols: identityAxis(g.outWidth) };
+  const rows = { rows: identityAxis(g.inHeight), cols: identityAxis(g.inWidth) };
+  const pieces = planStrips(rows, g.batchSize, [1, g.inWidth], (piece) => {
+    const strip = windowsOver(piece, g);
+    return fits(strip, windowOf(strip, axes), g.inChannels);
+  });
+  const strips = pieces.map((piece) => windowsOver(piece, g));
+  const at = place(simd, g, strips, axes, true);
+  for (const [i, strip] of strips.entries()) {
+    if (positionsIn(strip) === 0) continue;
+    const window = windowOf(strip, axes);
+    const size = positionsIn(window) * g.inChannels;
+    if (x) copyIn(simd.f32, at.x / 4, imageOf(x, g, 'in'), window, padding);
+    copyIn(simd.f32, at.y / 4, imageOf(dy, g, 'out'), windowOf(strip, whole));
+    simd.f32.fill(0, at.dx / 4, at.dx / 4 + size);
+    writeTables(simd, at, g, axes, strip, window);
+    if (run({ ...at, pixelCount: positionsIn(strip) }, strip)) return true;
+    const part = overlap(window, pieces[i]);
+    const skipped = ((part.row - window.row) * window.cols + part.col - window.col) * g.inChannels;
+    copyOut(simd.f32, at.dx / 4 + skipped, window, imageOf(dx, g, 'in'), part);
+  }
+  return false;
+}
+
+function fits(strip: Rectangle, window: Rectangle, channels: number): boolean {
+  return Math.max(positionsIn(strip), positionsIn(window)) * channels <= STRIP_SIZE;
+}
+
+/** The windows that reach any row of the piece; its columns are all columns. */
+function windowsOver(piece: Rectangle, g: PoolGeometry): Rectangle {
+  const first = Math.ceil((piece.row + g.padTop - g.effectiveFilterHeight + 1) / g.strideHeight);
+  const last = Math.floor((piece.row + piece.rows - 1 + g.padTop) / g.strideHeight);
+  const row = Math.max(0, first);
+  const rows = Math.max(0, Math.min(g.outHeight - 1, last) - row + 1);
+  return { image: piece.image, images: piece.images, row, rows, col: 0, cols: g.outWidth };
+}
+
+/** The cells of the window that lie in the piece. */
+function overlap(window: Rectangle, piece: Rectangle): Rectangle {
+  const row = Math.max(window.row, piece.row);
+  const col = Math.max(window.col, 0);
+  return {
+    image: piece.image,
+    images: piece.images,
+    row,
+    rows: Math.max(0, Math.min(window.row + window.rows, piece.row + piece.rows) - row),
+    col,
+    cols: Math.max(0, Math.min(window.col + window.cols, piece.cols) - col),
+  };
+}
+
+function place(
+  simd: Simd,
+  g: PoolGeometry,
+  strips: readonly Rectangle[],
+  axes: Axes,
+  backward: boolean,
+): StripAddresses {
+  const most = largest(strips, axes);
+  const tapCount = g.filterHeight * g.filterWidth;
+  const [pixels, counts, taps, x, dx, y] = simd.place(
+    4 * most.target,
+    4 * most.target,
+    4 * tapCount,
+    4 * most.source * g.inChannels,
+    backward ? 4 * most.source * g.inChannels : 0,
+    4 * most.target * g.inChannels,
+  );
+  return { pixels, counts, pixelCount: 0, taps, tapCount, x, dx, y };
+}
+
+function writeTables(
+  { i32 }: Simd,
+  at: StripAddresses,
+  g: PoolGeometry,
+  axes: Axes,
+  strip: Rectangle,
+  window: Rectangle,
+): void {
+  const step = 4 * g.inChannels;
+  let tap = at.taps / 4;
+  for (let fy = 0; fy < g.filterHeight; fy++) {
+    for (let fx = 0; fx < g.filterWidth; fx++) {
+      i32[tap++] = step * (fy * g.dilationHeight * window.cols + fx * g.dilationWidth);
+    }
+  }
+  let pixel = at.pixels / 4;
+  for (let b = 0; b < strip.images; b++) {
+    for (let row = 0; row < strip.rows; row++) {
+      const first = (b * window.rows + axes.rows.base(row)) * window.cols;
+      for (let col = 0; col < strip.cols; col++) i32[pixel++] = step * (first + axes.cols.base(col));
+    }
+  }
+}
+
+function poolAxes(g: PoolGeometry): Axes {
+  return {
+    rows: forwardAxis(g.outHeight, g.filterHeight, g.strideHeight, g.dilationHeight, g.padTop),
+    cols: forwardAxis(g.outWidth, g.filterWidth, g.strideWidth, g.dilationWidth, g.padLeft),
+  };
+}
+
+function imageOf(values: Float32Array, g: PoolGeometry, side: 'in' | 'out'): Image {
+  const [height, width, steps]: [number, number, Steps] =
+    side === 'in' ? [g.inHeight, g.inWidth, g.x] : [g.outHeight, g.outWidth, g.y];
+  return { values, steps, images: g.batchSize, height, width, channel: 0, channels: g.inChannels };
+}
