@@ -72,7 +72,7 @@ interface Row {
   megaFlops?: number;
 }
 
-/** Milliseconds for which a kernel runs at a time, and how often, unless one run alone takes longer than all that. */
+/** Milliseconds for which a kernel runs at a time, and how often; what takes longer than PATIENCE for one run is run once. */
 const SLICE = 12;
 const ROUNDS = 15;
 const PATIENCE = 200;
@@ -179,12 +179,14 @@ async function measure(run: Run, name: string): Promise<Omit<Row, 'shape'>> {
   const cpu = await contender(run, 'cpu', '');
   const wasm = tf.getKernel(run.kernelName, 'wasm') ? await contender(run, 'wasm', '') : undefined;
   const peers = [plugin, cpu, wasm].filter((who) => who !== undefined);
-  const ours = await result(run, plugin);
+  const ours = await timedResult(run, plugin);
   for (const peer of peers.slice(1))
-    check(`${run.kernelName}, ${name}, ${peer.backendName}`, ours, await result(run, peer));
-  for (const peer of peers) await time(run, peer, 10 * SLICE);
+    check(`${run.kernelName}, ${name}, ${peer.backendName}`, ours, await timedResult(run, peer));
   const slow = new Set(peers.filter((peer) => peer.times[0] > PATIENCE));
-  for (const peer of peers) if (!slow.has(peer)) peer.times.length = 0;
+  for (const peer of peers.filter((who) => !slow.has(who))) {
+    await time(run, peer, 10 * SLICE);
+    peer.times.length = 0;
+  }
   for (let round = 0; round < ROUNDS; round++) {
     for (const peer of peers) if (!slow.has(peer)) await time(run, peer, SLICE);
   }
@@ -208,9 +210,12 @@ function execute({ kernelName, attrs }: Run, { prefix, tensors }: Contender): tf
   return tf.engine().runKernel(prefix + kernelName, tensors, attrs) as tf.Tensor;
 }
 
-async function result(run: Run, who: Contender): Promise<tf.TypedArray> {
+/** The result of a first run, whose time counts only where one run takes long. */
+async function timedResult(run: Run, who: Contender): Promise<tf.TypedArray> {
   await tf.setBackend(who.backendName);
+  const start = performance.now();
   const y = execute(run, who);
+  who.times.push(performance.now() - start);
   const data = await y.data();
   y.dispose();
   return data.slice();

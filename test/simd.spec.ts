@@ -1,5 +1,7 @@
 /** Convolution by WebAssembly: every build, strips and their edges, Winograd, memory, and engines without it. */
 import { CPU_PATHS, type CpuPath, isSimd } from '../kernels/cpu_options.js';
+import * as avgDefinition from '../kernels/avg_pool/definition.js';
+import * as avgSimd from '../kernels/avg_pool/simd.js';
 import * as definition from '../kernels/conv2d/definition.js';
 import * as simd from '../kernels/conv2d/simd.js';
 import {
@@ -8,13 +10,17 @@ import {
   type ConvOptions,
   type DimRoundingMode,
   type Padding,
+  poolGeometry,
+  type PoolOptions,
   sizeOf,
   withDyShape,
 } from '../kernels/geometry.js';
+import * as maxDefinition from '../kernels/max_pool/definition.js';
+import * as maxSimd from '../kernels/max_pool/simd.js';
 import { memoryBytes, type SimdLevel, whyNot, withSimd } from '../kernels/simd/runtime.js';
 import { backendInfo, configure, install } from '../src/index.js';
 import { floats, integers, random } from '../src/verify/data.js';
-import { compare, describeWorst } from '../src/verify/proofs.js';
+import { compare, describeWorst, roundingBound } from '../src/verify/proofs.js';
 import { expectExactly, tf } from './support/tfjs.js';
 import { winogradBound } from './support/winograd_bound.js';
 
@@ -51,6 +57,39 @@ function buildSpecs(level: SimdLevel): void {
   }
 
   for (const m of [2, 4] as const) winogradSpecs(level, m);
+
+  it('pools as the definition does on random geometries', () => {
+    const next = random(20261123);
+    for (let i = 0; i < 300; i++) expectPoolsRight(level, drawnPool(next), i);
+  });
+
+  it('pools as the definition does in strips', () => {
+    const large: [number[], number, number][] = [
+      [[2, 90, 91, 24], 3, 2],
+      [[1, 130, 66, 32], 3, 1],
+      [[70, 9, 8, 16], 2, 2],
+      [[1, 300, 40, 16], 5, 3],
+    ];
+    for (const [x, filter, strides] of large) {
+      expectPoolsRight(level, { x, filter, options: { strides, pad: 'same' } }, 1);
+    }
+  });
+
+  it('leaves windows without a maximum to the definition', () => {
+    const g = poolGeometry([1, 4, 4, 4], 2);
+    for (const nothing of [NaN, -Infinity]) {
+      const x = new Float32Array(64).fill(1);
+      for (const cell of [0, 1, 4, 5]) x[4 * cell + 2] = nothing;
+      const [y, dx] = [new Float32Array(16), new Float32Array(64)];
+      withSimd(level, (w) => {
+        expect(maxSimd.maxPool(w, x, g, y)).toBeTrue();
+        expect(maxSimd.maxPoolGrad(w, x, y, g, dx)).toBeTrue();
+        x[2] = 1;
+        expect(maxSimd.maxPool(w, x, g, y)).toBeFalse();
+      });
+      expect(Array.from(y)).toEqual(new Array(16).fill(1));
+    }
+  });
 
   it('does not grow with batch and image', () => {
     withSimd(level, (w) => {
@@ -221,6 +260,78 @@ function drawn(next: () => number): Problem {
     } catch {
       // a window that does not fit: draw again
     }
+  }
+}
+
+interface PoolProblem {
+  x: number[];
+  filter: number | number[];
+  options: PoolOptions;
+  largerDy?: boolean;
+}
+
+/** Channels in groups of four, windows of every kind. */
+function drawnPool(next: () => number): PoolProblem {
+  const below = (n: number) => Math.floor(next() * n);
+  const pick = <T>(values: readonly T[]) => values[below(values.length)];
+  for (;;) {
+    const x = [1 + below(3), 1 + below(9), 1 + below(9), 4 * (1 + below(3))];
+    const side = () => [below(3) - 1, below(3)];
+    try {
+      const filter = [1 + below(4), 1 + below(4)];
+      const options = {
+        strides: [1 + below(4), 1 + below(4)],
+        dilations: [1 + below(2), 1 + below(3)],
+        pad: pick<Padding>(['same', 'valid', below(2), [[0, 0], side(), side(), [0, 0]]]),
+        dimRoundingMode: pick<DimRoundingMode>(['floor', 'ceil', 'round']),
+        countIncludePad: below(2) === 0,
+      };
+      poolGeometry(x, filter, options);
+      return { x, filter, options, largerDy: below(4) === 0 };
+    } catch {
+      // a window that does not fit: draw again
+    }
+  }
+}
+
+/** Forward and gradients of both poolings; maxima exactly, averages and sums of shares to rounding. */
+function expectPoolsRight(level: SimdLevel, problem: PoolProblem, seed: number): void {
+  const forward = poolGeometry(problem.x, problem.filter, problem.options);
+  const g = withDyShape(forward, forward.outShape.map((size, i) => size + (problem.largerDy ? [0, 1, 1, 0][i] : 0))); // prettier-ignore
+  const make = (size: number, i: number) => Float32Array.from(integers(size, 3 * seed + i, 4));
+  const [x, dy] = [make(sizeOf(g.inShape), 0), make(g.y.batch * g.batchSize, 1)];
+  const [max, dMax] = [results(g.outShape), results(g.inShape)];
+  const [avg, dAvg] = [results(g.outShape), results(g.inShape)];
+  const positions = new Int32Array(dy.length);
+  maxDefinition.maxPool(x, forward, max.want, new Int32Array(max.want.length));
+  maxDefinition.maxPool(x, g, new Float64Array(dy.length), positions);
+  maxDefinition.maxPoolGrad(dy, positions, dMax.want);
+  avgDefinition.avgPool(x, forward, avg.want);
+  avgDefinition.avgPoolGrad(dy, g, dAvg.want);
+  for (const { got } of [dMax, dAvg]) got.fill(0);
+  const gaveUp = withSimd(level, (w) => {
+    avgSimd.avgPool(w, x, forward, avg.got);
+    avgSimd.avgPoolGrad(w, dy, g, dAvg.got);
+    return [maxSimd.maxPool(w, x, forward, max.got), maxSimd.maxPoolGrad(w, x, dy, g, dMax.got)];
+  });
+  const context = JSON.stringify(problem);
+  const hasEmpty = max.want.includes(-Infinity);
+  expect(gaveUp[0]).withContext(context).toBe(hasEmpty);
+  expect(gaveUp[1] && !hasEmpty)
+    .withContext(context)
+    .toBeFalse();
+  const window = g.filterHeight * g.filterWidth;
+  for (const [name, { got, want }, bound] of [
+    ['max', max, 0],
+    ['dMax', dMax, 0],
+    ['avg', avg, roundingBound(1, 4)],
+    ['dAvg', dAvg, roundingBound(window, 4 * window)],
+  ] as const) {
+    if ((name === 'max' && gaveUp[0]) || (name === 'dMax' && gaveUp[1])) continue;
+    const worst = compare(got, want, () => bound);
+    expect(worst.error)
+      .withContext(`${name} of ${context}: ${describeWorst(worst)}`)
+      .toBeLessThanOrEqual(bound && 1);
   }
 }
 
