@@ -7,7 +7,9 @@ export default tseslint.config(
   ...tseslint.configs.recommended,
   {
     files: ['**/*.js', '**/*.mjs'],
-    languageOptions: { globals: { btoa: 'readonly', process: 'readonly', console: 'readonly', URL: 'readonly' } },
+    languageOptions: {
+      globals: { btoa: 'readonly', process: 'readonly', console: 'readonly', URL: 'readonly' },
+    },
   },
   {
     files: ['test/**/*.ts'],

@@ -1,5 +1,6 @@
 /** The rows of docs/deviations.md: what tfjs's own kernels on the cpu do, and what ours do in their place. */
-import { avgPool, conv2d, maxPool } from '../src/index.js';
+import { isSimd } from '../kernels/cpu_options.js';
+import { avgPool, backendInfo, configure, conv2d, maxPool } from '../src/index.js';
 import { conv2dDefinition, convGeometry } from '../src/numeric.js';
 import {
   describeOnBackends,
@@ -250,6 +251,29 @@ deviation(14, 'an infinite filter over padding is skipped, or gives NaN on fast 
     const y = new Float32Array(1);
     conv2dDefinition.conv2d(Float32Array.of(2), Float32Array.of(Infinity, 1, NaN), g, y);
     expectExactly(y, [2]);
+  },
+});
+
+/** What a single Infinity in x makes of 24x24 outputs that sum 3x3x16 cells: how many are not finite, and not a number. */
+const besideInfinity = () => {
+  const x = tf.buffer([1, 24, 24, 16]);
+  x.set(Infinity, 0, 9, 9, 0);
+  const y = valuesOf(tf.conv2d(x.toTensor() as T4, tf.ones<tf.Rank.R4>([3, 3, 16, 16]), 1, 'same'));
+  const count = (is: (value: number) => boolean) => y.filter(is).length / 16;
+  return { notFinite: count((value) => !Number.isFinite(value)), notANumber: count(Number.isNaN) };
+};
+deviation(24, 'an Infinity in x gives Infinity in the outputs that see it, or NaN by Winograd', {
+  tfjs: () => expect(besideInfinity()).toEqual({ notFinite: 9, notANumber: 0 }),
+  ours() {
+    const tiled = tf.getBackend() === 'cpu' && isSimd(backendInfo().cpu.serving);
+    const { notFinite, notANumber } = besideInfinity();
+    expect(notFinite).toBe(9);
+    expect(notANumber > 0).toBe(tiled);
+    configure({ cpu: { winograd: 4 } });
+    expect(besideInfinity().notFinite).toBe(tiled ? 16 : 9);
+    configure({ cpu: { winograd: 0 } });
+    expect(besideInfinity()).toEqual({ notFinite: 9, notANumber: 0 });
+    configure({ cpu: { winograd: 2 } });
   },
 });
 
