@@ -29,6 +29,22 @@ describe('the package', () => {
     expect(imports).toEqual([]);
   });
 
+  it('imports tfjs-core alone, and no test framework, to verify', async () => {
+    for (const entry of ['index', 'jasmine', 'jest']) {
+      const { imports } = await bundled(`export * from './src/verify/${entry}.ts';`);
+      expect(imports).withContext(entry).toEqual(['@tensorflow/tfjs-core']);
+    }
+  });
+
+  it('exports what it publishes', () => {
+    const { exports } = JSON.parse(readFileSync('package.json', 'utf8'));
+    const { files } = JSON.parse(readFileSync('tsconfig.build.json', 'utf8')) as { files: string[] };
+    const published = Object.values<string | { import: string }>(exports).flatMap((entry) =>
+      typeof entry === 'string' ? [] : entry.import.replace('./dist/esm/', '').replace('.js', '.ts'),
+    );
+    expect(published.sort()).toEqual(files.sort());
+  });
+
   it('can be shaken to what is used', async () => {
     const all = await bundled("export * from './src/numeric.ts';");
     const part = await bundled("export { avgPool } from './src/numeric.ts';");

@@ -15,14 +15,15 @@ import { avgPool, conv2d, maxPool } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { floats, integers } from '../src/verify/data.js';
 import { compare, describeWorst } from '../src/verify/proofs.js';
-import { boundOf, inputsOf, runSubject } from '../src/verify/prove.js';
+import { boundOf, inputsOf } from '../src/verify/compare-kernels.js';
 import {
   avgPoolSubjects,
   convSubjects,
   maxPoolSubjects,
+  runSubject,
   type Subject,
   subjects,
-} from '../src/verify/subjects.js';
+} from '../src/subjects.js';
 import { PADS, smallConvs, smallPools } from './support/num_geometries.js';
 import { installed, tf, whileInstalled } from './support/tfjs.js';
 

@@ -2,10 +2,10 @@
 import { getBackend } from '@tensorflow/tfjs-core';
 import { OWN } from '../../kernels/registry.js';
 import { registerOwn } from '../ops.js';
+import { prove, runSubject, type Subject, subjects, whyTfjsDiffers } from '../subjects.js';
 import { integers } from '../verify/data.js';
 import { compare } from '../verify/proofs.js';
-import { boundOf, prove, runSubject, untiedInputs } from '../verify/prove.js';
-import { type Subject, subjects, whyTfjsDiffers } from '../verify/subjects.js';
+import { boundOf, untiedInputs } from '../verify/compare-kernels.js';
 import { alternate } from '../verify/time.js';
 
 export interface Comparison {
@@ -17,7 +17,7 @@ export interface Comparison {
   builtin: string;
   /** The built-in's worst element against the definition, in the same units; null where it gives no result. */
   builtinError: number | null;
-  /** Worst element of the gradient against central differences, in units of its bound; null for forward kernels. */
+  /** Of the gradient, against central differences and as an adjoint, in units of the bound; null for forward kernels. */
   gradientError: number | null;
   /** Built-in's time / our time; null where the built-in gives no result. */
   timeRatio: number | null;
@@ -36,7 +36,7 @@ export async function compareSubject(
   milliseconds: number,
 ): Promise<Comparison> {
   registerOwn();
-  const { exact, rounded, gradient } = await prove(subject, OWN, seed);
+  const { exact, rounded, adjoint, differences } = await prove(subject, OWN, seed);
   const values = untiedInputs(subject, seed, integers);
   const differs = whyTfjsDiffers(subject, getBackend());
   const bound = boundOf(subject, values);
@@ -44,7 +44,7 @@ export async function compareSubject(
   const builtin = await runSubject(subject, '', values).catch(() => null);
   const agrees = builtin !== null && compare(builtin, ours, (i) => 2 * bound(i)).error <= 1;
   const error = Math.max(rounded.error, exact?.error ?? 0);
-  const gradientError = gradient?.error ?? null;
+  const gradientError = differences && adjoint ? Math.max(differences.error, adjoint.error) : null;
   const time = async () => {
     const run = (prefix: string) => () => runSubject(subject, prefix, values);
     const { a, b } = await alternate(run(''), run(OWN), milliseconds);
