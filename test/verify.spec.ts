@@ -110,8 +110,8 @@ describeOnBackends('verify', (backendName) => {
       const seeds = isWebgl ? [1] : [1, 2, 3];
       it(bug.bug, async () => {
         for (const seed of seeds) {
-          await expectVerdict('wrong', bug.f, inputsFor(bug, seed, bug.exact), { exact: bug.exact });
-          await expectVerdict('wrong', bug.f, inputsFor(bug, seed, false), { seed });
+          if (bug.exact) await expectVerdict('wrong', bug.f, inputsFor(bug, seed, true), { exact: true });
+          if (!bug.needsExact) await expectVerdict('wrong', bug.f, inputsFor(bug, seed, false), { seed });
         }
       });
     }

@@ -58,6 +58,7 @@ const JUMP_NOISE = 48.6;
 
 /**
  * The slope of every output at x along v.
+ * @param center the outputs at x
  * @param noise standard deviation of every output's rounding errors
  * @param approximation error of value or slope of the elementary functions in f: see accuracy.ts
  * @param widest the first and widest step
@@ -65,6 +66,7 @@ const JUMP_NOISE = 48.6;
 export async function slopes(
   f: Outputs,
   x: Float64Array,
+  center: Float64Array,
   v: Float64Array,
   noise: ArrayLike<number>,
   approximation: number,
@@ -73,7 +75,6 @@ export async function slopes(
   const at = (t: number) => f(x.map((value, i) => value + t * v[i]));
   const stepOf = (k: number) => widest * 2 ** -k;
   const start = (k: number) => Promise.all([at(stepOf(k)), at(-stepOf(k))]);
-  const center = await at(0);
   // The first four are needed in any case; started together, they do not wait for each other on a GPU.
   const first = await Promise.all([0, 1, 2, 3].map(start));
   const odd: Float64Array[] = [];
@@ -113,9 +114,13 @@ const GRID = 2 ** -10;
  * The slope of every output at x along v, exactly: where f is linear in v and x and v are whole numbers, so that no
  * value is rounded. Bound 0; Infinity where a value shows that this is not so, or that f is not linear.
  */
-export async function exactSlopes(f: Outputs, x: Float64Array, v: Float64Array): Promise<Slope[]> {
+export async function exactSlopes(
+  f: Outputs,
+  x: Float64Array,
+  center: Float64Array,
+  v: Float64Array,
+): Promise<Slope[]> {
   const at = (t: number) => f(x.map((value, i) => value + t * v[i]));
-  const center = await at(0);
   const steps = await Promise.all(EXACT_STEPS.map((t) => Promise.all([at(t), at(-t)])));
   const isExact = (y: number) => Number.isInteger(y / GRID) && Math.abs(y) < GRID * 2 ** 24;
   return Array.from(center, (y, i) => {

@@ -38,11 +38,13 @@ export interface GradCheckOptions {
 }
 
 /** Up to so many elements an input, or all outputs together, are checked one by one. */
-const ALL = 128;
+const ALL = 256;
 /** Of larger ones so many random directions or cotangents, */
 const DRAWN = 6;
 /** and so many elements of an input. */
 const SAMPLES = 12;
+/** Errors of many outputs, with random signs, add up to more than so many times the root of their squares once in 10^10. */
+const DEVIATIONS = 7;
 /** A disagreement must show with other steps, too. */
 const OTHER_STEP = 0.177;
 /** A bound above this share of the largest element cannot tell right from wrong, */
@@ -132,19 +134,21 @@ async function checkOnce(
   const flat = await flatten(f, inputs);
   if (exact) checkWhole(flat);
   const next = random(seed);
+  const center = await flat.f(flat.x);
   const scale = exact ? flat.x.map(() => 1) : sizesOf(flat);
   const noise = exact ? [] : await noiseOf(flat.f, flat.x, scale, next);
   const cotangents = await cotangentsOf(flat, next, exact);
   const once = () => flat.gradient(flat.x, cotangents[0].values);
   const approximation = exact ? 0 : await approximationIn(once);
   const measure: Measure = (v, widest) =>
-    exact ? exactSlopes(flat.f, flat.x, v) : slopes(flat.f, flat.x, v, noise, approximation, widest);
+    exact
+      ? exactSlopes(flat.f, flat.x, center, v)
+      : slopes(flat.f, flat.x, center, v, noise, approximation, widest);
   const entries: Found[] = [];
   for (const direction of directionsOf(flat, scale, next)) {
     entries.push(...(await entriesAlong(flat, direction, cotangents, measure)));
   }
-  const values = await flat.f(flat.x);
-  judge(entries, Math.max(...values.map(Math.abs)));
+  judge(entries, Math.max(...center.map(Math.abs)));
   const wrong = worstOf(entries, 'wrong');
   const worst = wrong && (await locate(flat, wrong, measure));
   const what = order === 1 ? 'The gradient' : 'The second-order gradient';
@@ -189,13 +193,16 @@ async function entryOf(
     values = values.map((c, i) => (slopes[i].kink ? 0 : c));
     gradient = await flat.gradient(flat.x, values);
   }
-  let [got, want, bound] = [0, 0, 0];
+  let [got, want, sum, squares] = [0, 0, 0, 0];
   for (let i = part.start; i < part.end; i++) if (v[i] !== 0) got += gradient[i] * v[i];
   values.forEach((c, i) => {
     if (c === 0) return;
     want += c * slopes[i].value;
-    bound += Math.abs(c) * slopes[i].bound;
+    sum += Math.abs(c) * slopes[i].bound;
+    squares += (c * slopes[i].bound) ** 2;
   });
+  // The signs of c are random: Hoeffding's inequality, "Probability inequalities for sums", 1963.
+  const bound = Math.min(sum, DEVIATIONS * Math.sqrt(squares));
   // Per unit of the element, not of its size.
   const size = index === undefined ? 1 : Math.abs(v[part.start + index]);
   return {
