@@ -1,6 +1,6 @@
 /** What the comparison shows of one kernel on one case: every element's error, and the gradient against differences. */
 import { OWN } from '../kernels/registry.js';
-import { compareSubject, type Comparison } from '../src/cli/compare.js';
+import { compareSubject, type Comparison } from '../src/cli/comparison.js';
 import { runSubject, type Subject } from '../src/subjects.js';
 import { drawn, floats } from '../src/verify/data.js';
 import { compare, difference, type Worst } from '../src/verify/proofs.js';

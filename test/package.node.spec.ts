@@ -56,9 +56,13 @@ describe('the package', () => {
     expect(names.sort()).toEqual(['avgPool', 'conv2d', 'install', 'maxPool']);
   });
 
-  it('depends on nothing but its peer', () => {
-    const { dependencies, peerDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+  it('depends on nothing but tfjs-core, and for its command on backends that are optional', () => {
+    const { dependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(
+      readFileSync('package.json', 'utf8'),
+    );
     expect(dependencies).toBeUndefined();
-    expect(Object.keys(peerDependencies)).toEqual(['@tensorflow/tfjs-core']);
+    const required = Object.keys(peerDependencies).filter((name) => !peerDependenciesMeta[name]?.optional);
+    expect(required).toEqual(['@tensorflow/tfjs-core']);
+    expect(Object.keys(peerDependencies).every((name) => name.startsWith('@tensorflow/'))).toBeTrue();
   });
 });

@@ -114,7 +114,7 @@ function gradientOf(f: Differentiable, inputs: readonly Tensor[], flat: Flat): D
     const [xs, dys] = [args.slice(0, inputs.length), args.slice(inputs.length)];
     const wanted = flat.inputs.map(({ number }) => xs[number]);
     const terms = flat.outputs.map(({ number }, k) => {
-      const y = () => [f(...(xs as never[]))].flat()[number].clone();
+      const y = () => [f(...(xs as never[]))].flat()[number];
       return engine().gradients(y, wanted, dys[k], true).grads as (Tensor | null)[];
     });
     return wanted.map((x, i) => addN([zerosLike(x), ...terms.flatMap((grads) => grads[i] ?? [])]));

@@ -5,7 +5,7 @@ import { registerOwn } from '../../src/ops.js';
 import { type Differentiable, gradCheck } from '../../src/verify/index.js';
 import { distinct, floats, integers } from '../../src/verify/data.js';
 import { avgPool, conv2d, maxPool } from '../../src/index.js';
-import { opCases } from './ops.js';
+import { opCases, rightOps } from './ops.js';
 import { inputsFor, planted } from './planted.js';
 import { otherRules, type Rule } from './rules.js';
 
@@ -51,6 +51,7 @@ async function countVerdicts(
   inputs: (seed: number) => tf.Tensor[],
   seeds: number,
   exact = false,
+  order: 1 | 2 = 1,
 ): Promise<Counts & { error: number; said?: string }> {
   const result: Counts & { error: number; said?: string } = {
     right: 0,
@@ -62,7 +63,7 @@ async function countVerdicts(
   for (let seed = 1; seed <= seeds; seed++) {
     const tensors = inputs(seed);
     try {
-      const report = await gradCheck(f, tensors, { seed, exact });
+      const report = await gradCheck(f, tensors, { seed, exact, order });
       result[report.verdict]++;
       if (report.verdict === 'right') result.error = Math.max(result.error, report.worst?.error ?? 0);
       else result.said ??= String(report);
@@ -189,5 +190,18 @@ export async function measurePlanted(
   }
 }
 
-export const MEASURES = { ops: measureOps, own: measureOwn, rules: measureRules, planted: measurePlanted };
+/** The gradients' gradients of the ops whose gradients are right. */
+export async function measureSecond(seeds: number, onResult: (result: OpResult) => void): Promise<void> {
+  for (const { name, f, inputs } of rightOps(tf.getBackend())) {
+    onResult({ name, ...(await countVerdicts(f, inputs, seeds, false, 2)) });
+  }
+}
+
+export const MEASURES = {
+  ops: measureOps,
+  second: measureSecond,
+  own: measureOwn,
+  rules: measureRules,
+  planted: measurePlanted,
+};
 export type Measure = keyof typeof MEASURES;

@@ -21,6 +21,7 @@ interface Part<T> {
 
 interface Results {
   ops?: Record<string, Part<OpResult>>;
+  second?: Record<string, Part<OpResult>>;
   own?: Record<string, Part<OpResult>>;
   rules?: Record<string, Part<RuleResult>>;
   planted?: Record<string, Part<PlantedResult>>;
@@ -102,6 +103,17 @@ function ops(parts: Record<string, Part<OpResult>>): string {
   return `Seeds: ${seedsOf(parts).join(', ')}; ${rows.length} ops.\n\n${table(head, rows)}`;
 }
 
+function second(parts: Record<string, Part<OpResult>>): string {
+  const { results, seeds } = Object.values(parts)[0];
+  const rows = results.filter(({ right }) => right < seeds);
+  const why = ({ said = '', throws }: OpResult) =>
+    throws > 0 ? said : (said.match(/got \S+, want \S+/)?.[0] ?? said.split('\n')[0]);
+  return `${results.length - rows.length} of ${results.length} are right. The others:\n\n${table(
+    ['op', 'verdict', 'what the first says'],
+    rows.map((result) => [`\`${result.name}\``, verdicts(result), why(result)]),
+  )}`;
+}
+
 function own(parts: Record<string, Part<OpResult>>): string {
   const rows = Object.entries(parts).flatMap(([backend, { results, seeds }]) =>
     results.map((result) => [
@@ -142,6 +154,7 @@ function planted(parts: Record<string, Part<PlantedResult>>): string {
 function write(results: Results): void {
   const tables: Record<string, string | undefined> = {
     ops: results.ops && ops(results.ops),
+    second: results.second && second(results.second),
     own: results.own && own(results.own),
     rules: results.rules && rules(results.rules),
     planted: results.planted && planted(results.planted),
@@ -156,7 +169,7 @@ function write(results: Results): void {
 
 const { only, backend, seeds } = new Command('npm run verify:report --')
   .description('Measures the gradient checker and writes the tables of docs/verify.md.')
-  .option('--only <list>', 'ops, own, rules, planted', 'ops,own,rules,planted')
+  .option('--only <list>', 'ops, second, own, rules, planted', 'ops,second,own,rules,planted')
   .option('--backend <list>', 'cpu, webgl', BACKENDS.join())
   .option('--seeds <number>', 'seeds of each part', '60')
   .parse()
@@ -164,7 +177,7 @@ const { only, backend, seeds } = new Command('npm run verify:report --')
 
 for (const measure of only.split(',').filter(Boolean) as Measure[]) {
   for (const name of backend.split(',')) {
-    if (measure === 'rules' && name !== 'cpu') continue;
+    if (['rules', 'second'].includes(measure) && name !== 'cpu') continue;
     const found: unknown[] = [];
     const start = Date.now();
     const onResult = (result: unknown) => {
