@@ -7,6 +7,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Command } from 'commander';
 import { build } from 'esbuild';
+import { format, resolveConfig } from 'prettier';
 import { inBrowser, SENDER } from '../../src/cli/browser.js';
 import { BROWSER, NODE } from '../bundle.js';
 import type { Measure, OpResult, PlantedResult, RuleResult } from './measure.js';
@@ -151,7 +152,7 @@ function planted(parts: Record<string, Part<PlantedResult>>): string {
   return table(['bug', 'seeds', 'found', 'found with `exact`'], rows);
 }
 
-function write(results: Results): void {
+async function write(results: Results): Promise<void> {
   const tables: Record<string, string | undefined> = {
     ops: results.ops && ops(results.ops),
     second: results.second && second(results.second),
@@ -164,7 +165,7 @@ function write(results: Results): void {
     const between = new RegExp(`(<!-- table: ${name} -->)[^]*?(<!-- end -->)`);
     if (content) text = text.replace(between, (_, start, end) => `${start}\n\n${content}\n\n${end}`);
   }
-  writeFileSync(DOCUMENT, text);
+  writeFileSync(DOCUMENT, await format(text, { ...(await resolveConfig(DOCUMENT)), filepath: DOCUMENT }));
 }
 
 const { only, backend, seeds } = new Command('npm run verify:report --')
@@ -193,4 +194,4 @@ for (const measure of only.split(',').filter(Boolean) as Measure[]) {
     writeFileSync(RESULTS, JSON.stringify({ ...results, [measure]: parts }));
   }
 }
-write(JSON.parse(readFileSync(RESULTS, 'utf8')));
+await write(JSON.parse(readFileSync(RESULTS, 'utf8')));
