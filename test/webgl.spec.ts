@@ -62,7 +62,7 @@ function poolCase(g: PoolGeometry): PoolCase | undefined {
   return `${poolGeometry(c.x, c.filterSize, c).outShape}` === `${g.outShape}` ? c : undefined;
 }
 
-/** Of 22,926 small geometries about 400 are left for the GPU. */
+/** Of 22,930 small geometries about 400 are left for the GPU. */
 const EVERY = 40;
 const everyNth = <T>(all: T[], n: number) => all.filter((_, i) => i % n === 0);
 

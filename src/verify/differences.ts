@@ -86,7 +86,10 @@ export async function slopes(
     const [above, below] = first[k] ?? (await start(k));
     odd.push(center.map((_, i) => (above[i] - below[i]) / (2 * t)));
     even.push(center.map((y, i) => (above[i] - y - (y - below[i])) / t));
-    level.forEach((before, i) => (level[i] = Math.max(before, Math.abs(above[i]), Math.abs(below[i]))));
+    level.forEach((before, i) => {
+      const size = Math.max(Math.abs(above[i]), Math.abs(below[i]));
+      if (size < Infinity) level[i] = Math.max(before, size); // steps may leave the domain of f
+    });
     if (k + 1 < WINDOW) continue;
     const window = (series: Float64Array[], i: number) => series.slice(-WINDOW).map((step) => step[i]);
     let settled = true;
