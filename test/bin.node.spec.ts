@@ -94,6 +94,16 @@ describe('tfjs-convgrad compare', () => {
     expect(stdout).toMatch(/NO Conv2D +1x7 /);
   });
 
+  it('goes on where a kernel throws, and says what it throws', () => {
+    const kernels = `
+      const kernelFunc = () => { throw new Error('not yet'); };
+      export const kernels = [{ kernelName: 'AvgPool', backendName: 'cpu', kernelFunc }];`;
+    writeFileSync(join(folder, 'throwing.js'), kernels);
+    const { status, stdout } = compare(folder, '--kernels', 'throwing.js', '--case', 'NCHW');
+    expect(status).toBe(1);
+    expect(stdout.match(/NO AvgPool .* not yet/g)?.length).toBe(2);
+  });
+
   it('exits with 2, and a line that says why, where it cannot compare', () => {
     const reasons: [args: string[], why: string][] = [
       [['--backend', 'wasm'], 'npm install @tensorflow/tfjs-backend-wasm'],

@@ -35,6 +35,8 @@ export async function compareCommand(options: CompareOptions): Promise<boolean> 
   const onMessage = (message: CompareMessage) => {
     if ('total' in message) {
       if (message.total === 0) throw new Error('No kernel and case are selected.');
+      if (message.builtinsOnly)
+        console.error(`The plugin has no kernels for ${backend}: tfjs's own are compared.`);
       bar = progress(`Comparing on ${backend}`, message.total, json ? process.stderr : process.stdout);
       return;
     }
