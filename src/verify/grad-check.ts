@@ -62,6 +62,8 @@ interface Direction {
 
 interface Cotangent {
   values: Float64Array;
+  /** Where they are not 0. */
+  at: number[];
   /** The gradient of <cotangent, outputs>, by tfjs. */
   gradient: Float64Array;
   /** The element of all outputs, of a unit vector. */
@@ -185,22 +187,24 @@ async function entryOf(
   slopes: readonly Slope[],
 ): Promise<Found> {
   const { v, index, part } = direction;
-  const kinks = [...slopes.keys()].filter((i) => slopes[i].kink && cotangent.values[i] !== 0);
-  const used = cotangent.values.filter((c) => c !== 0).length - kinks.length;
-  const isKink = kinks.length >= used;
-  let { values, gradient } = cotangent;
+  const { at } = cotangent;
+  const kinks = at.filter((i) => slopes[i].kink);
+  const rest = kinks.length === 0 ? at : at.filter((i) => !slopes[i].kink);
+  const isKink = kinks.length >= rest.length;
+  let { gradient } = cotangent;
   if (kinks.length > 0 && !isKink) {
-    values = values.map((c, i) => (slopes[i].kink ? 0 : c));
-    gradient = await flat.gradient(flat.x, values);
+    gradient = await flat.gradient(flat.x, cotangent.values.map((c, i) => (slopes[i].kink ? 0 : c))); // prettier-ignore
   }
   let [got, want, sum, squares] = [0, 0, 0, 0];
-  for (let i = part.start; i < part.end; i++) if (v[i] !== 0) got += gradient[i] * v[i];
-  values.forEach((c, i) => {
-    if (c === 0) return;
-    want += c * slopes[i].value;
-    sum += Math.abs(c) * slopes[i].bound;
-    squares += (c * slopes[i].bound) ** 2;
-  });
+  const [from, to] =
+    index === undefined ? [part.start, part.end] : [part.start + index, part.start + index + 1];
+  for (let i = from; i < to; i++) got += v[i] === 0 ? 0 : gradient[i] * v[i];
+  for (const i of rest) {
+    const [c, slope] = [cotangent.values[i], slopes[i]];
+    want += c * slope.value;
+    sum += Math.abs(c) * slope.bound;
+    squares += (c * slope.bound) ** 2;
+  }
   // The signs of c are random: Hoeffding's inequality, "Probability inequalities for sums", 1963.
   const bound = Math.min(sum, DEVIATIONS * Math.sqrt(squares));
   // Per unit of the element, not of its size.
@@ -248,24 +252,17 @@ async function locate(flat: Flat, wrong: Found, measure: Measure): Promise<Found
   const { part, v } = wrong.direction;
   let [start, end] = wrong.index ? [0, 0] : [part.start, part.end];
   let found = wrong;
+  const within = async (from: number, to: number) => {
+    const only = v.map((value, i) => (i >= from && i < to ? value : 0));
+    const direction = { part, v: only, ...(to - from === 1 && { index: from - part.start }) };
+    return (await entriesAlong(flat, direction, [wrong.cotangent], measure))[0];
+  };
   while (end - start > 1) {
     const middle = (start + end) >> 1;
-    const halves: Found[] = [];
-    for (const [from, to] of [
-      [start, middle],
-      [middle, end],
-    ]) {
-      // prettier-ignore
-      const direction = {
-        part,
-        v: v.map((value, i) => (i >= from && i < to ? value : 0)),
-        ...(to - from === 1 && { index: from - part.start }),
-      };
-      halves.push(...(await entriesAlong(flat, direction, [wrong.cotangent], measure)));
-    }
-    const second = errorOf(halves[1]) > errorOf(halves[0]);
-    [start, end] = second ? [middle, end] : [start, middle];
-    found = halves[second ? 1 : 0];
+    const [first, second] = [await within(start, middle), await within(middle, end)];
+    const isSecond = errorOf(second) > errorOf(first);
+    [start, end] = isSecond ? [middle, end] : [start, middle];
+    found = isSecond ? second : first;
   }
   return errorOf(found) > 1 ? { ...found, state: 'wrong' } : wrong;
 }
@@ -299,6 +296,7 @@ async function cotangentsOf(flat: Flat, next: () => number, exact: boolean): Pro
   return Promise.all(
     all.map(async (values, k) => ({
       values,
+      at: isSmall ? [k] : Array.from(values.keys()),
       gradient: await flat.gradient(flat.x, values),
       ...(isSmall && { index: k }),
     })),
