@@ -116,10 +116,10 @@ function second(parts: Record<string, Part<OpResult>>): string {
 }
 
 function own(parts: Record<string, Part<OpResult>>): string {
-  const rows = Object.entries(parts).flatMap(([backend, { results, seeds }]) =>
+  const rows = Object.entries(parts).flatMap(([backend, { results }]) =>
     results.map((result) => [
       `${result.name}, ${backend}`,
-      seeds,
+      result.right + result.unsure + result.wrong + result.throws,
       result.right,
       result.unsure,
       result.wrong + result.throws,
