@@ -1,21 +1,7 @@
-// test/run.ts builds the bundles, sets `browsers` and `files` and listens to Karma's events in place of a reporter.
+// test/run.ts builds the bundles, sets `browsers`, `files` and Chromium's flags and listens to Karma's events in place of a reporter.
 
 // A long synchronous computation on the CPU looks exactly like a dead browser.
 const PATIENCE = 600_000;
-
-const CHROMIUM_FLAGS = [
-  '--headless',
-  '--no-sandbox', // Chromium refuses to run as root without it, which is what containers do
-  '--use-angle=swiftshader', // WebGL without a GPU; Karma's own ChromeHeadless switches WebGL off
-  '--enable-unsafe-swiftshader',
-  '--ignore-gpu-blocklist',
-  '--disable-dev-shm-usage',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--disable-quic',
-  '--no-first-run',
-];
 
 function MiniBrowser(baseBrowserDecorator) {
   baseBrowserDecorator(this);
@@ -35,7 +21,7 @@ export default (config) =>
       { 'launcher:MiniBrowser': ['type', MiniBrowser] },
     ],
     customLaunchers: {
-      chromium: { base: 'Chrome', flags: CHROMIUM_FLAGS },
+      chromium: { base: 'Chrome' },
       // Firefox has WebGL only on an X display.
       firefox: { base: process.env.DISPLAY ? 'Firefox' : 'FirefoxHeadless' },
       webkit: { base: 'MiniBrowser' },

@@ -1,10 +1,10 @@
 /** What the comparison shows of one kernel on one case: every element's error, and the gradient against differences. */
 import { OWN } from '../kernels/registry.js';
-import { compareSubject, type Comparison } from '../src/cli/compare.js';
-import { floats } from '../src/verify/data.js';
+import { compareSubject, type Comparison } from '../src/cli/comparison.js';
+import { runSubject, type Subject } from '../src/subjects.js';
+import { drawn, floats } from '../src/verify/data.js';
 import { compare, difference, type Worst } from '../src/verify/proofs.js';
-import { boundOf, drawn, runSubject, untiedInputs } from '../src/verify/prove.js';
-import type { Subject, Values } from '../src/verify/subjects.js';
+import { boundOf, untiedInputs, type Values } from '../src/verify/compare-kernels.js';
 import { alternate } from '../src/verify/time.js';
 
 export interface Measured {

@@ -1,27 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
-import { delimiter, isAbsolute, join } from 'node:path';
+import { CHROMIUM, findBrowser, firstOnPath, type Place } from '../src/cli/browser.js';
 
 export const BROWSERS = ['chromium', 'firefox', 'webkit'] as const;
 export type Browser = (typeof BROWSERS)[number];
 
-/** The environment variable that Karma's launcher reads, and where to look when it is unset. */
-const PLACES: Record<Browser, { variable: string; names: string[]; hint: string }> = {
-  chromium: {
-    variable: 'CHROME_BIN',
-    names: [
-      'chromium',
-      'chromium-browser',
-      'google-chrome',
-      'google-chrome-stable',
-      '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-      '/Applications/Chromium.app/Contents/MacOS/Chromium',
-      'C:/Program Files/Google/Chrome/Application/chrome.exe',
-      'C:/Program Files (x86)/Google/Chrome/Application/chrome.exe',
-    ],
-    hint: 'install chromium or set CHROME_BIN',
-  },
+/** Where Karma's launchers look for each. */
+const PLACES: Record<Browser, Place> = {
+  chromium: CHROMIUM,
   firefox: {
     variable: 'FIREFOX_BIN',
     names: [
@@ -41,10 +28,10 @@ const PLACES: Record<Browser, { variable: string; names: string[]; hint: string 
 
 /** Tells Karma's launcher where the browser is; returns undefined, or a hint where there is none to be found. */
 export async function locate(browser: Browser): Promise<string | undefined> {
-  const { variable, names, hint } = PLACES[browser];
-  const path = process.env[variable] || firstOnPath(names) || (await packaged(browser));
-  if (!path) return hint;
-  process.env[variable] = path;
+  const place = PLACES[browser];
+  const path = findBrowser(place) || (await packaged(browser));
+  if (!path) return place.hint;
+  process.env[place.variable] = path;
 }
 
 /** Gives Firefox and WebKit an X display where there is none, for as long as this process lives. */
@@ -61,14 +48,6 @@ export async function openDisplay(environments: string[]): Promise<void> {
   );
   const [number] = await Promise.race([once(child.stdio[3]!, 'data'), stopped]);
   process.env.DISPLAY = `:${String(number).trim()}`;
-}
-
-function firstOnPath(names: string[]): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  const paths = names.flatMap((name) =>
-    isAbsolute(name) ? name : folders.map((folder) => join(folder, name)),
-  );
-  return paths.find((path) => existsSync(path));
 }
 
 function miniBrowsers(): string[] {

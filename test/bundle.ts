@@ -5,16 +5,30 @@ import { build, type BuildOptions } from 'esbuild';
 export type Suite = 'specs' | 'upstream';
 export type Platform = 'node' | 'browser';
 
-const FORMATS: Record<Platform, BuildOptions> = {
-  node: {
-    format: 'esm',
-    external: ['esbuild'],
-    // tfjs-core's Node platform calls require(), which an ES module does not have.
-    banner: {
-      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
-    },
+const COMMON: BuildOptions = {
+  bundle: true,
+  target: 'es2022',
+  // Spec files, tfjs-core's too, lie in packages declared free of side effects and would be left out.
+  ignoreAnnotations: true,
+};
+
+/** The ES modules on both platforms: a CommonJS build of tfjs beside them would be a second copy of it. */
+export const NODE: BuildOptions = {
+  ...COMMON,
+  platform: 'node',
+  format: 'esm',
+  mainFields: ['module', 'main'],
+  external: ['esbuild', 'expect'],
+  // tfjs-core's Node platform calls require(), which an ES module does not have.
+  banner: {
+    js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
   },
-  browser: { format: 'iife' },
+};
+export const BROWSER: BuildOptions = {
+  ...COMMON,
+  platform: 'browser',
+  format: 'iife',
+  mainFields: ['browser', 'module', 'main'],
 };
 
 /** Bundles a whole suite into one file and returns its path. */
@@ -22,16 +36,9 @@ export async function bundle(suite: Suite, platform: Platform, filter: string): 
   const outfile = `build/test/${suite}.${platform}.${platform === 'node' ? 'mjs' : 'js'}`;
   const files = ['setup.ts', ...(suite === 'specs' ? specFiles(platform) : ['upstream.ts'])];
   await build({
-    ...FORMATS[platform],
+    ...(platform === 'node' ? NODE : BROWSER),
     stdin: { contents: files.map((file) => `import './test/${file}';`).join('\n'), resolveDir: '.' },
     outfile,
-    bundle: true,
-    platform,
-    target: 'es2022',
-    // The ES modules on both platforms: a CommonJS build of tfjs beside them would be a second copy of it.
-    mainFields: platform === 'node' ? ['module', 'main'] : ['browser', 'module', 'main'],
-    // Spec files, tfjs-core's too, lie in packages declared free of side effects and would be left out.
-    ignoreAnnotations: true,
     define: { FILTER: JSON.stringify(filter), NEEDS_EXPECTATIONS: String(suite === 'specs') },
     sourcemap: true,
     logLevel: 'warning',

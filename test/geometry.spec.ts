@@ -24,7 +24,7 @@ import {
   sides,
   toPadding,
 } from './support/num_geometries.js';
-import { Random } from './support/num_random.js';
+import { randomFrom } from './support/num_random.js';
 
 type Conv2DInfo = ReturnType<typeof backend_util.computeConv2DInfo>;
 type TfjsMode = Exclude<DimRoundingMode, 'exact'>;
@@ -46,7 +46,7 @@ const MODES = [undefined, 'floor', 'round', 'ceil'] as const;
 const modesFor = (pad: Pad) => (typeof pad === 'string' ? [undefined] : MODES);
 
 function casesOf(pad: Pad): Case[] {
-  const random = new Random(1);
+  const random = randomFrom(1);
   return modesFor(pad).flatMap((dimRoundingMode) =>
     axisPairs(typeof pad === 'string' ? 40 : 10).map((pair) => ({
       pair,

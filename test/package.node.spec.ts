@@ -29,6 +29,22 @@ describe('the package', () => {
     expect(imports).toEqual([]);
   });
 
+  it('imports tfjs-core alone, and no test framework, to verify', async () => {
+    for (const entry of ['index', 'jasmine', 'jest']) {
+      const { imports } = await bundled(`export * from './src/verify/${entry}.ts';`);
+      expect(imports).withContext(entry).toEqual(['@tensorflow/tfjs-core']);
+    }
+  });
+
+  it('exports what it publishes', () => {
+    const { exports } = JSON.parse(readFileSync('package.json', 'utf8'));
+    const { files } = JSON.parse(readFileSync('tsconfig.build.json', 'utf8')) as { files: string[] };
+    const published = Object.values<string | { import: string }>(exports).flatMap((entry) =>
+      typeof entry === 'string' ? [] : entry.import.replace('./dist/esm/', '').replace('.js', '.ts'),
+    );
+    expect(published.sort()).toEqual(files.sort());
+  });
+
   it('can be shaken to what is used', async () => {
     const all = await bundled("export * from './src/numeric.ts';");
     const part = await bundled("export { avgPool } from './src/numeric.ts';");
@@ -40,9 +56,13 @@ describe('the package', () => {
     expect(names.sort()).toEqual(['avgPool', 'backendInfo', 'configure', 'conv2d', 'install', 'maxPool']);
   });
 
-  it('depends on nothing but its peer', () => {
-    const { dependencies, peerDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+  it('depends on nothing but tfjs-core, and for its command on backends that are optional', () => {
+    const { dependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(
+      readFileSync('package.json', 'utf8'),
+    );
     expect(dependencies).toBeUndefined();
-    expect(Object.keys(peerDependencies)).toEqual(['@tensorflow/tfjs-core']);
+    const required = Object.keys(peerDependencies).filter((name) => !peerDependenciesMeta[name]?.optional);
+    expect(required).toEqual(['@tensorflow/tfjs-core']);
+    expect(Object.keys(peerDependencies).every((name) => name.startsWith('@tensorflow/'))).toBeTrue();
   });
 });

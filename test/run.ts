@@ -6,6 +6,7 @@ import { dirname, relative, resolve } from 'node:path';
 import { inspect } from 'node:util';
 import { Command, InvalidArgumentError } from 'commander';
 import karma from 'karma';
+import { CHROMIUM_FLAGS } from '../src/cli/browser.js';
 import { type Browser, BROWSERS, locate, openDisplay } from './browsers.js';
 import { bundle, bundleCspPage, type Suite } from './bundle.js';
 import { writeCompatibility } from './compatibility.js';
@@ -91,7 +92,11 @@ interface KarmaResult {
 async function runInBrowser(browser: Browser, file: string, report: Report): Promise<void> {
   const config = await karma.config.parseConfig(
     resolve('karma.conf.js'),
-    { browsers: [browser], files: [file, { pattern: await bundleCspPage(), included: false }] },
+    {
+      browsers: [browser],
+      files: [file, { pattern: await bundleCspPage(), included: false }],
+      customLaunchers: { chromium: { base: 'Chrome', flags: CHROMIUM_FLAGS } },
+    },
     { promiseConfig: true, throwErrors: true },
   );
   const inSources = sourceMapper(file);

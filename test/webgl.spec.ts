@@ -15,14 +15,15 @@ import { avgPool, conv2d, maxPool } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { floats, integers } from '../src/verify/data.js';
 import { compare, describeWorst } from '../src/verify/proofs.js';
-import { boundOf, inputsOf, runSubject } from '../src/verify/prove.js';
+import { boundOf, inputsOf } from '../src/verify/compare-kernels.js';
 import {
   avgPoolSubjects,
   convSubjects,
   maxPoolSubjects,
+  runSubject,
   type Subject,
   subjects,
-} from '../src/verify/subjects.js';
+} from '../src/subjects.js';
 import { PADS, smallConvs, smallPools } from './support/num_geometries.js';
 import { installed, tf, whileInstalled } from './support/tfjs.js';
 
@@ -61,7 +62,7 @@ function poolCase(g: PoolGeometry): PoolCase | undefined {
   return `${poolGeometry(c.x, c.filterSize, c).outShape}` === `${g.outShape}` ? c : undefined;
 }
 
-/** Of 22,926 small geometries about 400 are left for the GPU. */
+/** Of 22,930 small geometries about 400 are left for the GPU. */
 const EVERY = 40;
 const everyNth = <T>(all: T[], n: number) => all.filter((_, i) => i % n === 0);
 

@@ -1,63 +1,128 @@
-/** Every kernel on every case, against the float64 definition, the built-in and its numerical gradient. */
-import { getBackend } from '@tensorflow/tfjs-core';
-import { OWN } from '../../kernels/registry.js';
-import { registerOwn } from '../ops.js';
-import { integers } from '../verify/data.js';
-import { compare } from '../verify/proofs.js';
-import { boundOf, prove, runSubject, untiedInputs } from '../verify/prove.js';
-import { type Subject, subjects, whyTfjsDiffers } from '../verify/subjects.js';
-import { alternate } from '../verify/time.js';
+/** `tfjs-convgrad compare`: starts a backend, here or in a browser, compares, and says how it went. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { cpus } from 'node:os';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import * as tf from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
+import { inBrowser, SENDER } from './browser.js';
+import type { Comparison } from './comparison.js';
+import { printComparisons } from './print.js';
+import { type Progress, progress } from './progress.js';
+import { pageOf } from './report.js';
+import { type Asked, type CompareMessage, runComparisons } from './run-comparisons.js';
+import type { UserModule } from './user-kernels.js';
 
-export interface Comparison {
-  op: string;
-  case: string;
-  /** Worst element against the definition, in units of its bound; on whole numbers any error is infinite. */
-  error: number;
-  /** 'equal', or why the built-in differs, as docs/deviations.md numbers it. */
-  builtin: string;
-  /** The built-in's worst element against the definition, in the same units; null where it gives no result. */
-  builtinError: number | null;
-  /** Worst element of the gradient against central differences, in units of its bound; null for forward kernels. */
-  gradientError: number | null;
-  /** Built-in's time / our time; null where the built-in gives no result. */
-  timeRatio: number | null;
-  ok: boolean;
+export const COMPARE_BACKENDS = ['cpu', 'wasm', 'webgl'] as const;
+export type CompareBackend = (typeof COMPARE_BACKENDS)[number];
+
+export interface CompareOptions extends Asked {
+  backend: CompareBackend;
+  /** Path of a module with kernels to compare in place of the plugin's: see user-kernels.ts. */
+  kernels?: string;
+  /** JSON on standard output, and nothing else there. */
+  json: boolean;
+  /** Where to write a report. */
+  html?: string;
 }
 
-/** The subjects whose kernel and case names contain the texts. */
-export function chosen(op: string, caseName: string): Subject[] {
-  return subjects().filter((s) => s.kernelName.includes(op) && s.caseName.includes(caseName));
+/** Resolves to whether everything agrees. */
+export async function compareCommand(options: CompareOptions): Promise<boolean> {
+  const { backend, json, html } = options;
+  let bar: Progress | undefined;
+  const rows: Comparison[] = [];
+  const onMessage = (message: CompareMessage) => {
+    if ('total' in message) {
+      if (message.total === 0) throw new Error('No kernel and case are selected.');
+      if (message.builtinsOnly)
+        console.error(`The plugin has no kernels for ${backend}: tfjs's own are compared.`);
+      bar = progress(`Comparing on ${backend}`, message.total, json ? process.stderr : process.stdout);
+      return;
+    }
+    rows.push(message.row);
+    bar?.step(`${message.row.op}, ${message.row.case}`);
+  };
+  await (backend === 'webgl' ? onPage : here)(options, onMessage);
+  bar?.done();
+  const ok = rows.every((row) => row.ok);
+  const facts = {
+    machine: `${cpus()[0].model}, ${cpus().length} cores`,
+    versions: { Node: process.version, 'TensorFlow.js': tf.version_core, Backend: backend },
+    date: new Date().toISOString().slice(0, 10),
+  };
+  if (json) console.log(JSON.stringify({ ok, ...facts, comparisons: rows }, null, 2));
+  else printComparisons(rows);
+  if (html) writeFileSync(html, pageOf({ ...facts, ok, comparisons: rows }));
+  return ok;
 }
 
-/** @param milliseconds how long to time it, built-in and ours in turn; 0 for one round */
-export async function compareSubject(
-  subject: Subject,
-  seed: number,
-  milliseconds: number,
-): Promise<Comparison> {
-  registerOwn();
-  const { exact, rounded, gradient } = await prove(subject, OWN, seed);
-  const values = untiedInputs(subject, seed, integers);
-  const differs = whyTfjsDiffers(subject, getBackend());
-  const bound = boundOf(subject, values);
-  const ours = await runSubject(subject, OWN, values);
-  const builtin = await runSubject(subject, '', values).catch(() => null);
-  const agrees = builtin !== null && compare(builtin, ours, (i) => 2 * bound(i)).error <= 1;
-  const error = Math.max(rounded.error, exact?.error ?? 0);
-  const gradientError = gradient?.error ?? null;
-  const time = async () => {
-    const run = (prefix: string) => () => runSubject(subject, prefix, values);
-    const { a, b } = await alternate(run(''), run(OWN), milliseconds);
-    return a / b;
+/** The user's project, from which backends are resolved. */
+const project = createRequire(join(process.cwd(), 'package.json'));
+
+function packageOf(name: string): string {
+  try {
+    return dirname(project.resolve(`${name}/package.json`));
+  } catch {
+    throw new Error(`${name} is not installed here: npm install ${name}`);
+  }
+}
+
+/** Our message handlers throw where nothing is selected, which must end the run. */
+type OnMessage = (message: CompareMessage) => void;
+
+async function here({ backend, kernels, ...asked }: CompareOptions, onMessage: OnMessage): Promise<void> {
+  tf.enableProdMode(); // no advice to use another backend
+  const name = `@tensorflow/tfjs-backend-${backend}`;
+  packageOf(name);
+  await import(pathToFileURL(project.resolve(name)).href);
+  if (!(await tf.setBackend(backend).catch(() => false)))
+    throw new Error(`Backend ${backend} does not start here.`);
+  const module = kernels ? ((await import(pathToFileURL(resolve(kernels)).href)) as UserModule) : undefined;
+  await runComparisons(asked, module, onMessage);
+}
+
+/** In a browser: packages as they are installed in the project, the module as it is. */
+async function onPage({ kernels, ...asked }: CompareOptions, onMessage: OnMessage): Promise<void> {
+  const single = (name: string, file: string) =>
+    join(packageOf(`@tensorflow/${name}`), 'dist', `${file}.fesm.min.js`);
+  const packages: Record<string, string> = {
+    '@tensorflow/tfjs-core': single('tfjs-core', 'tf-core'),
+    '@tensorflow/tfjs-backend-webgl': single('tfjs-backend-webgl', 'tf-backend-webgl'),
+    'tfjs-convgrad/compare': fileURLToPath(new URL('./page.js', import.meta.url)),
+    'tfjs-convgrad/verify': fileURLToPath(new URL('./verify.js', import.meta.url)),
   };
-  return {
-    op: subject.kernelName,
-    case: subject.caseName,
-    error,
-    builtin: agrees ? 'equal' : (differs ?? 'differs'),
-    builtinError: builtin && compare(builtin, subject.definition(values), bound).error,
-    gradientError,
-    timeRatio: builtin && (await time()),
-    ok: error <= 1 && (gradientError ?? 0) <= 1 && (agrees || differs !== undefined),
+  const user = kernels && relative(process.cwd(), resolve(kernels)).split(sep).join('/');
+  if (user?.startsWith('..'))
+    throw new Error(`${kernels} is outside of ${process.cwd()}, where the page can read.`);
+  const imports = Object.fromEntries(Object.keys(packages).map((name) => [name, `/packages/${name}.js`]));
+  const page = `<!doctype html><meta charset="utf-8">
+<script type="importmap">${JSON.stringify({ imports })}</script>
+<script type="module">
+  ${SENDER}
+  import '@tensorflow/tfjs-backend-webgl';
+  import { comparePage } from 'tfjs-convgrad/compare';
+  await comparePage(${JSON.stringify(asked)}, 'webgl', ${JSON.stringify(user && `/project/${user}`)}, send);
+</script>`;
+  const fileOf = (path: string) => {
+    const [, kind, ...rest] = path.split('/');
+    const name = rest.join('/');
+    if (kind === 'packages') return { file: packages[name.replace(/\.js$/, '')] ?? '' };
+    const inside = !rest.includes('..');
+    return kind === 'project' && inside ? { file: join(process.cwd(), name) } : undefined;
   };
+  await inBrowser<CompareMessage>(page, fileOf, onMessage);
+}
+
+/** The version of this package: beside the bundle, or in the repository. */
+export function version(): string {
+  const places = ['../../package.json', '../package.json'].map((path) =>
+    fileURLToPath(new URL(path, import.meta.url)),
+  );
+  return JSON.parse(
+    readFileSync(
+      places.find((path) => existsSync(path))!,
+      'utf8',
+    ),
+  ).version;
 }

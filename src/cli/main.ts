@@ -2,20 +2,22 @@
  * `npm start`: reproduces the worked examples, compares every kernel with its definition, the built-in and its
  * numerical gradient, trains a CNN on digits with and without the plugin, and writes a report.
  */
-import { existsSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { dirname, resolve } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-layers';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { install } from '../index.js';
 import { median } from '../verify/time.js';
-import { chosen, compareSubject, type Comparison } from './compare.js';
+import type { Comparison } from './comparison.js';
 import { backwardOnTenDigits, featureMaps } from './feature-maps.js';
 import { type Digits, loadDigits } from './mnist.js';
-import { progress } from './progress.js';
-import { type Training, writeReport } from './report.js';
+import { whole, writable } from './options.js';
+import { mark, printComparisons } from './print.js';
+import { type Progress, progress } from './progress.js';
+import { pageOf, type Training } from './report.js';
+import { runComparisons } from './run-comparisons.js';
 import { train } from './train.js';
 import { type Example, workedExamples } from './worked-examples.js';
 
@@ -54,16 +56,8 @@ async function main(options: Options): Promise<boolean> {
   if (options.report) {
     const date = new Date().toISOString().slice(0, 10);
     const maps = featureMaps(digits);
-    writeReport(options.report, {
-      machine,
-      versions,
-      date,
-      ok,
-      examples,
-      comparisons,
-      training,
-      featureMaps: maps,
-    });
+    const parts = { examples, comparisons, training, featureMaps: maps };
+    writeFileSync(options.report, pageOf({ machine, versions, date, ok, ...parts }));
     console.log(`\nReport: ${options.report}`);
   }
   console.log(ok ? '\nEverything agrees.' : '\nSomething disagrees: see the rows marked NO.');
@@ -80,63 +74,12 @@ function printExamples(examples: Example[]): void {
 }
 
 async function compareAll({ op, case: caseName, seed }: Options): Promise<Comparison[]> {
-  const all = chosen(op, caseName);
-  if (all.length === 0) program.error(`No kernel and case have "${op}" and "${caseName}" in their names.`);
-  const bar = progress('Comparing kernels', all.length);
-  const comparisons: Comparison[] = [];
-  for (const subject of all) {
-    comparisons.push(await compareSubject(subject, seed, TIMED_MS));
-    bar.step(`${subject.kernelName}, ${subject.caseName}`);
-  }
-  bar.done();
-  return comparisons;
-}
-
-/** Errors in units of their bounds: at most 1 is right. */
-function printComparisons(comparisons: Comparison[]): void {
-  console.log('\nEvery kernel and case; errors in units of their rounding bound, at most 1 is right');
-  row('', 'kernel', 'case', 'error', 'gradient', 'speed', 'built-in');
-  for (const c of comparisons) {
-    const speed = c.timeRatio === null ? '-' : `${c.timeRatio.toFixed(1)}x`;
-    row(mark(c.ok), c.op, c.case, short(c.error), short(c.gradientError), speed, c.builtin);
-  }
-  const ratios = comparisons.flatMap((c) => c.timeRatio ?? []);
-  const right = comparisons.filter((c) => c.ok).length;
-  console.log(
-    `${right} of ${comparisons.length} right; median speed ${median(ratios).toFixed(1)}x the built-in's\n`,
-  );
-}
-
-function row(
-  ok: string,
-  op: string,
-  name: string,
-  error: string,
-  gradient: string,
-  speed: string,
-  builtin: string,
-) {
-  console.log(
-    [
-      ok.padEnd(2),
-      op.padEnd(20),
-      name.padEnd(34),
-      error.padStart(8),
-      gradient.padStart(8),
-      speed.padStart(8),
-      builtin,
-    ]
-      .join(' ')
-      .trimEnd(),
-  );
-}
-
-function short(error: number | null): string {
-  return error === null ? '-' : error === 0 ? '0' : error.toPrecision(2);
-}
-
-function mark(ok: boolean): string {
-  return ok ? 'ok' : 'NO';
+  let bar: Progress | undefined;
+  return runComparisons({ op, case: caseName, seed, milliseconds: TIMED_MS }, undefined, (message) => {
+    if ('row' in message) bar?.step(`${message.row.op}, ${message.row.case}`);
+    else if (message.total > 0) bar = progress('Comparing kernels', message.total);
+    else program.error(`No kernel and case have "${op}" and "${caseName}" in their names.`);
+  }).finally(() => bar?.done());
 }
 
 /** The same weights and batches with the plugin and, for a few steps, without it. */
@@ -166,19 +109,6 @@ async function trainBoth(digits: Digits, test: Digits, { steps, seed }: Options)
       ` ${(100 * accuracy).toFixed(1)}% of ${HELD_OUT} held-out digits right after ${steps} steps`,
   );
   return { plugin: { ...plugin, accuracy }, builtin, ok };
-}
-
-function whole(largest: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value >= 1 && value <= largest) return value;
-    throw new InvalidArgumentError(`It must be a whole number from 1 to ${largest}.`);
-  };
-}
-
-function writable(file: string): string {
-  if (file === '' || existsSync(dirname(resolve(file)))) return file;
-  throw new InvalidArgumentError('Its folder does not exist.');
 }
 
 const program = new Command('npm start --')

@@ -7,24 +7,28 @@ export interface Progress {
   done(): void;
 }
 
-export function progress(title: string, total: number): Progress {
-  return process.stdout.isTTY ? bar(title, total) : lines(title, total);
+export function progress(
+  title: string,
+  total: number,
+  stream: NodeJS.WriteStream = process.stdout,
+): Progress {
+  return stream.isTTY ? bar(title, total, stream) : lines(title, total, stream);
 }
 
-function bar(title: string, total: number): Progress {
+function bar(title: string, total: number, stream: NodeJS.WriteStream): Progress {
   const bar = new cliProgress.SingleBar(
-    { format: `${title} {bar} {value}/{total} {text}`, stream: process.stdout, barsize: 30 },
+    { format: `${title} {bar} {value}/{total} {text}`, stream, barsize: 30 },
     cliProgress.Presets.shades_classic,
   );
   bar.start(total, 0, { text: '' });
   return { step: (text = '') => bar.increment(1, { text }), done: () => bar.stop() };
 }
 
-function lines(title: string, total: number): Progress {
+function lines(title: string, total: number, stream: NodeJS.WriteStream): Progress {
   const start = performance.now();
-  console.log(`${title}: ${total} to do`);
+  stream.write(`${title}: ${total} to do\n`);
   return {
     step: () => {},
-    done: () => console.log(`${title}: done in ${((performance.now() - start) / 1000).toFixed(1)} s`),
+    done: () => void stream.write(`${title}: done in ${((performance.now() - start) / 1000).toFixed(1)} s\n`),
   };
 }

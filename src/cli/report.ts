@@ -1,8 +1,7 @@
 /** The report of a run: one HTML page that needs nothing else, its plots and pictures inline SVG. */
-import { writeFileSync } from 'node:fs';
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
-import type { Comparison } from './compare.js';
+import type { Comparison } from './comparison.js';
 import type { FeatureMap } from './feature-maps.js';
 import type { Example } from './worked-examples.js';
 
@@ -11,11 +10,12 @@ export interface Report {
   versions: Record<string, string>;
   date: string;
   ok: boolean;
-  examples: Example[];
   comparisons: Comparison[];
+  /** The parts of `npm start`. */
+  examples?: Example[];
   /** absent where the training was left out */
   training?: Training;
-  featureMaps: FeatureMap[];
+  featureMaps?: FeatureMap[];
 }
 
 export interface Training {
@@ -29,11 +29,7 @@ export interface Run {
   msPerStep: number;
 }
 
-export function writeReport(path: string, report: Report): void {
-  writeFileSync(path, page(report));
-}
-
-function page(report: Report): string {
+export function pageOf(report: Report): string {
   const { examples, comparisons, training, featureMaps } = report;
   return `<!doctype html>
 <html lang="en">
@@ -43,28 +39,32 @@ function page(report: Report): string {
 <style>${STYLE}</style>
 <h1>tfjs-convgrad: report</h1>
 ${summary(report)}
-<h2>Worked examples</h2>
-${table(
-  ['Id', 'Example', 'Result', 'Expected', 'Verdict'],
-  examples.map(({ id, title, got, want, ok }) => [id, title, got, want, verdict(ok)]),
-)}
+${examples ? examplesSection(examples) : ''}
 <h2>Every op and case</h2>
 <p>Errors are those of the worst element, in units of its bound: at most 1 is right, and 0 is exact.</p>
 ${figure('Error of each case against the float64 definition; 2 stands for 2 and more', errorPlot(comparisons))}
 ${figure('Speed of each case: time of the built-in over time of the plugin', speedPlot(comparisons))}
 ${comparisonTable(comparisons)}
 ${training ? trainingSection(training) : ''}
-<h2>Feature maps</h2>
-<div class="pictures">${featureMaps.map(picture).join('\n')}</div>
+${featureMaps ? `<h2>Feature maps</h2>\n<div class="pictures">${featureMaps.map(picture).join('\n')}</div>` : ''}
 </html>
 `;
 }
 
+function examplesSection(examples: Example[]): string {
+  return `<h2>Worked examples</h2>
+${table(
+  ['Id', 'Example', 'Result', 'Expected', 'Verdict'],
+  examples.map(({ id, title, got, want, ok }) => [id, title, got, want, verdict(ok)]),
+)}`;
+}
+
 function summary({ machine, versions, date, ok, examples, comparisons, training }: Report): string {
   const parts = [
-    `${count(examples)} worked examples`,
+    ...(examples ? [`${count(examples)} worked examples`] : []),
     `${count(comparisons)} comparisons`,
-    training ? `training ${training.ok ? 'agrees' : 'disagrees'}` : 'training left out',
+    ...(training ? [`training ${training.ok ? 'agrees' : 'disagrees'}`] : []),
+    ...(examples && !training ? ['training left out'] : []),
   ];
   const facts = Object.entries({ Machine: machine, ...versions, Date: date });
   return `<p class="verdict">${ok ? '✓ Everything agrees' : failed('Something disagrees')}: ${parts.join(', ')}.</p>

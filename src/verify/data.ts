@@ -11,25 +11,46 @@ export function random(seed: number): () => number {
   };
 }
 
+/** A seed, or a stream to go on with. */
+export type Source = number | (() => number);
+
+const streamOf = (source: Source) => (typeof source === 'number' ? random(source) : source);
+
 /** Whole numbers in [-max, max]: sums of their products are exact in float32 as long as they stay below 2^24. */
-export function integers(size: number, seed: number, max = 4): Float64Array {
-  const next = random(seed);
+export function integers(size: number, source: Source, max = 4): Float64Array {
+  const next = streamOf(source);
   return Float64Array.from({ length: size }, () => Math.floor(next() * (2 * max + 1)) - max);
 }
 
 /** Numbers in [-1, 1) that float32 holds exactly. */
-export function floats(size: number, seed: number): Float64Array {
-  const next = random(seed);
+export function floats(size: number, source: Source): Float64Array {
+  const next = streamOf(source);
   return Float64Array.from({ length: size }, () => Math.fround(next() * 2 - 1));
 }
 
 /** The numbers (i - size / 2) / 8 in random order: no two are closer than 1/8, so no maximum is tied. */
-export function distinct(size: number, seed: number): Float64Array {
-  const next = random(seed);
+export function distinct(size: number, source: Source): Float64Array {
+  const next = streamOf(source);
   const values = Float64Array.from({ length: size }, (_, i) => (i - Math.floor(size / 2)) / 8);
   for (let i = size - 1; i > 0; i--) {
     const j = Math.floor(next() * (i + 1));
     [values[i], values[j]] = [values[j], values[i]];
   }
   return values;
+}
+
+/** Numbers of either sign and about the same size, exact in float32: 0.5 to 1, or whole numbers from 1 to 3. */
+export function signed(size: number, source: Source, whole = false): Float64Array {
+  const next = streamOf(source);
+  return new Float64Array(size).map(() => {
+    const magnitude = whole ? 1 + Math.floor(3 * next()) : Math.fround(0.5 + next() / 2);
+    return next() < 0.5 ? -magnitude : magnitude;
+  });
+}
+
+/** `count` indexes below `size`, drawn at random; all of them where there are no more. */
+export function drawn(size: number, count: number, source: Source): number[] {
+  if (size <= count) return Array.from({ length: size }, (_, i) => i);
+  const next = streamOf(source);
+  return Array.from({ length: count }, () => Math.floor(next() * size));
 }

@@ -12,7 +12,7 @@ import {
   type PoolGeometry,
   poolGeometry,
 } from '../../kernels/geometry.js';
-import { Random } from './num_random.js';
+import { type Random, randomFrom } from './num_random.js';
 
 export interface Axis {
   size: number;
@@ -122,7 +122,7 @@ function distinct<G extends ConvGeometry | PoolGeometry>(
   pad: Pad,
   make: (pair: AxisPair, window: Window, random: Random) => G,
 ): G[] {
-  const random = new Random(1);
+  const random = randomFrom(1);
   const found = new Map<string, G>();
   for (const pair of axisPairs(16)) {
     if (!fits(pair, pad)) continue;

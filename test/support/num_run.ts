@@ -5,7 +5,7 @@ import { biasGrad } from '../../kernels/conv2d/definition.js';
 import type * as definition from '../../kernels/conv2d/definition.js';
 import { type ConvGeometry, type Geometry, type PoolGeometry, sizeOf } from '../../kernels/geometry.js';
 import { maxPool, maxPoolGrad } from '../../kernels/max_pool/definition.js';
-import { firstDifference } from './num_compare.js';
+import { difference } from './num_compare.js';
 
 /** A module with the three functions of a convolution. */
 export type Conv = Pick<typeof definition, 'conv2d' | 'conv2dBackpropInput' | 'conv2dBackpropFilter'>;
@@ -80,7 +80,7 @@ function filled<T extends Numbers>(out: T, inputs: readonly Numbers[], f: (out: 
   out.fill(SENTINEL);
   f(out);
   inputs.forEach((input, i) => {
-    const change = firstDifference(input, copies[i], `input ${i}`);
+    const change = difference(input, copies[i], `input ${i}`);
     if (change) throw new Error(`An input was written to: ${change}.`);
   });
   return out;

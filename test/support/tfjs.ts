@@ -5,6 +5,8 @@ import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-webgl';
 import { BACKENDS, type BackendName, KERNEL_NAMES, OWN } from '../../kernels/registry.js';
 import { install } from '../../src/index.js';
+import * as data from '../../src/verify/data.js';
+import { compare, describeWorst } from '../../src/verify/exact.js';
 
 export { tf };
 
@@ -103,18 +105,8 @@ export function expectWithin(actual: Values, expected: Values, bound: Values | n
   if (actual instanceof tf.Tensor && expected instanceof tf.Tensor) {
     expect(actual.shape).toEqual(expected.shape);
   }
-  expect(got.length).toBe(want.length);
-  const excess = got.map((value, i) => distance(value, want[i]) - bounds[i]);
-  const worst = excess.indexOf(Math.max(...excess));
-  expect(excess.every((e) => e <= 0))
-    .withContext(`worst at ${worst}: got ${got[worst]}, want ${want[worst]}, bound ${bounds[worst]}`)
-    .toBeTrue();
-}
-
-function distance(a: number, b: number): number {
-  if (a === b || (Number.isNaN(a) && Number.isNaN(b))) return 0;
-  const d = Math.abs(a - b);
-  return Number.isNaN(d) ? Infinity : d;
+  const worst = compare(got, want, (i) => bounds[i]);
+  expect(worst.error).withContext(describeWorst(worst)).toBeLessThanOrEqual(1);
 }
 
 export function valuesOf(values: Values): number[] {
@@ -134,20 +126,17 @@ export function expectNoLeak(f: () => unknown): void {
  * Typed as of rank 4, which most shapes here are.
  */
 export function integers(shape: number[], seed = 1): tf.Tensor4D {
-  const random = generator(seed);
-  const values = filled(shape, () => Math.floor(random() * 7) - 3);
-  return tf.tensor(values, shape as tf.Tensor4D['shape']);
+  return tensorOf(data.integers(tf.util.sizeFromShape(shape), seed, 3), shape);
 }
 
 /** The numbers from 0 up, shuffled: no two are equal, and none are closer than 1. */
 export function distinct(shape: number[], seed = 1): tf.Tensor4D {
-  const keys = filled(shape, generator(seed));
-  const order = Array.from(keys.keys()).sort((a, b) => keys[a] - keys[b]);
-  return tf.tensor(Float32Array.from(order), shape as tf.Tensor4D['shape']);
+  const size = tf.util.sizeFromShape(shape);
+  return tensorOf(data.distinct(size, seed).map((value) => 8 * value + Math.floor(size / 2)), shape); // prettier-ignore
 }
 
-function filled(shape: number[], next: () => number): Float32Array {
-  return new Float32Array(tf.util.sizeFromShape(shape)).map(next);
+function tensorOf(values: Float64Array, shape: number[]): tf.Tensor4D {
+  return tf.tensor(Float32Array.from(values), shape as tf.Tensor4D['shape']);
 }
 
 /** The filter with zeros between its taps, so that its dilation is 1. */
@@ -164,15 +153,4 @@ function spread(t: tf.Tensor4D, axis: number, step: number): tf.Tensor4D {
   const all = tf.reshape(padded, [-1, size * step, sizeAfter]);
   const shape = t.shape.map((n, i) => (i === axis ? (n - 1) * step + 1 : n));
   return tf.reshape(tf.slice(all, 0, [-1, shape[axis], -1]), shape as tf.Tensor4D['shape']);
-}
-
-/** Numbers in [0, 1): mulberry32. */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

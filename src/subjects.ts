@@ -3,64 +3,66 @@
  * Tests, command line and report all walk over `subjects()`.
  */
 import type { NamedAttrMap } from '@tensorflow/tfjs-core';
-import type { PoolCase } from '../../kernels/max_pool/cases.js';
-import { avgPoolCases } from '../../kernels/avg_pool/cases.js';
-import * as avg from '../../kernels/avg_pool/definition.js';
-import { addBiasAndActivate, broadcast, constant } from '../../kernels/conv2d/activation.js';
-import { type ConvCase, convCases } from '../../kernels/conv2d/cases.js';
-import * as conv from '../../kernels/conv2d/definition.js';
+import type { PoolCase } from '../kernels/max_pool/cases.js';
+import { avgPoolCases } from '../kernels/avg_pool/cases.js';
+import * as avg from '../kernels/avg_pool/definition.js';
+import { addBiasAndActivate, broadcast, constant } from '../kernels/conv2d/activation.js';
+import { type ConvCase, convCases } from '../kernels/conv2d/cases.js';
+import * as conv from '../kernels/conv2d/definition.js';
 import {
   type ConvGeometry,
   convGeometry,
   type PoolGeometry,
   poolGeometry,
   sizeOf,
-} from '../../kernels/geometry.js';
-import { maxPoolCases } from '../../kernels/max_pool/cases.js';
-import * as max from '../../kernels/max_pool/definition.js';
-import type { BackendName, KernelName } from '../../kernels/registry.js';
-import { inner } from './proofs.js';
+} from '../kernels/geometry.js';
+import { maxPoolCases } from '../kernels/max_pool/cases.js';
+import * as max from '../kernels/max_pool/definition.js';
+import type { BackendName, KernelName } from '../kernels/registry.js';
+import { inner } from './verify/adjoint.js';
+import {
+  compareKernels,
+  definition,
+  kernel,
+  type KernelCase,
+  type KernelComparison,
+  type Values,
+} from './verify/compare-kernels.js';
 
-export type Values = Record<string, Float64Array>;
-
-export interface Subject {
+export interface Subject extends KernelCase {
   kernelName: KernelName;
-  caseName: string;
-  /** Input name -> shape. */
-  inputs: Record<string, readonly number[]>;
-  attrs: NamedAttrMap;
-  /** Which output is meant, of a kernel that has several. */
-  output: number;
-  outShape: readonly number[];
   /** The kernel in float64. */
   definition(inputs: Values): Float64Array;
-  /** On whole numbers every step is exact in float32. */
-  exact: boolean;
-  /** How many products, at most, one element of the result sums; 0 where nothing is rounded. */
-  terms: number;
-  /** Elementwise sum of the magnitudes of those products. */
-  magnitude(inputs: Values): Float64Array;
-  /** For a gradient: the function that it is the gradient of. */
-  loss?: Loss;
-  /** The kernel is only piecewise linear in this input, which must have no ties where differences are taken. */
-  untied?: string;
   /** Why tfjs's own kernel gives something else, or is not to be asked. */
   tfjsDiffers?: string;
   /** The same for one backend, where it is unlike the others; null: it agrees there. */
   tfjsDiffersOn?: { [backendName in BackendName]?: string | null };
 }
 
+/**
+ * Proves one kernel on one case by the proofs that apply to it, on the active backend.
+ * @param prefix of the name it is registered under: '' is whatever serves tfjs's own ops, the built-in or the
+ *   installed plugin; OWN is ours beside it
+ */
+export function prove(subject: Subject, prefix: string, seed: number): Promise<KernelComparison> {
+  return compareKernels(subject, kernel(prefix + subject.kernelName), definition(subject.definition), {
+    seed,
+  });
+}
+
+/** The kernel's result on the active backend. */
+export async function runSubject(
+  subject: Subject,
+  prefix: string,
+  values: Values,
+): Promise<ArrayLike<number>> {
+  return kernel(prefix + subject.kernelName).run(values, subject);
+}
+
 /** Why tfjs's own kernel gives something else on this backend; undefined where it must agree. */
 export function whyTfjsDiffers(subject: Subject, backendName: string): string | undefined {
   const special = subject.tfjsDiffersOn?.[backendName as BackendName];
   return special === undefined ? subject.tfjsDiffers : (special ?? undefined);
-}
-
-export interface Loss {
-  /** The point at which the kernel's result is the gradient of `value`. */
-  start(inputs: Values): Float64Array;
-  value(at: Float64Array, inputs: Values): number;
-  step: number;
 }
 
 export function subjects(): Subject[] {
@@ -153,6 +155,7 @@ export function convSubjects(c: ConvCase): Subject[] {
             v.dy,
           ),
         step: 1,
+        linear: true,
       },
     },
     {
@@ -175,6 +178,7 @@ export function convSubjects(c: ConvCase): Subject[] {
             v.dy,
           ),
         step: 1,
+        linear: true,
       },
     },
   ];
@@ -257,6 +261,7 @@ export function maxPoolSubjects(c: PoolCase): Subject[] {
             v.dy,
           ),
         step: 1 / 32,
+        linear: false,
       },
     },
   ];
@@ -296,6 +301,7 @@ export function avgPoolSubjects(c: PoolCase): Subject[] {
         start: () => new Float64Array(sizeOf(x)),
         value: (at, v) => inner(forward(at), v.dy),
         step: 1,
+        linear: true,
       },
       tfjsDiffers: dividesByWindow
         ? undefined

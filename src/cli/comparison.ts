@@ -1,0 +1,112 @@
+/** Compares kernels, on whatever backend is active, in Node or in a browser: for the command line, `npm start` and the demo. */
+import { getBackend, getKernel } from '@tensorflow/tfjs-core';
+import type { ConvCase } from '../../kernels/conv2d/cases.js';
+import type { PoolCase } from '../../kernels/max_pool/cases.js';
+import { OWN } from '../../kernels/registry.js';
+import { registerOwn } from '../ops.js';
+import {
+  avgPoolSubjects,
+  convSubjects,
+  maxPoolSubjects,
+  prove,
+  runSubject,
+  type Subject,
+  subjects,
+  whyTfjsDiffers,
+} from '../subjects.js';
+import { boundOf, untiedInputs } from '../verify/compare-kernels.js';
+import { integers } from '../verify/data.js';
+import { compare } from '../verify/exact.js';
+import { alternate } from '../verify/time.js';
+
+export interface Comparison {
+  op: string;
+  case: string;
+  /** Worst element against the definition, in units of its bound; on whole numbers any error is infinite. */
+  error: number;
+  /** 'equal', or why the built-in differs, as docs/deviations.md numbers it. */
+  builtin: string;
+  /** The built-in's worst element against the definition, in the same units; null where it gives no result. */
+  builtinError: number | null;
+  /** Of the gradient, against central differences and as an adjoint, in units of the bound; null for forward kernels. */
+  gradientError: number | null;
+  /** Built-in's time / the kernel's time; null where the built-in gives no result. */
+  timeRatio: number | null;
+  ok: boolean;
+}
+
+export interface Selection {
+  /** Part of a kernel's name; '' is every kernel. */
+  op: string;
+  /** Part of a case's name; '' is every case. */
+  case: string;
+  /** A case of its own in place of the named ones. */
+  own?: OwnCase;
+}
+
+/** x and a filter of 4 dimensions, or x and a window of 2. */
+export interface OwnCase {
+  x: number[];
+  window: number[];
+  strides: number;
+  pad: 'same' | 'valid' | number;
+}
+
+/** The subjects that are selected. */
+export function chosen({ op, case: caseName, own }: Selection): Subject[] {
+  const all = own ? subjectsOf(own) : subjects();
+  return all.filter((s) => s.kernelName.includes(op) && s.caseName.includes(caseName));
+}
+
+function subjectsOf({ x, window, strides, pad }: OwnCase): Subject[] {
+  const name = `${x.join('x')},${window.join('x')}, strides ${strides}, pad ${pad}`;
+  if (window.length === 4) return convSubjects({ name, x, filter: window, strides, pad } as ConvCase);
+  const pool = { name, x, filterSize: window, strides, pad } as PoolCase;
+  return [...maxPoolSubjects(pool), ...avgPoolSubjects(pool)];
+}
+
+const kernelFuncOf = (name: string) => getKernel(name, getBackend())?.kernelFunc;
+
+/** Prefix of the kernels that are compared: the plugin's own, or the built-ins where it has none. */
+export function ownPrefix(): string {
+  registerOwn();
+  return getKernel(`${OWN}Conv2D`, getBackend()) ? OWN : '';
+}
+
+/**
+ * @param prefix of the name that the kernel is registered under
+ * @param milliseconds how long to time it, the built-in and the kernel in turn; 0 for one round
+ */
+export async function compareSubject(
+  subject: Subject,
+  seed: number,
+  milliseconds: number,
+  prefix = ownPrefix(),
+): Promise<Comparison> {
+  const { exact, rounded, adjoint, differences } = await prove(subject, prefix, seed);
+  const values = untiedInputs(subject, seed, integers);
+  const differs = whyTfjsDiffers(subject, getBackend());
+  const bound = boundOf(subject, values);
+  const theirs = await runSubject(subject, prefix, values);
+  const own = kernelFuncOf(prefix + subject.kernelName);
+  const hasBuiltin = prefix === '' || kernelFuncOf(subject.kernelName) !== own;
+  const builtin = hasBuiltin ? await runSubject(subject, '', values).catch(() => null) : null;
+  const agrees = builtin !== null && compare(builtin, theirs, (i) => 2 * bound(i)).error <= 1;
+  const error = Math.max(rounded.error, exact?.error ?? 0);
+  const gradientError = differences && adjoint ? Math.max(differences.error, adjoint.error) : null;
+  const time = async () => {
+    const run = (prefix: string) => () => runSubject(subject, prefix, values);
+    const { a, b } = await alternate(run(''), run(prefix), milliseconds);
+    return a / b;
+  };
+  return {
+    op: subject.kernelName,
+    case: subject.caseName,
+    error,
+    builtin: agrees ? 'equal' : (differs ?? (builtin ? 'differs' : 'none')),
+    builtinError: builtin && compare(builtin, subject.definition(values), bound).error,
+    gradientError,
+    timeRatio: builtin && (await time()),
+    ok: error <= 1 && (gradientError ?? 0) <= 1 && (agrees || differs !== undefined || builtin === null),
+  };
+}

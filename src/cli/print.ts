@@ -1,0 +1,49 @@
+/** Comparisons as text. */
+import { median } from '../verify/time.js';
+import type { Comparison } from './comparison.js';
+
+/** Errors in units of their bounds: at most 1 is right. */
+export function printComparisons(comparisons: Comparison[]): void {
+  console.log('\nEvery kernel and case; errors in units of their rounding bound, at most 1 is right');
+  row('', 'kernel', 'case', 'error', 'gradient', 'speed', 'built-in');
+  for (const c of comparisons) {
+    const speed = c.timeRatio === null ? '-' : `${c.timeRatio.toFixed(1)}x`;
+    row(mark(c.ok), c.op, c.case, short(c.error), short(c.gradientError), speed, c.builtin);
+  }
+  const ratios = comparisons.flatMap((c) => c.timeRatio ?? []);
+  const right = comparisons.filter((c) => c.ok).length;
+  const speed = ratios.length > 0 ? `; median speed ${median(ratios).toFixed(1)}x the built-in's` : '';
+  console.log(`${right} of ${comparisons.length} right${speed}\n`);
+}
+
+function row(
+  ok: string,
+  op: string,
+  name: string,
+  error: string,
+  gradient: string,
+  speed: string,
+  builtin: string,
+) {
+  console.log(
+    [
+      ok.padEnd(2),
+      op.padEnd(20),
+      name.padEnd(34),
+      error.padStart(8),
+      gradient.padStart(8),
+      speed.padStart(8),
+      builtin,
+    ]
+      .join(' ')
+      .trimEnd(),
+  );
+}
+
+function short(error: number | null): string {
+  return error === null ? '-' : error === 0 ? '0' : error.toPrecision(2);
+}
+
+export function mark(ok: boolean): string {
+  return ok ? 'ok' : 'NO';
+}

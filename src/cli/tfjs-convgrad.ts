@@ -1,0 +1,51 @@
+/** The command `tfjs-convgrad`. Exits with 0 where everything agrees, 1 where not, and 2 where it cannot tell. */
+import { Command, Option } from 'commander';
+import { COMPARE_BACKENDS, compareCommand, type CompareOptions, version } from './compare.js';
+import type { OwnCase } from './comparison.js';
+import { padding, readable, shapes, whole, writable } from './options.js';
+
+/** How long one kernel and case are timed. */
+const TIMED_MS = 20;
+const CANNOT_TELL = 2;
+
+interface Given extends Omit<CompareOptions, 'own' | 'milliseconds'>, Pick<OwnCase, 'strides' | 'pad'> {
+  shape?: Pick<OwnCase, 'x' | 'window'>;
+}
+
+const program = new Command('tfjs-convgrad').version(version()).exitOverride(({ exitCode }) => {
+  process.exit(exitCode === 0 ? 0 : CANNOT_TELL);
+});
+
+program
+  .command('compare')
+  .description(
+    'Compares kernels, on this machine, with their float64 definition, the built-in and numerical gradients.',
+  )
+  .addOption(new Option('--backend <name>', 'where to run').choices(COMPARE_BACKENDS).default('cpu'))
+  .option('--op <text>', 'only kernels whose name contains it', '')
+  .option('--case <text>', 'only cases whose name contains it', '')
+  .option(
+    '--shape <x,filter>',
+    'a case of its own: 1x28x28x1,3x3x1x32, or with a window: 1x28x28x3,2x2',
+    shapes,
+  )
+  .option('--strides <number>', 'of that case', whole(1000), 1)
+  .option('--pad <pad>', "of that case: 'same', 'valid' or a number", padding, 'valid')
+  .option(
+    '--kernels <file>',
+    'compare the kernels that this module exports (see docs/custom-ops.md)',
+    readable,
+  )
+  .option('--seed <number>', 'seed of all random data', whole(2 ** 31), 1)
+  .option('--json', 'print JSON', false)
+  .option('--html <file>', 'write a report', writable)
+  .action(async ({ shape, strides, pad, ...given }: Given) => {
+    const own = shape && { ...shape, strides, pad };
+    const right = await compareCommand({ ...given, own, milliseconds: TIMED_MS });
+    process.exitCode = right ? 0 : 1;
+  });
+
+await program.parseAsync().catch((error: Error) => {
+  console.error(`tfjs-convgrad: ${error.message}`);
+  process.exit(CANNOT_TELL);
+});

@@ -1,0 +1,180 @@
+/**
+ * A function of tensors as one of arrays: all that is differentiated about its inputs in one array, and all its outputs
+ * in another, so that what checks it need not know of shapes. Reads asynchronously, and leaves no tensor behind.
+ */
+import { engine, tensor, type Tensor, tidy, util } from '@tensorflow/tfjs-core';
+
+/** What is checked: tensors to a tensor or a list of them; outputs that are not float32 have no gradient. */
+export type Differentiable = (...inputs: never[]) => Tensor | Tensor[];
+
+export interface Flat {
+  /** The values of the inputs, one after the other. */
+  x: Float64Array;
+  inputs: Part[];
+  outputs: Part[];
+  /** The outputs at x. */
+  f(x: Float64Array): Promise<Float64Array>;
+  /** The gradient at x of the outputs' inner product with the cotangent, by tfjs. */
+  gradient(x: Float64Array, cotangent: Float64Array): Promise<Float64Array>;
+}
+
+/** One tensor's part of the array. */
+export interface Part {
+  /** Which input or output it is. */
+  number: number;
+  shape: number[];
+  start: number;
+  end: number;
+}
+
+/** @throws Error if an input is no tensor, none is float32, or f gives something else than tensors */
+export async function flatten(f: Differentiable, inputs: readonly Tensor[]): Promise<Flat> {
+  check(inputs);
+  const all = (values: Tensor[]) => f(...(values as never[]));
+  const inputParts = partsOf(inputs);
+  const originals = await Promise.all(inputParts.map((part) => inputs[part.number].data()));
+  const x = new Float64Array(sizeOf(inputParts));
+  inputParts.forEach((part, i) => x.set(originals[i] as Float32Array, part.start));
+
+  /** The inputs with new values, float32; those that are not differentiated as they are. */
+  const withValues = (values: Float64Array) => {
+    const made = [...inputs];
+    for (const part of inputParts) made[part.number] = toTensor(values, part);
+    return made;
+  };
+  const results = tidy(() => listOf(all([...inputs])).map((y) => y.clone()));
+  results.forEach((y) => y.dispose());
+  const outputs = partsOf(results);
+  const size = sizeOf(outputs);
+  if (size === 0) throw new Error('tfjs-convgrad: f gives no float32 values, so there is nothing to check.');
+
+  return {
+    x,
+    inputs: inputParts,
+    outputs,
+    f(at) {
+      const results: Tensor[] = tidy(() => {
+        const results = listOf(all(withValues(at)));
+        return outputs.map(({ number }) => results[number].clone());
+      });
+      return read(results, outputs, size);
+    },
+    async gradient(at, cotangent) {
+      const sum = new Float64Array(x.length);
+      for (const part of outputs) {
+        if (cotangent.subarray(part.start, part.end).every((c) => c === 0)) continue;
+        const grads = tidy(() => {
+          const made = withValues(at);
+          const wanted = inputParts.map(({ number }) => made[number]);
+          const dy = toTensor(cotangent, part);
+          const y = () => listOf(all(made))[part.number];
+          // An input that the output does not depend on has no gradient, which is 0.
+          const grads = gradientsOf(y, wanted, dy);
+          return grads.map((grad) => grad?.clone() ?? null) as Tensor[];
+        }) as (Tensor | null)[];
+        const present = inputParts.filter((_, i) => grads[i] !== null);
+        const values = await read(
+          grads.filter((grad) => grad !== null),
+          present,
+          x.length,
+        );
+        values.forEach((value, i) => (sum[i] += value));
+      }
+      return sum;
+    },
+  };
+}
+
+/** @throws Error if f is no function or the seed no whole number */
+export function checkOptions(f: unknown, seed: number): void {
+  if (typeof f !== 'function') throw new Error(`tfjs-convgrad: f is ${f}, but it must be a function.`);
+  if (!Number.isInteger(seed)) {
+    throw new Error(`tfjs-convgrad: seed is ${seed}, but it must be a whole number.`);
+  }
+}
+
+function check(inputs: readonly Tensor[]): void {
+  const list = Array.isArray(inputs) ? inputs : [];
+  const wrong = list.find((input) => !isTensor(input));
+  if (list.length === 0 || wrong !== undefined) {
+    throw new Error(
+      `tfjs-convgrad: inputs is ${wrong ?? (inputs as unknown)}, but it must be a list of tensors, f's arguments.`,
+    );
+  }
+  if (list.every((input) => input.dtype !== 'float32' || input.size === 0)) {
+    throw new Error(
+      `tfjs-convgrad: inputs are of dtype ${list.map(({ dtype }) => dtype)} and shape ` +
+        `${list.map(({ shape }) => `[${shape}]`)}, but at least one must be float32 and have elements.`,
+    );
+  }
+}
+
+function listOf(result: Tensor | Tensor[]): Tensor[] {
+  const list = Array.isArray(result) ? result : [result];
+  if (list.every(isTensor)) return list;
+  throw new Error(`tfjs-convgrad: f gives ${result}, but it must give a tensor or a list of tensors.`);
+}
+
+function isTensor(value: unknown): value is Tensor {
+  return typeof value === 'object' && value !== null && 'dataId' in value && 'shape' in value;
+}
+
+/** Where each float32 tensor lies in one array of them all. */
+function partsOf(tensors: readonly Tensor[]): Part[] {
+  const parts: Part[] = [];
+  tensors.forEach(({ dtype, shape }, number) => {
+    const start = sizeOf(parts);
+    const size = util.sizeFromShape(shape);
+    if (dtype === 'float32' && size > 0) parts.push({ number, shape, start, end: start + size });
+  });
+  return parts;
+}
+
+/** As tfjs computes them; an error leaves nothing behind, while tfjs would keep what it saved for gradients. */
+function gradientsOf(y: () => Tensor, xs: Tensor[], dy: Tensor): (Tensor | null)[] {
+  try {
+    return engine().gradients(y, xs, dy, true).grads;
+  } catch (error) {
+    engine().state.activeTape?.forEach(({ saved }) => saved?.forEach((t) => t.dispose()));
+    throw error;
+  }
+}
+
+export function sizeOf(parts: readonly Part[]): number {
+  return parts.length === 0 ? 0 : parts[parts.length - 1].end;
+}
+
+function toTensor(values: Float64Array, { start, end, shape }: Part): Tensor {
+  return tensor(Float32Array.from(values.subarray(start, end)), shape, 'float32');
+}
+
+async function read(tensors: Tensor[], parts: Part[], size: number): Promise<Float64Array> {
+  const result = new Float64Array(size);
+  try {
+    const values = await Promise.all(tensors.map((t) => t.data()));
+    parts.forEach((part, i) => result.set(values[i] as Float32Array, part.start));
+  } finally {
+    tensors.forEach((t) => t.dispose());
+  }
+  return result;
+}
+
+/** Of every element, the power of two near its size or, if that is larger, that of its input's elements. */
+export function sizesOf({ x, inputs }: Flat): Float64Array {
+  const sizes = new Float64Array(x.length);
+  for (const { start, end } of inputs) {
+    const square = x.subarray(start, end).reduce((sum, value) => sum + value * value, 0);
+    const typical = Math.sqrt(square / (end - start)) || 1;
+    for (let i = start; i < end; i++) {
+      sizes[i] = 2 ** Math.round(Math.log2(Math.max(Math.abs(x[i]), typical)));
+    }
+  }
+  return sizes;
+}
+
+/** @throws Error if the inputs are not whole numbers */
+export function checkWhole({ x }: Flat): void {
+  const broken = x.find((value) => !Number.isInteger(value));
+  if (broken === undefined) return;
+  throw new Error(`tfjs-convgrad: inputs hold ${broken}, but with exact they must be whole numbers.`);
+}

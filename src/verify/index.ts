@@ -1,0 +1,19 @@
+/**
+ * tfjs-convgrad/verify: is the gradient of a tfjs function right, and is a kernel? On whatever backend is active; needs
+ * nothing but tfjs-core.
+ */
+export { type AdjointOptions, checkAdjoint } from './adjoint.js';
+export {
+  compareKernels,
+  definition,
+  type Implementation,
+  kernel,
+  type KernelCase,
+  type KernelComparison,
+  type Loss,
+  type Values,
+} from './compare-kernels.js';
+export type { Worst } from './exact.js';
+export type { Differentiable } from './flat.js';
+export { assertGradients, gradCheck, type GradCheckOptions } from './grad-check.js';
+export type { GradReport, Place, Verdict } from './grad-report.js';

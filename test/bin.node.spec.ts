@@ -1,0 +1,177 @@
+/** The published command, as built, in a project that has tfjs installed; and docs/custom-ops.md, whose code it runs. */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { CHROMIUM, findBrowser } from '../src/cli/browser.js';
+
+/** A folder with these packages of this repository installed, and this package as it is published. */
+function project(packages: string[]): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tfjs-convgrad-'));
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  const modules = join(folder, 'node_modules');
+  mkdirSync(join(modules, '@tensorflow'), { recursive: true });
+  for (const name of packages) {
+    symlinkSync(resolve('node_modules/@tensorflow', name), join(modules, '@tensorflow', name), 'junction');
+  }
+  mkdirSync(join(modules, 'tfjs-convgrad'));
+  cpSync('package.json', join(modules, 'tfjs-convgrad/package.json'));
+  cpSync('dist', join(modules, 'tfjs-convgrad/dist'), { recursive: true });
+  return folder;
+}
+
+const BIN = 'node_modules/tfjs-convgrad/dist/bin/tfjs-convgrad.js';
+
+function run(folder: string, ...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+const compare = (folder: string, ...args: string[]) => run(folder, BIN, 'compare', ...args);
+
+/** The code blocks of a page that begin with the name of a file, in that file. */
+function writeCode(page: string, folder: string): void {
+  for (const [, code, file] of readFileSync(page, 'utf8').matchAll(/```js\n(\/\/ (\S+)\n[^]*?)```/g)) {
+    writeFileSync(join(folder, file), code);
+  }
+}
+
+describe('tfjs-convgrad compare', () => {
+  let folder: string;
+
+  beforeAll(() => {
+    const { status, stderr } = run('.', 'build.mjs');
+    if (status !== 0) throw new Error(stderr);
+    folder = project(['tfjs-core', 'tfjs-backend-cpu', 'tfjs-backend-webgl']);
+    writeCode('docs/custom-ops.md', folder);
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('compares the kernels and cases that are asked for, and exits with 0', () => {
+    const { status, stdout } = compare(folder, '--op', 'AvgPoolGrad', '--case', 'same');
+    expect(status).toBe(0);
+    expect(stdout).toContain('Comparing on cpu: 4 to do');
+    expect(stdout).toMatch(
+      /ok AvgPoolGrad +3x3, stride 1, same .*row 1: divides by the full window at padding/,
+    );
+    expect(stdout).toContain('4 of 4 right');
+  });
+
+  it('takes a case of its own, and prints JSON and nothing else', () => {
+    const args = ['--shape', '1x9x8x3,3x2x3x4', '--strides', '2', '--pad', 'same', '--json'];
+    const { status, stdout } = compare(folder, ...args);
+    expect(status).toBe(0);
+    const { ok, comparisons } = JSON.parse(stdout);
+    expect(ok).toBeTrue();
+    expect(comparisons.map(({ op }: { op: string }) => op)).toEqual([
+      'Conv2D',
+      'Conv2DBackpropInput',
+      'Conv2DBackpropFilter',
+    ]);
+    expect(comparisons[0].case).toBe('1x9x8x3,3x2x3x4, strides 2, pad same');
+  });
+
+  it('writes a report', () => {
+    compare(folder, '--op', 'MaxPoolGrad', '--html', 'report.html');
+    const html = readFileSync(join(folder, 'report.html'), 'utf8');
+    expect(html).toContain('Everything agrees');
+    expect(html).toContain('MaxPoolGrad');
+  });
+
+  it('exits with 1 where a kernel is wrong', () => {
+    const kernels = `
+      import { getKernel } from '@tensorflow/tfjs-core';
+      const { kernelFunc } = getKernel('Conv2D', 'cpu');
+      const wrong = (args) => {
+        const y = kernelFunc(args);
+        args.backend.readSync(y.dataId)[0] += 1;
+        return y;
+      };
+      export const kernels = [{ kernelName: 'Conv2D', backendName: 'cpu', kernelFunc: wrong }];`;
+    writeFileSync(join(folder, 'wrong.js'), kernels);
+    const { status, stdout } = compare(folder, '--kernels', 'wrong.js', '--case', '1x7');
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/NO Conv2D +1x7 /);
+  });
+
+  it('goes on where a kernel throws, and says what it throws', () => {
+    const kernels = `
+      const kernelFunc = () => { throw new Error('not yet'); };
+      export const kernels = [{ kernelName: 'AvgPool', backendName: 'cpu', kernelFunc }];`;
+    writeFileSync(join(folder, 'throwing.js'), kernels);
+    const { status, stdout } = compare(folder, '--kernels', 'throwing.js', '--case', 'NCHW');
+    expect(status).toBe(1);
+    expect(stdout.match(/NO AvgPool .* not yet/g)?.length).toBe(2);
+  });
+
+  it('exits with 2, and a line that says why, where it cannot compare', () => {
+    const reasons: [args: string[], why: string][] = [
+      [['--backend', 'wasm'], 'npm install @tensorflow/tfjs-backend-wasm'],
+      [['--backend', 'abacus'], 'Allowed choices are cpu, wasm, webgl'],
+      [['--op', 'Nothing'], 'No kernel and case are selected'],
+      [['--shape', '3'], 'It must be x and a filter'],
+      [['--pad', 'most'], "It must be 'same', 'valid' or a whole number"],
+      [['--kernels', 'nowhere.js'], 'There is no such file'],
+      [['--html', 'nowhere/report.html'], 'Its folder does not exist'],
+    ];
+    for (const [args, why] of reasons) {
+      const { status, stderr } = compare(folder, ...args);
+      expect(status).withContext(args.join(' ')).toBe(2);
+      expect(stderr).toContain(why);
+      expect(stderr.trim().split('\n').length).withContext(stderr).toBe(1);
+    }
+  });
+
+  it('runs on webgl in an installed browser', () => {
+    if (!findBrowser(CHROMIUM)) return pending(CHROMIUM.hint);
+    const { status, stdout, stderr } = compare(
+      folder,
+      '--backend',
+      'webgl',
+      '--op',
+      'MaxPool',
+      '--case',
+      '2x2',
+    );
+    expect(status).withContext(stderr).toBe(0);
+    expect(stdout).toMatch(/ok MaxPoolGrad +2x2 /);
+  }, 120_000);
+
+  describe('in docs/custom-ops.md', () => {
+    it('the gradient of the op is right', () => {
+      const { status, stdout, stderr } = run(folder, 'check.js');
+      expect(status).withContext(stderr).toBe(0);
+      const [first, second] = stdout.trim().split('\n').slice(-2);
+      const page = readFileSync('docs/custom-ops.md', 'utf8');
+      expect(page).toContain(`    ${first}`);
+      expect(page).toContain(`    ${second.split(' want ')[0]}`);
+    });
+
+    for (const backend of ['cpu', 'webgl']) {
+      it(`its kernels are right on ${backend}`, () => {
+        if (backend === 'webgl' && !findBrowser(CHROMIUM)) return pending(CHROMIUM.hint);
+        const args = ['--kernels', 'verified-swish.js', '--backend', backend];
+        const { status, stdout, stderr } = compare(folder, ...args);
+        expect(status)
+          .withContext(stdout + stderr)
+          .toBe(0);
+        expect(stdout).toMatch(/ok Swish +2x3x4/);
+        expect(stdout).toMatch(/ok SwishGrad +5x7, 5x7/);
+        expect(stdout).toMatch(/ok swish +gradient/);
+      }, 120_000);
+    }
+
+    it('a wrong gradient is found', () => {
+      const code = readFileSync(join(folder, 'swish.js'), 'utf8');
+      const wrong = code.replace(
+        'sigmoid(x) + x * sigmoid(x) * (1 - sigmoid(x));',
+        'sigmoid(x) + sigmoid(x) * (1 - sigmoid(x));',
+      );
+      expect(wrong).not.toBe(code);
+      writeFileSync(join(folder, 'swish.js'), wrong);
+      expect(run(folder, 'check.js').stdout).toContain('The gradient is WRONG');
+      expect(compare(folder, '--kernels', 'verified-swish.js').status).toBe(1);
+      writeFileSync(join(folder, 'swish.js'), code);
+    });
+  });
+});

@@ -1,0 +1,487 @@
+/** tfjs-convgrad/verify: it finds what is wrong, accepts what is right, and says which. */
+import {
+  assertGradients,
+  checkAdjoint,
+  compareKernels,
+  definition,
+  type Differentiable,
+  gradCheck,
+  type GradCheckOptions,
+  type Implementation,
+  kernel,
+  type Verdict,
+} from '../src/verify/index.js';
+import { matchers } from '../src/verify/jasmine.js';
+import { OWN } from '../kernels/registry.js';
+import { registerOwn } from '../src/ops.js';
+import { subjects } from '../src/subjects.js';
+import { describeOnBackends, tf, whileInstalled } from './support/tfjs.js';
+import { type OpCase, rightOps, wrongOps } from './verify/ops.js';
+import { inputsFor, planted } from './verify/planted.js';
+
+type T4 = tf.Tensor4D;
+type F = (...inputs: tf.Tensor[]) => tf.Tensor | tf.Tensor[];
+
+/** f with this for its gradient. */
+const withGradient = (f: (x: tf.Tensor) => tf.Tensor, gradient: (dy: tf.Tensor, x: tf.Tensor) => tf.Tensor) =>
+  tf.customGrad((...inputs) => {
+    const [x] = inputs as tf.Tensor[];
+    return { value: f(x), gradFunc: (dy: tf.Tensor) => gradient(dy, x) };
+  });
+
+const thrice = (scale: number) =>
+  withGradient(
+    (x) => tf.mul(x, 3),
+    (dy) => tf.mul(dy, 3 * scale),
+  );
+
+const ON_WEBGL = [
+  ...[
+    'abs',
+    'div, broadcast',
+    'exp',
+    'maximum',
+    'relu',
+    'sin',
+    'tanh',
+    'softmax',
+    'matMul',
+    'transpose',
+    'concat',
+  ],
+  ...[
+    "conv2d, 'same', strides 2",
+    "avgPool, 'valid'",
+    "avgPool, 'same'",
+    'maxPool',
+    "conv2d, 'ceil'",
+    'mirrorPad',
+    'topk',
+  ],
+];
+
+async function expectVerdict(
+  verdict: Verdict,
+  f: Differentiable,
+  inputs: tf.Tensor[],
+  options?: GradCheckOptions,
+): Promise<void> {
+  const report = await gradCheck(f, inputs, options);
+  expect(report.verdict).withContext(String(report)).toBe(verdict);
+}
+
+describeOnBackends('verify', (backendName) => {
+  // On webgl every step is a round trip to the GPU; npm run verify:report checks every op there, too.
+  const isWebgl = backendName === 'webgl';
+  const isChosen = ({ name }: OpCase) => !isWebgl || ON_WEBGL.includes(name);
+
+  describe('accepts every op of tfjs-core that is right:', () => {
+    // On webgl every step is a round trip to the GPU.
+    const seeds = isWebgl ? [1] : [1, 2, 3];
+    // tfjs's own check of its kernels takes what softmaxCrossEntropy saves for its gradient for a leak.
+    beforeEach(() => tf.env().set('IS_TEST', false));
+
+    for (const { name, f, inputs } of rightOps(backendName).filter(isChosen)) {
+      it(name, async () => {
+        for (const seed of seeds) await expectVerdict('right', f, inputs(seed), { seed });
+      });
+    }
+  });
+
+  describe('finds what is wrong with tfjs 4.22:', () => {
+    for (const { name, f, inputs, find } of wrongOps(backendName).filter(isChosen)) {
+      it(`${name} (${find})`, async () => {
+        const report = await gradCheck(f, inputs(1)).catch((error: Error) => error);
+        if (report instanceof Error) expect(report.message).toMatch(/gradient/i);
+        else expect(report.verdict).withContext(String(report)).toBe('wrong');
+      });
+    }
+
+    it('and accepts the plugin in its place', () =>
+      whileInstalled(async () => {
+        for (const { name, f, inputs } of wrongOps(backendName)) {
+          if (/^(avgPool|maxPool|conv2d), /.test(name)) await expectVerdict('right', f, inputs(1));
+        }
+      }));
+  });
+
+  describe('finds planted bugs:', () => {
+    for (const bug of planted) {
+      const seeds = isWebgl ? [1] : [1, 2, 3];
+      it(bug.bug, async () => {
+        for (const seed of seeds) {
+          if (bug.exact) await expectVerdict('wrong', bug.f, inputsFor(bug, seed, true), { exact: true });
+          if (!bug.needsExact) await expectVerdict('wrong', bug.f, inputsFor(bug, seed, false), { seed });
+        }
+      });
+    }
+  });
+
+  describe('exact', () => {
+    it('accepts convolutions and piecewise linear functions with no tolerance', async () => {
+      const [x, filter] = inputsFor(planted[0], 1, true);
+      const conv: F = (x, filter) => tf.conv2d(x as T4, filter as T4, 2, 'same');
+      const report = await gradCheck(conv, [x, filter], { exact: true });
+      expect(report.verdict).withContext(String(report)).toBe('right');
+      expect(report.worst?.bound).toBe(0);
+      await expectVerdict('right', (x) => tf.relu(x), [x], { exact: true });
+      await whileInstalled(() => expectVerdict('right', conv, [x, filter], { exact: true, order: 2 }));
+    });
+
+    it('takes 1.0001 for wrong, and says that it is a factor', async () => {
+      const report = await gradCheck(thrice(1.0001), [tf.tensor1d([1, -2, 3])], { exact: true });
+      expect(report.verdict).toBe('wrong');
+      expect(report.wrong).toBe(3);
+      expect(report.advice[0]).toContain('1.0001 times');
+    });
+
+    it('is unsure where f is not linear, or rounds', async () => {
+      const x = tf.tensor1d([1, 2, 3]);
+      await expectVerdict('unsure', (x) => tf.square(x), [x], { exact: true });
+      await expectVerdict('unsure', (x) => tf.div(x, 3), [x], { exact: true });
+    });
+
+    it('refuses inputs that are not whole', async () => {
+      await expectAsync(gradCheck((x) => x, [tf.scalar(0.5)], { exact: true })).toBeRejectedWithError(
+        'tfjs-convgrad: inputs hold 0.5, but with exact they must be whole numbers.',
+      );
+    });
+  });
+
+  describe('at a kink', () => {
+    it('leaves the element out and names it', async () => {
+      const report = await gradCheck((x) => tf.relu(x), [tf.tensor1d([-1, 0, 2, 3])]);
+      expect(report.verdict).withContext(String(report)).toBe('right');
+      expect(report.kinks).toEqual(['input 0, element [1], in output 0, element [1]']);
+      expect(report.compared).toBe(15);
+      expect(String(report)).toContain('Left out, at a kink: input 0, element [1]');
+    });
+
+    it('of a maximum leaves out every element that ties', async () => {
+      const report = await gradCheck((x) => tf.max(x), [tf.tensor1d([4, 1, 4, 2])]);
+      expect(report.kinks.map((kink) => kink.slice(0, 20))).toEqual([
+        'input 0, element [0]',
+        'input 0, element [2]',
+      ]);
+      expect(report.verdict).toBe('unsure'); // nothing else has a slope
+    });
+
+    it('finds a wrong gradient beside it', async () => {
+      const f = withGradient(tf.relu, (dy, x) => tf.mul(tf.mul(dy, tf.step(x)), 1.01));
+      await expectVerdict('wrong', f, [tf.tensor1d([-1, 0, 2, 3])]);
+    });
+
+    it('is unsure where kinks are all there is', async () => {
+      const report = await gradCheck((x) => tf.abs(x), [tf.zeros([3])]);
+      expect(report.verdict).toBe('unsure');
+      expect(report.advice[0]).toContain('kinks');
+    });
+
+    it('of some outputs still compares the others, along random directions', async () => {
+      const x = tf.tensor1d(Float32Array.from({ length: 300 }, (_, i) => (i % 50 === 7 ? 0 : 1 + (i % 9))));
+      const report = await gradCheck((x) => tf.relu(x), [x]);
+      expect(report.verdict).withContext(String(report)).toBe('right');
+      expect(report.kinks).toContain('output 0, element [7]');
+    });
+  });
+
+  describe('of second order', () => {
+    const x = () => tf.tensor1d([0.5, -0.3, 0.8]);
+
+    it('accepts products, sines and squares, in the inputs and in dy', async () => {
+      await expectVerdict(
+        'right',
+        (a, b) => tf.mul(tf.square(a), tf.sin(b)),
+        [x(), tf.tensor1d([0.2, 0.9, -0.4])],
+        {
+          order: 2,
+        },
+      );
+    });
+
+    it('finds that tfjs loses the gradient of a gradient that uses the output', async () => {
+      const report = await gradCheck((x) => tf.exp(x), [x()], { order: 2 });
+      expect(report.verdict).toBe('wrong');
+      expect(report.what).toBe('The second-order gradient');
+      expect(report.worst?.got).toBe(0);
+    });
+
+    it('finds a wrong second derivative behind a right first one', async () => {
+      const cos = withGradient(tf.cos, (dy, x) => tf.mul(dy, tf.sin(x)));
+      const sin = withGradient(tf.sin, (dy, x) => tf.mul(dy, cos(x)));
+      await expectVerdict('right', sin, [x()]);
+      await expectVerdict('wrong', sin, [x()], { order: 2 });
+    });
+
+    it('reports the first order where that is wrong', async () => {
+      expect((await gradCheck(thrice(2), [x()], { order: 2 })).what).toBe('The gradient');
+    });
+
+    it('accepts this plugin where tfjs has nothing', () =>
+      whileInstalled(async () => {
+        const [image, filter] = inputsFor(planted[0], 1, false);
+        const conv: F = (x, filter) => tf.conv2d(x as T4, filter as T4, 1, 'valid');
+        await expectVerdict('right', conv, [tf.slice(image, [0], [1]), filter], { order: 2 });
+      }));
+  });
+
+  describe('of several inputs and outputs', () => {
+    const a = () => tf.tensor1d([1, 2, 3]);
+    const b = () => tf.tensor1d([0.5, -1, 2]);
+
+    it('checks each output in each input, and leaves whole-number inputs and outputs alone', async () => {
+      const f: F = (x, index, y) => [tf.gather(tf.mul(x, y), index), tf.argMax(x), tf.add(x, tf.square(y))];
+      const report = await gradCheck(f, [a(), tf.tensor1d([2, 0], 'int32'), b()]);
+      expect(report.verdict).withContext(String(report)).toBe('right');
+      expect(report.compared).toBe((2 + 3) * (3 + 3));
+    });
+
+    it('names the input and the output that are wrong', async () => {
+      const wrong = thrice(1.5);
+      const report = await gradCheck(((x: tf.Tensor, y: tf.Tensor) => [tf.mul(x, y), wrong(y)]) as F, [
+        a(),
+        b(),
+      ]);
+      expect(report.verdict).toBe('wrong');
+      expect(report.worst).toEqual(jasmine.objectContaining({ input: 1, output: 1 }));
+    });
+
+    it('takes what an output does not depend on for 0', async () => {
+      await expectVerdict('right', (x, y) => [tf.square(x), tf.square(y)], [a(), b()]);
+    });
+
+    it('tells a gradient that never arrives', async () => {
+      const f = withGradient(tf.sin, (dy) => tf.zerosLike(dy));
+      const report = await gradCheck(f, [a()]);
+      expect(report.verdict).toBe('wrong');
+      expect(report.advice[0]).toContain('No gradient reaches input 0');
+    });
+  });
+
+  describe('of large inputs', () => {
+    const x = () => tf.reshape(tf.linspace(-1, 1, 2000), [40, 50]);
+
+    it('accepts what is right by random directions', async () => {
+      await expectVerdict('right', (x) => tf.sin(tf.square(x)), [x()]);
+      await expectVerdict('right', (x) => tf.mean(tf.square(x)), [x()]);
+    });
+
+    it('finds the one element that is wrong', async () => {
+      const mask = tf.reshape(tf.oneHot(tf.scalar(1234, 'int32'), 2000), [40, 50]);
+      const f = withGradient(
+        (x) => tf.mul(x, 2),
+        (dy) => tf.mul(tf.mul(dy, 2), tf.sub(1, mask)),
+      );
+      const report = await gradCheck(f, [x()]);
+      expect(report.verdict).withContext(String(report)).toBe('wrong');
+      expect(report.worst?.index).toEqual([24, 34]);
+    });
+  });
+
+  describe('its report', () => {
+    it('has the worst element, what was got and wanted, the bound, the seed and a text', async () => {
+      const f = withGradient(
+        (x) => tf.mul(x, 2),
+        (dy) => tf.mul(dy, tf.tensor2d([[2, 2, 2], [2, 2, 3]])), // prettier-ignore
+      );
+      const x = tf.tensor2d([[1, 2, 3], [4, 5, 6]]); // prettier-ignore
+      const report = await gradCheck(f, [x], { seed: 42 });
+      expect(report).toEqual(
+        jasmine.objectContaining({
+          verdict: 'wrong',
+          seed: 42,
+          backend: backendName,
+          compared: 36,
+          wrong: 1,
+        }),
+      );
+      const worst = report.worst!;
+      expect(worst).toEqual(
+        jasmine.objectContaining({ input: 0, index: [1, 2], output: 0, outputIndex: [1, 2], got: 3 }),
+      );
+      expect(worst.want).toBeCloseTo(2, 4);
+      expect(worst.bound).toBeLessThan(1e-3);
+      expect(worst.error).toBeCloseTo(Math.abs(worst.got - worst.want) / worst.bound, 9);
+      const [first, second, advice] = String(report).split('\n');
+      expect(first).toBe(`The gradient is WRONG (36 compared, 1 wrong; ${backendName}, seed 42).`);
+      expect(second).toMatch(
+        /^Worst: input 0, element \[1,2\], in output 0, element \[1,2\]: got 3, want 2.* within /,
+      );
+      expect(advice).toContain('1 of 36 elements');
+    });
+
+    it('is the same for the same seed', async () => {
+      const check = async () =>
+        String(await gradCheck((x) => tf.sin(x), [tf.linspace(-1, 1, 200)], { seed: 3 }));
+      expect(await check()).toBe(await check());
+    });
+
+    it('is thrown by assertGradients unless the gradient is right', async () => {
+      const x = tf.tensor1d([1, 2]);
+      expect((await assertGradients((x) => tf.sin(x), [x])).verdict).toBe('right');
+      const error = await assertGradients(thrice(-1), [x]).catch((e) => e);
+      expect(error.message).toContain('The gradient is WRONG');
+      expect(error.message).toContain('wrong sign');
+      expect(error.report.verdict).toBe('wrong');
+      await expectAsync(assertGradients((x) => tf.abs(x), [tf.zeros([1])])).toBeRejectedWithError(/UNSURE/);
+    });
+
+    it('is unsure where rounding hides the slope', async () => {
+      await expectVerdict('unsure', (x) => tf.add(tf.mul(x, 1e-6), 1000), [tf.tensor1d([1, 2])]);
+    });
+
+    it('is right although wide steps leave the domain of f', async () => {
+      await expectVerdict('right', (x) => tf.log(tf.sub(1, x)), [tf.tensor1d([0.7, 0.8, 0.9])]);
+      await expectVerdict('right', (x) => tf.rsqrt(x), [tf.tensor1d([0.1, 1, 2])]);
+    });
+
+    it('says that NaN is wrong, and is unsure where f itself is', async () => {
+      const nan = withGradient(tf.sin, (dy) => tf.mul(dy, NaN));
+      expect(String(await gradCheck(nan, [tf.tensor1d([1, 2])]))).toContain('is NaN');
+      await expectVerdict('unsure', (x) => tf.log(x), [tf.tensor1d([-1, -2])]);
+    });
+  });
+
+  it('leaves no tensor behind, also where something throws', async () => {
+    const x = tf.tensor1d([0.5, 2]);
+    const count = () => [tf.memory().numTensors, tf.engine().backend.numDataIds()];
+    const before = count();
+    await gradCheck((x) => [tf.sin(x), x, tf.relu(tf.sub(x, 2))], [x], { order: 2 });
+    await gradCheck((x) => tf.topk(x, 1).values, [x]).catch(() => {});
+    await gradCheck(() => { throw new Error('f'); }, [x]).catch(() => {}); // prettier-ignore
+    await checkAdjoint((x) => tf.mul(x, 2), [x]);
+    expect(count()).toEqual(before);
+    expect(x.isDisposed).toBeFalse();
+  });
+
+  it('refuses bad arguments and says which', async () => {
+    const x = tf.scalar(1);
+    const message = async (...args: unknown[]) =>
+      gradCheck(...(args as Parameters<typeof gradCheck>)).then(
+        () => '',
+        (error: Error) => error.message,
+      );
+    expect(await message(1, [x])).toContain('f is 1, but it must be a function');
+    expect(await message(tf.sin, [])).toContain('inputs is ');
+    expect(await message(tf.sin, [1])).toContain('inputs is 1, but it must be a list of tensors');
+    expect(await message(tf.sin, x)).toContain('it must be a list of tensors');
+    expect(await message(tf.sin, [tf.scalar(1, 'int32')])).toContain('at least one must be float32');
+    expect(await message(tf.sin, [x], { order: 3 })).toContain('order is 3, but it must be 1 or 2');
+    expect(await message(tf.sin, [x], { seed: 0.5 })).toContain('seed is 0.5');
+    expect(await message(() => 3, [x])).toContain('f gives 3, but it must give a tensor');
+    expect(await message(async () => x, [x])).toContain('f gives [object Promise]');
+    expect(await message((x: tf.Tensor) => tf.argMax(x), [tf.ones([2])])).toContain('no float32 values');
+  });
+
+  describe('checkAdjoint', () => {
+    const conv: F = (x, filter) => tf.conv2d(x as T4, filter as T4, 2, 'same');
+    const verdictOf = async (...args: Parameters<typeof checkAdjoint>) =>
+      (await checkAdjoint(...args)).verdict;
+
+    it('accepts a gradient that is the transpose, in every input, exactly too', async () => {
+      expect(await verdictOf(conv, inputsFor(planted[0], 1, false))).toBe('right');
+      expect(await verdictOf(conv, inputsFor(planted[0], 1, true), { exact: true })).toBe('right');
+    });
+
+    it('takes an adjoint that is no gradient yet', async () => {
+      const [x, filter] = inputsFor(planted[0], 1, true);
+      const f: F = (x) => conv(x, filter);
+      const adjoint = (dy: tf.Tensor) =>
+        tf.conv2dTranspose(dy as T4, filter as T4, x.shape as T4['shape'], 2, 'same');
+      expect(await verdictOf(f, [x], { adjoint, exact: true })).toBe('right');
+      const scaled = (dy: tf.Tensor) => tf.mul(adjoint(dy), 1.0001);
+      expect(await verdictOf(f, [x], { adjoint: scaled, exact: true })).toBe('wrong');
+    });
+
+    it("finds tfjs's average pooling wrong and this plugin's right", async () => {
+      const pool: F = (x) => tf.avgPool(x as T4, 3, 1, 'same');
+      const x = inputsFor(planted[0], 1, false).slice(0, 1);
+      expect(await verdictOf(pool, x)).toBe('wrong');
+      await whileInstalled(async () => expect(await verdictOf(pool, x)).toBe('right'));
+    });
+
+    for (const bug of planted) {
+      it(`finds ${bug.bug}`, async () => {
+        expect(await verdictOf(bug.f, inputsFor(bug, 1, bug.exact), { exact: bug.exact })).toBe('wrong');
+      });
+    }
+
+    it('is unsure of what is not linear', async () => {
+      const report = await checkAdjoint((x) => tf.square(x), [tf.tensor1d([1, 2])]);
+      expect(report.verdict).toBe('unsure');
+      expect(String(report)).toContain('f is not linear in input 0.');
+    });
+  });
+
+  describe('compareKernels', () => {
+    const find = (name: string, caseName: string) =>
+      subjects().find((s) => s.kernelName === name && s.caseName === caseName)!;
+    const ours = (name: string) => kernel(OWN + name);
+
+    beforeAll(() => registerOwn());
+
+    it('compares any two: definition, built-in and plugin, by four proofs', async () => {
+      const dx = find('Conv2DBackpropInput', 'same');
+      const builtin = kernel('Conv2DBackpropInput');
+      const comparison = await compareKernels(dx, ours('Conv2DBackpropInput'), builtin, { seed: 2 });
+      expect(comparison.verdict).withContext(String(comparison)).toBe('right');
+      const { exact, rounded, adjoint, differences } = comparison;
+      for (const proof of [exact, rounded, adjoint, differences]) expect(proof!.error).toBeLessThanOrEqual(1);
+      expect(exact!.error).toBe(0);
+      expect(String(comparison)).toContain(
+        'ConvgradConv2DBackpropInput and Conv2DBackpropInput, same, seed 2: right',
+      );
+    });
+
+    it('finds the built-in average pooling gradient wrong by each proof that applies', async () => {
+      const grad = find('AvgPoolGrad', '3x3, stride 1, same');
+      const comparison = await compareKernels(grad, kernel('AvgPoolGrad'), definition(grad.definition));
+      expect(comparison.verdict).toBe('wrong');
+      for (const name of ['rounded', 'adjoint', 'differences'] as const) {
+        expect(comparison[name]!.error).withContext(name).toBeGreaterThan(1000);
+      }
+    });
+
+    const dx = find('Conv2DBackpropInput', 'same');
+    const bugs: Record<string, (result: Float64Array) => Float64Array> = {
+      sign: (result) => result.map((v) => -v),
+      '1.0001': (result) => result.map((v) => v * 1.0001),
+      'a dropped last row': (result) => result.map((v, i) => (i >= result.length - 15 ? 0 : v)),
+      'one element': (result) => result.map((v, i) => (i === 4 ? v + 1e-3 : v)),
+    };
+    for (const [bug, change] of Object.entries(bugs)) {
+      it(`finds ${bug}`, async () => {
+        const wrong: Implementation = {
+          name: 'mine',
+          rounds: true,
+          run: async (values) => change(dx.definition(values)),
+        };
+        const comparison = await compareKernels(dx, wrong, definition(dx.definition));
+        expect(comparison.verdict).toBe('wrong');
+        expect(comparison.exact!.error).toBe(Infinity);
+        expect(comparison.rounded.error).toBeGreaterThan(1);
+      });
+    }
+  });
+
+  describe('the matcher of Jasmine', () => {
+    beforeAll(() => jasmine.addAsyncMatchers(matchers));
+
+    it('accepts a right gradient, and refuses a wrong one', async () => {
+      const x = tf.tensor1d([1, 2]);
+      await expectAsync((x: tf.Tensor) => tf.sin(x)).toHaveCorrectGradient([x]);
+      await expectAsync(thrice(1.1)).not.toHaveCorrectGradient([x], { exact: true });
+    });
+
+    it('says what the report says', async () => {
+      const { compare, negativeCompare } = matchers.toHaveCorrectGradient();
+      const failed = await compare(thrice(1.1), [tf.scalar(1)]);
+      expect(failed.pass).toBeFalse();
+      expect(failed.message).toContain('The gradient is WRONG');
+      expect((await negativeCompare((x) => tf.sin(x), [tf.scalar(1)])).pass).toBeFalse();
+      const unsure = [tf.zeros([1])];
+      expect((await compare((x) => tf.abs(x), unsure)).pass).toBeFalse();
+      expect((await negativeCompare((x) => tf.abs(x), unsure)).pass).toBeFalse();
+    });
+  });
+});

@@ -1,0 +1,207 @@
+/** What docs/verify.md reports, measured on one backend, in Node or in a browser. */
+import * as tf from '@tensorflow/tfjs-core';
+import { OWN } from '../../kernels/registry.js';
+import { registerOwn } from '../../src/ops.js';
+import { type Differentiable, gradCheck } from '../../src/verify/index.js';
+import { distinct, floats, integers } from '../../src/verify/data.js';
+import { avgPool, conv2d, maxPool } from '../../src/index.js';
+import { opCases, rightOps } from './ops.js';
+import { inputsFor, planted } from './planted.js';
+import { otherRules, type Rule } from './rules.js';
+
+type T4 = tf.Tensor4D;
+
+export interface Counts {
+  right: number;
+  wrong: number;
+  unsure: number;
+  throws: number;
+}
+
+export interface OpResult extends Counts {
+  name: string;
+  find?: string;
+  on?: string;
+  /** Of the right ones, the largest error in units of its bound. */
+  error: number;
+  /** What the first verdict that is not 'right' says. */
+  said?: string;
+}
+
+export interface RuleResult {
+  rule: string;
+  seeds: number;
+  /** How often a correct gradient is refused, */
+  refused: number;
+  /** and those scaled by 1.0001 and 1.01. */
+  scaled: number[];
+}
+
+export interface PlantedResult {
+  bug: string;
+  seeds: number;
+  found: number;
+  foundExactly?: number;
+}
+
+export const SCALES = [1.0001, 1.01];
+
+async function countVerdicts(
+  f: Differentiable,
+  inputs: (seed: number) => tf.Tensor[],
+  seeds: number,
+  exact = false,
+  order: 1 | 2 = 1,
+): Promise<Counts & { error: number; said?: string }> {
+  const result: Counts & { error: number; said?: string } = {
+    right: 0,
+    wrong: 0,
+    unsure: 0,
+    throws: 0,
+    error: 0,
+  };
+  for (let seed = 1; seed <= seeds; seed++) {
+    const tensors = inputs(seed);
+    try {
+      const report = await gradCheck(f, tensors, { seed, exact, order });
+      result[report.verdict]++;
+      if (report.verdict === 'right') result.error = Math.max(result.error, report.worst?.error ?? 0);
+      else result.said ??= String(report);
+    } catch (error) {
+      result.throws++;
+      result.said ??= (error as Error).message;
+    }
+    tf.dispose(tensors);
+  }
+  return result;
+}
+
+/** Every built-in op, with so many seeds. */
+export async function measureOps(seeds: number, onResult: (result: OpResult) => void): Promise<void> {
+  for (const { name, f, inputs, find, on } of opCases) {
+    onResult({ name, find, on, ...(await countVerdicts(f, inputs, seeds)) });
+  }
+}
+
+/** Whole numbers of which no two are equal. */
+const untied: typeof integers = (size, source) => distinct(size, source).map((value) => 8 * value);
+
+const draw = (make: typeof floats, shapes: number[][]) => (seed: number) =>
+  shapes.map((shape, i) =>
+    tf.tensor(Float32Array.from(make(tf.util.sizeFromShape(shape), 10 * seed + i)), shape),
+  );
+
+/** This plugin's ops: conv2d, and what it differentiates into, and pooling; by default and exactly. */
+export async function measureOwn(seeds: number, onResult: (result: OpResult) => void): Promise<void> {
+  registerOwn();
+  const run = (name: string, inputs: Record<string, tf.Tensor>, attrs: object) =>
+    tf.engine().runKernel(OWN + name, inputs, attrs as tf.NamedAttrMap) as tf.Tensor;
+  const x = [1, 3, 3, 1];
+  const filter = [2, 2, 1, 1];
+  const window = { strides: 1, pad: 'same', dilations: 1, dataFormat: 'NHWC' };
+  const pool = { filterSize: 2, ...window };
+  const cases: Record<string, { f: Differentiable; shapes: number[][]; whole?: typeof integers }> = {
+    Conv2D: {
+      f: (x: T4, filter: T4) => conv2d(x, filter, { pad: 'same' }),
+      shapes: [x, filter],
+    },
+    Conv2DBackpropInput: {
+      f: (dy: T4, filter: T4) => run('Conv2DBackpropInput', { dy, filter }, { ...window, inputShape: x }),
+      shapes: [x, filter],
+    },
+    Conv2DBackpropFilter: {
+      f: (x: T4, dy: T4) => run('Conv2DBackpropFilter', { x, dy }, { ...window, filterShape: filter }),
+      shapes: [x, x],
+    },
+    MaxPool: { f: (x: T4) => maxPool(x, 2, { strides: 1, pad: 'same' }), shapes: [x], whole: untied },
+    MaxPoolGrad: {
+      f: (dy: T4) =>
+        tf.tidy(() => {
+          const input = tf.reshape(tf.range(0, 9), [1, 3, 3, 1]);
+          const output = run('MaxPool', { x: input }, pool);
+          return run('MaxPoolGrad', { dy, input, output }, pool);
+        }),
+      shapes: [x],
+    },
+    AvgPool: { f: (x: T4) => avgPool(x, 2, { strides: 1, pad: 'same' }), shapes: [x] },
+    AvgPoolGrad: {
+      f: (dy: T4) => run('AvgPoolGrad', { dy, input: tf.ones([1, 3, 3, 1]) }, pool),
+      shapes: [x],
+    },
+  };
+  for (const [name, { f, shapes, whole = integers }] of Object.entries(cases)) {
+    onResult({ name, ...(await countVerdicts(f, draw(floats, shapes), seeds)) });
+    onResult({ name: `${name}, exact`, ...(await countVerdicts(f, draw(whole, shapes), seeds, true)) });
+  }
+}
+
+/** Every rule on the gradient of a convolution in x, as it is and scaled. */
+export async function measureRules(seeds: number, onResult: (result: RuleResult) => void): Promise<void> {
+  const ours =
+    (exact: boolean): Rule =>
+    async (f, x, seed) =>
+      (await gradCheck(f, [x], { seed, exact })).verdict === 'right';
+  const rules: Record<string, Rule> = {
+    ...otherRules,
+    gradCheck: ours(false),
+    'gradCheck, exact': ours(true),
+  };
+  for (const [rule, accepts] of Object.entries(rules)) {
+    const make = rule.endsWith('exact') ? integers : floats;
+    const refusals = async (scale: number) => {
+      let count = 0;
+      for (let seed = 1; seed <= seeds; seed++) {
+        const [x, filter] = draw(make, [[2, 5, 5, 2], [3, 3, 2, 3]])(seed); // prettier-ignore
+        if (!(await accepts(scaledConv(filter as T4, scale), x, seed))) count++;
+        tf.dispose([x, filter]);
+      }
+      return count;
+    };
+    const [refused, ...scaled] = [await refusals(1), await refusals(SCALES[0]), await refusals(SCALES[1])];
+    onResult({ rule, seeds, refused, scaled });
+  }
+}
+
+const scaledConv = (filter: T4, scale: number) => {
+  const attrs = { strides: 1, pad: 'same', dataFormat: 'NHWC', dimRoundingMode: undefined };
+  return tf.customGrad((...inputs) => {
+    const [x] = inputs as unknown as T4[];
+    const gradFunc = (dy: tf.Tensor) => {
+      const all = { ...attrs, inputShape: x.shape } as unknown as tf.NamedAttrMap;
+      return tf.mul(tf.engine().runKernel('Conv2DBackpropInput', { dy, filter }, all) as tf.Tensor, scale);
+    };
+    return { value: tf.conv2d(x, filter, 1, 'same'), gradFunc };
+  });
+};
+
+export async function measurePlanted(
+  seeds: number,
+  onResult: (result: PlantedResult) => void,
+): Promise<void> {
+  for (const bug of planted) {
+    const count = async (exact: boolean) =>
+      (await countVerdicts(bug.f, (seed) => inputsFor(bug, seed, exact), seeds, exact)).wrong;
+    onResult({
+      bug: bug.bug,
+      seeds,
+      found: await count(false),
+      ...(bug.exact && { foundExactly: await count(true) }),
+    });
+  }
+}
+
+/** The gradients' gradients of the ops whose gradients are right. */
+export async function measureSecond(seeds: number, onResult: (result: OpResult) => void): Promise<void> {
+  for (const { name, f, inputs } of rightOps(tf.getBackend())) {
+    onResult({ name, ...(await countVerdicts(f, inputs, seeds, false, 2)) });
+  }
+}
+
+export const MEASURES = {
+  ops: measureOps,
+  second: measureSecond,
+  own: measureOwn,
+  rules: measureRules,
+  planted: measurePlanted,
+};
+export type Measure = keyof typeof MEASURES;
