@@ -72,6 +72,8 @@ async function main(browser: string, only: string, serveOnly: boolean): Promise<
   const child = spawn(process.env[variable]!, [...args, `${url}?auto=${encodeURIComponent(only)}`], {
     stdio: 'ignore',
   });
+  process.once('exit', () => child.kill());
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
   const stopped = new Promise<never>((_, reject) =>
     child.once('exit', (code) => reject(new Error(`${browser} stopped with ${code}.`))),
   );
