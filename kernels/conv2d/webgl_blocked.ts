@@ -21,9 +21,18 @@ import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { env, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { ConvGeometry } from '../geometry.js';
 import {
+  columnsGlsl,
+  columnsOf,
+  each,
+  evenly,
+  range,
+  TEXEL_GLSL,
+  texelsFor,
+  type Window,
+} from '../texel_window.js';
+import {
   drawTexels,
   emptyTexels,
-  GRID_GLSL,
   gridOf,
   packedSize,
   scratchTexels,
@@ -55,13 +64,6 @@ interface Blocks {
   perLine: number;
 }
 
-/** Along a row of taps: how many are taken together, and how far their columns are apart. */
-interface Window {
-  taps: number;
-  stride: number;
-  dilation: number;
-}
-
 /** Filters that sum so few texels are faster in one pass with blocks of one texel. */
 const FEW_TEXELS = 32;
 const MOST_TAPS = 7;
@@ -79,7 +81,12 @@ export function blockedConv2d(
   epilogue: Epilogue,
 ): TensorInfo {
   const depth = Math.ceil(g.inChannels / 2);
-  const window = { taps: evenly(g.filterWidth, MOST_TAPS), stride: g.strideWidth, dilation: g.dilationWidth };
+  const window: Window = {
+    taps: evenly(g.filterWidth, MOST_TAPS),
+    stride: g.strideWidth,
+    dilation: g.dilationWidth,
+  };
+  if (window.taps === g.filterWidth) window.isOdd = isOdd(g.padLeft);
   const isSmall = g.filterHeight * g.filterWidth * depth <= FEW_TEXELS;
   const rows = g.batchSize * g.outHeight;
   const blocks = windowBlocks(isSmall ? 1 : targets, 1, rows, g.outWidth, g.outChannels);
@@ -108,7 +115,10 @@ export function blockedConv2dBackpropInput(
   ];
   const tapCount = Math.ceil(g.filterWidth / tapSteps[1]);
   const dilation = g.dilationWidth / gcd(g.strideWidth, g.dilationWidth);
-  const window = { taps: evenly(tapCount, MOST_TAPS), stride: 1, dilation };
+  const window: Window = { taps: evenly(tapCount, MOST_TAPS), stride: 1, dilation };
+  if (g.strideWidth === 1 && window.taps === tapCount) {
+    window.isOdd = isOdd(g.padLeft - (g.filterWidth - 1) * g.dilationWidth);
+  }
   const depth = Math.ceil(g.outChannels / 2);
   const slabs = g.strideHeight * g.strideWidth;
   const isSmall = slabs === 1 && g.filterHeight * g.filterWidth * depth <= FEW_TEXELS;
@@ -147,7 +157,8 @@ export function blockedConv2dBackpropFilter(
   const perSlab = Math.ceil(imageRows / Math.min(most, Math.ceil(FRAGMENTS / (rows * columns))));
   const slabs = Math.ceil(imageRows / perSlab);
   const blocks = blocksOf(taps * pairs, wide, slabs, rows, columns);
-  const window = { taps, stride: g.strideWidth, dilation: g.dilationWidth };
+  const window: Window = { taps, stride: g.strideWidth, dilation: g.dilationWidth };
+  if (groups === 1) window.isOdd = isOdd(g.padLeft);
   return sumAndStore(backend, g, { x, dy }, blocks, g.filterShape, NO_EPILOGUE, {
     uniforms: {
       inSize: [g.inHeight, g.inHeight, g.inWidth, depth],
@@ -251,10 +262,7 @@ function windowBlocks(targets: number, slabs: number, rows: number, width: numbe
   return blocksOf(tall, wide, slabs, rows * Math.ceil(pairs / tall), Math.ceil(perRow / wide));
 }
 
-/** `count` in equal groups of at most `most`. */
-function evenly(count: number, most: number): number {
-  return Math.ceil(count / Math.ceil(count / most));
-}
+const isOdd = (n: number) => n % 2 !== 0;
 
 function gcd(a: number, b: number): number {
   return b === 0 ? a : gcd(b, a % b);
@@ -262,12 +270,9 @@ function gcd(a: number, b: number): number {
 
 // Shaders
 
-const range = (count: number) => Array.from({ length: count }, (_, i) => i);
-const each = (count: number, code: (i: number) => string) => range(count).map(code).join('\n');
-
 /** Where in the targets a block is, and back: blocks is (rows, columns, perLine). */
 const COMMON_GLSL = `
-  ${GRID_GLSL}
+  ${TEXEL_GLSL}
   ivec3 blockHere() { // (slab, row, column)
     ivec2 at = ivec2(gl_FragCoord.xy);
     int piece = over(at.x, blocks.y);
@@ -288,25 +293,9 @@ const finishGlsl = ({ functions, code }: Epilogue) => `
   vec4 finish(vec4 z, int row, int column) {
     ${code}
     int pairs = (outSize.x + 1) / 2;
-    bvec2 inside = lessThan(2 * ivec2(row - over(row, pairs) * pairs, column) + 1, outSize);
-    return vec4(z.x, inside.y ? z.y : 0., inside.x ? z.z : 0., inside.x && inside.y ? z.w : 0.);
+    return clean(z, row - over(row, pairs) * pairs, column, outSize);
   }
 `;
-
-/** Numbers of the columns that `count` results see through a window. */
-function columnsOf(count: number, { taps, stride, dilation }: Window): number[] {
-  const all = range(count).flatMap((i) => range(taps).map((tap) => i * stride + tap * dilation));
-  return [...new Set(all)];
-}
-
-/** So many texels hold these columns, wherever in a texel the first one is. */
-const texelsFor = (columns: number[]) => ((Math.max(...columns) + 1) >> 1) + 1;
-
-/** Declares c<j>, the two channels in column j of a window whose texels are x<i>: `odd` if it starts in the middle of x0. */
-function columnsGlsl(columns: number[], suffix = ''): string {
-  const half = (column: number) => `x${column >> 1}${suffix}.${column % 2 ? 'zw' : 'xy'}`;
-  return columns.map((j) => `vec2 c${j}${suffix} = odd ? ${half(j + 1)} : ${half(j)};`).join('\n');
-}
 
 /**
  * The sums of y; or of dx, for which x is dy, and a row's taps go backwards.
@@ -315,7 +304,7 @@ function columnsGlsl(columns: number[], suffix = ''): string {
 function windowSums({ tall, wide }: Blocks, window: Window, tapCount: number, isGradient: boolean): string {
   const { taps, stride, dilation } = window;
   const columns = columnsOf(2 * tall, window);
-  const texels = texelsFor(columns);
+  const texels = texelsFor(columns, window);
   const isFull = tapCount % taps === 0;
   const filterGlsl = (tap: number, q: number) => {
     const channel = `block.z + ${q} * blocks.y`;
@@ -374,12 +363,7 @@ function windowSums({ tall, wide }: Blocks, window: Window, tapCount: number, is
         };
         bool odd = (ix & 1) == 1;
         int texel = ix >> 1;
-        ${each(
-          texels,
-          (i) => `
-        bool inside${i} = texel + ${i} >= 0 && 2 * (texel + ${i}) < inSize.z;
-        bool nextInside${i} = texel + ${i} >= 0 && 2 * (texel + ${i}) + 1 < inSize.z;`,
-        )}
+        ${columns.map((j) => `bool inside${j} = uint(ix + ${j}) < uint(inSize.z);`).join('\n')}
         ${each(
           taps,
           (m) => `
@@ -392,10 +376,10 @@ function windowSums({ tall, wide }: Blocks, window: Window, tapCount: number, is
           ${each(
             texels,
             (i) => `
-          vec4 x${i} = texelFetch(x, at + ${i} * xStep, 0);
-          x${i} = vec4(inside${i} ? x${i}.xy : vec2(0.), nextInside${i} ? x${i}.zw : vec2(0.));`,
+          vec4 x${i} = texelFetch(x, at + ${i} * xStep, 0);`,
           )}
-          ${columnsGlsl(columns)}
+          ${columnsGlsl(columns, window)}
+          ${columns.map((j) => `c${j} = inside${j} ? c${j} : vec2(0.);`).join('\n')}
           ${each(
             taps,
             (m) => `{
@@ -415,7 +399,7 @@ function windowSums({ tall, wide }: Blocks, window: Window, tapCount: number, is
 function filterSums(window: Window, pairs: number, wide: number): string {
   const { taps, stride, dilation } = window;
   const columns = columnsOf(2, window);
-  const texels = texelsFor(columns);
+  const texels = texelsFor(columns, window);
   const kept = Math.max(0, texels - stride);
   const fetchGlsl = (i: number, j: number, texel: string) => `
       texel = ${texel};
@@ -452,7 +436,7 @@ function filterSums(window: Window, pairs: number, wide: number): string {
         ${each(pairs, (i) =>
           each(texels - kept, (j) => fetchGlsl(i, j + kept, `(ix >> 1) + pair * ${stride} + ${j + kept}`)),
         )}
-        ${each(pairs, (i) => columnsGlsl(columns, `_${i}`))}
+        ${each(pairs, (i) => columnsGlsl(columns, window, `_${i}`))}
         bool isPair = 2 * pair + 1 < dySize.z;
         ${each(
           wide,
