@@ -7,13 +7,17 @@
  * n is counted by the same function for both. The division is the GPU's own and may be off by a few ulp.
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
+import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { type PoolGeometry, withDyShape } from '../geometry.js';
+import { gather, isPacked, scan } from '../pool_texels.js';
 import { type Kernel, poolGeometryOf } from '../tensors.js';
+import { emptyTexels } from '../texels.js';
 import { runShader, type Uniforms, windowUniforms } from '../webgl.js';
 
 /** y: [batch, outHeight, outWidth, channels] */
 export const avgPool: Kernel = ({ inputs: { x }, attrs, backend }) => {
   const g = poolGeometryOf(x, attrs);
+  if (isPacked(backend as MathBackendWebGL, g, x)) return packedAvgPool(backend as MathBackendWebGL, g, x);
   return runShader(
     backend as MathBackendWebGL,
     { x },
@@ -43,6 +47,8 @@ export const avgPool: Kernel = ({ inputs: { x }, attrs, backend }) => {
 /** dx: the shape of `input`, whose values are not needed */
 export const avgPoolGrad: Kernel = ({ inputs: { dy, input }, attrs, backend }) => {
   const g = withDyShape(poolGeometryOf(input, attrs), dy.shape);
+  if (isPacked(backend as MathBackendWebGL, g, dy))
+    return packedAvgPoolGrad(backend as MathBackendWebGL, g, dy);
   return runShader(
     backend as MathBackendWebGL,
     { dy },
@@ -67,6 +73,30 @@ export const avgPoolGrad: Kernel = ({ inputs: { dy, input }, attrs, backend }) =
     }`,
   );
 };
+
+function packedAvgPool(backend: MathBackendWebGL, g: PoolGeometry, x: TensorInfo): TensorInfo {
+  const y = emptyTexels(backend, g.outShape);
+  scan(backend, g, x, [y], avgUniforms(g), {
+    functions: DIVISOR_GLSL,
+    start: 'vec4 sum = vec4(0.);',
+    step: 'sum += vec4(inside ? x.xy : vec2(0.), nextInside ? x.zw : vec2(0.));',
+    finish: `
+      float n = float(divisor(corner));
+      float nextN = float(divisor(corner + ivec2(0, strides.y)));
+      z0 = vec4(n == 0. ? vec2(0.) : sum.xy / n, nextN == 0. ? vec2(0.) : sum.zw / nextN);`,
+  });
+  return y;
+}
+
+function packedAvgPoolGrad(backend: MathBackendWebGL, g: PoolGeometry, dy: TensorInfo): TensorInfo {
+  const dx = emptyTexels(backend, g.inShape);
+  gather(backend, g, { dy }, dx, avgUniforms(g), {
+    functions: DIVISOR_GLSL,
+    step: 'if (isSeen) sum += dyHere / float(divisor(ivec2(oy, column) * strides - pads));',
+    finish: 'z0 = vec4(sum0, sum1);',
+  });
+  return dx;
+}
 
 /** n: how many taps of the window at `corner` lie in x, or with countIncludePad in the padded x. */
 const DIVISOR_GLSL = `
