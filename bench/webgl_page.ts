@@ -4,10 +4,12 @@ import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import '@tensorflow/tfjs-backend-webgl';
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { OWN } from '../kernels/registry.js';
+import { install } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { compare, describeWorst } from '../src/verify/proofs.js';
 import { alternate } from '../src/verify/time.js';
-import { type Run, runs } from './webgl_runs.js';
+import { type Passes, watchPasses } from './webgl_passes.js';
+import { newShapes, type Run, runs } from './webgl_runs.js';
 
 interface Row {
   kernelName: string;
@@ -26,6 +28,7 @@ const isAuto = location.search.includes('auto');
 async function main(only: string): Promise<void> {
   tf.env().set('SOFTWARE_WEBGL_ENABLED', true);
   if (!(await tf.setBackend('webgl'))) throw new Error('WebGL does not start here.');
+  const passesOf = watchPasses((tf.backend() as MathBackendWebGL).gpgpu.gl as WebGL2RenderingContext);
   registerOwn();
   const machine = describeMachine();
   print(`${machine}\n`);
@@ -46,7 +49,74 @@ async function main(only: string): Promise<void> {
     const mean = Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
     print(`| ${kernelName} | ${mean.toFixed(2)}x | ${Math.min(...ratios).toFixed(2)}x |`);
   }
+  print('');
+  if (only === '' || only === 'step') {
+    await countStep(passesOf);
+    await firstRuns();
+  }
   print(`\n${JSON.stringify({ machine, rows })}`);
+}
+
+/** A step of training conv-relu-pool-dense, batch 8: what it draws once everything is compiled. */
+async function countStep(passesOf: (f: () => void) => Passes): Promise<void> {
+  print('| conv-relu-pool-dense step | draws | MB read | MB written | ms |');
+  print('| --- | ---: | ---: | ---: | ---: |');
+  const x = tf.randomNormal<tf.Rank.R4>([8, 28, 28, 1], 0, 1, 'float32', 1);
+  const label = tf.oneHot(tf.tensor1d([0, 1, 2, 3, 4, 5, 6, 7], 'int32'), 10);
+  const weights = [
+    tf.variable(tf.randomNormal([3, 3, 1, 32], 0, 0.1, 'float32', 2)),
+    tf.variable(tf.randomNormal([14 * 14 * 32, 10], 0, 0.1, 'float32', 3)),
+  ];
+  const optimizer = tf.train.sgd(0.01);
+  const step = () =>
+    optimizer.minimize(() => {
+      const y = tf.relu(tf.conv2d(x, weights[0] as tf.Tensor4D, 1, 'same'));
+      const flat = tf.reshape<tf.Rank.R2>(tf.maxPool(y as tf.Tensor4D, 2, 2, 'same'), [8, 14 * 14 * 32]);
+      return tf.losses.softmaxCrossEntropy(label, tf.matMul(flat, weights[1] as tf.Tensor2D));
+    });
+  const steps = async () => {
+    for (let i = 0; i < 5; i++) step();
+    await weights[1].data();
+  };
+  const inPlugin = async () => {
+    const { uninstall } = install();
+    await steps();
+    uninstall();
+  };
+  const { a, b } = await alternate(steps, inPlugin, FOR_MS);
+  const line = (name: string, { draws, readBytes, writtenBytes }: Passes, ms: number) =>
+    print(
+      `| ${name} | ${draws} | ${(readBytes / 1e6).toFixed(2)} | ${(writtenBytes / 1e6).toFixed(2)} | ${ms.toFixed(1)} |`,
+    );
+  line('built-in', passesOf(step), a / 5);
+  const { uninstall } = install();
+  line('plugin', passesOf(step), b / 5);
+  uninstall();
+  tf.dispose([x, label, weights]);
+}
+
+/** Each kernel once on eight shapes that it has not seen. */
+async function firstRuns(): Promise<void> {
+  const { binaryCache } = tf.backend() as unknown as { binaryCache: object };
+  print('\n| eight new shapes | programs, built-in | plugin | first runs, built-in ms | plugin ms |');
+  print('| --- | ---: | ---: | ---: | ---: |');
+  for (const kernelRuns of newShapes(8)) {
+    const cells: [number, number][] = [];
+    for (const prefix of ['', OWN]) {
+      const sides = kernelRuns.map((run) => sideOf(prefix, run));
+      await Promise.all(sides.map(({ inputs }) => Object.values(inputs)[0].data()));
+      const before = Object.keys(binaryCache).length;
+      const start = performance.now();
+      const results = sides.map((side) => side.execute());
+      await results[results.length - 1].data();
+      cells.push([Object.keys(binaryCache).length - before, performance.now() - start]);
+      tf.dispose([results, sides.map(({ inputs }) => inputs)]);
+    }
+    const [[programs, ms], [ownPrograms, ownMs]] = cells;
+    print(
+      `| ${kernelRuns[0].kernelName} | ${programs} | ${ownPrograms} | ${ms.toFixed(0)} | ${ownMs.toFixed(0)} |`,
+    );
+  }
 }
 
 function describeMachine(): string {

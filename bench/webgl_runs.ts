@@ -44,6 +44,14 @@ export function runs(only: string): Run[] {
   ).filter((run) => `${run.kernelName} ${run.shape}`.includes(only));
 }
 
+/** Each kernel with `count` shapes that `runs` has not. */
+export function newShapes(count: number): Run[][] {
+  const sizes = Array.from({ length: count }, (_, i) => 10 + i);
+  const convs = sizes.map((n) => convRuns({ x: [2, n, n + 1, n - 2], filter: [] }, [3, 3, n + 4]));
+  const pools = sizes.map((n) => poolRuns({ x: [2, n, n + 1, n - 2], filter: 2, strides: 2 }, 2));
+  return [convs, pools].flatMap((all) => all[0].map((_, kernel) => all.map((one) => one[kernel])));
+}
+
 function convRuns({ x, strides = 1 }: Shape, [height, width, outChannels]: number[]): Run[] {
   const filter = [height, width, x[3], outChannels];
   const options = { strides, pad: 'same', dataFormat: 'NHWC' } as const;

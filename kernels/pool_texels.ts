@@ -14,13 +14,22 @@ import { drawTexels, fits, gridOf, targetsOf, type TexelUniforms, texelsOf, with
 import { windowUniforms } from './webgl.js';
 
 /** GLSL of an op; sizes are the uniforms of `windowUniforms`. */
-export interface PoolCode {
+interface ScanCode {
   functions?: string;
   /** Before the first step. */
-  start?: string;
+  start: string;
   step: string;
-  /** Statements that give each output, vec4 z<i>, its value; what lies past y's or dx's size is cleared afterwards. */
+  /** Statements that give each output, vec4 z<i>, its value; what lies past y's size is cleared afterwards. */
   finish: string;
+}
+
+interface GatherCode {
+  functions?: string;
+  /** Before the first step, for each column of windows: declares what its index j tells apart. */
+  column?: (j: number, ox: string) => string;
+  /** For each row of windows, int oy: may change its values, vec2 <input>_c<j>. */
+  row?: (columns: number[]) => string;
+  step: string;
 }
 
 const MOST_TAPS = 7;
@@ -31,8 +40,12 @@ const isOdd = (n: number) => n % 2 !== 0;
 /** Whether the packed programs serve this pooling. */
 export function isPacked(backend: MathBackendWebGL, g: PoolGeometry, ...inputs: TensorInfo[]): boolean {
   const shapes = [g.inShape, g.outShape, ...inputs.map(({ shape }) => shape)];
-  const windows = Math.ceil(g.effectiveFilterWidth / g.strideWidth);
-  return g.dataFormat === 'NHWC' && windows <= MOST_WINDOWS && targetsOf(backend) > 0 && shapes.every(fits);
+  return (
+    g.dataFormat === 'NHWC' &&
+    windowsOverOne(g)[1] <= MOST_WINDOWS &&
+    targetsOf(backend) > 0 &&
+    shapes.every(fits)
+  );
 }
 
 /**
@@ -45,7 +58,7 @@ export function scan(
   x: TensorInfo,
   outputs: readonly TensorInfo[],
   uniforms: TexelUniforms,
-  { functions = '', start = '', step, finish }: PoolCode,
+  { functions = '', start, step, finish }: ScanCode,
 ): void {
   const taps = evenly(g.filterWidth, MOST_TAPS);
   const window: Window = { taps, stride: g.strideWidth, dilation: g.dilationWidth };
@@ -90,8 +103,8 @@ export function scan(
 }
 
 /**
- * Fills `dx`. \`step\` is given, for each window that sees the first or the second column, a tap (fy, fx) and the place of the
- * window: \`isSeen\`, whether there is such a window and tap; vec2 <input> of each input at the window; and it adds to vec2 sum.
+ * Fills `dx`. For each window that may see the first or the second column, `step` is given the tap it sees it by, float tap
+ * (negative if it does not), and vec2 <input>Here of each input at the window; it adds to vec2 sum.
  * @param inputs packed or not, of y's shape or larger
  */
 export function gather(
@@ -100,56 +113,61 @@ export function gather(
   inputs: Record<string, TensorInfo>,
   dx: TensorInfo,
   uniforms: TexelUniforms,
-  { functions = '', start = '', step, finish }: PoolCode,
+  { functions = '', column, row, step }: GatherCode,
 ): void {
   const names = Object.keys(inputs);
-  const [rowCount, count] = [
-    g.effectiveFilterHeight / g.strideHeight,
-    g.effectiveFilterWidth / g.strideWidth,
-  ].map(Math.ceil);
+  const [rowCount, count] = windowsOverOne(g);
   // The second column's windows are those of the first, or one further: with strides 1 and 2 all over the image.
   const ahead = g.strideWidth === 1 ? 1 : g.strideWidth === 2 ? Number(isOdd(g.padLeft)) : undefined;
   const window: Window = { taps: count, stride: ahead ?? 1, dilation: 1 };
   if (g.strideWidth === 1) window.isOdd = isOdd(g.padLeft - count + 1);
   const columns = columnsOf(2, window);
-  const seenGlsl = (i: number, side: number) => `
-    int fx${side}_${i} = 2 * pair + ${side} + pads.y - (ox + ${i} + ${side === 0 ? 0 : (ahead ?? 'ahead')}) * strides.y;
-    int tap${side}_${i} = fx${side}_${i} / dilations.y;
-    bool isSeen${side}_${i} = fx${side}_${i} >= 0 && tap${side}_${i} * dilations.y == fx${side}_${i}
-        && tap${side}_${i} < filterSize.y && uint(ox + ${i} + ${side === 0 ? 0 : (ahead ?? 'ahead')}) < uint(ySize.z);`;
+  const offset = (i: number, side: number) =>
+    side === 0 ? `${i}` : ahead === undefined ? `${i} + ahead` : `${i + ahead}`;
   const valueGlsl = (name: string, i: number, side: number) => {
     if (side === 0) return `${name}_c${i}`;
     return ahead === undefined ? `(ahead == 0 ? ${name}_c${i} : ${name}_c${i + 1})` : `${name}_c${i + ahead}`;
   };
   const code = `
   ${TEXEL_GLSL}
-  // The last window of an axis that starts at or before a place in the padded image.
-  int lastWindow(int place, int stride) {
-    return (place + stride * 65536) / stride - 65536;
+  const float UNSEEN = -1e9;
+  // The tap by which a window sees a place that is so far behind its start.
+  float tapAt(int distance, int dilation, int size) {
+    int tap = ${dilated(g, 'distance / dilation', 'distance')};
+    return distance >= 0 && ${dilated(g, 'tap * dilation == distance && ')}tap < size ? float(tap) : UNSEEN;
   }
   ${functions}
   void main() {
     ${HERE_GLSL}
     int image = over(line, xSize.y);
     int iy = line - image * xSize.y;
-    int oyLast = lastWindow(iy + pads.x, strides.x);
-    int ox = lastWindow(2 * pair + pads.y, strides.y) - ${count - 1};
-    int ahead = lastWindow(2 * pair + 1 + pads.y, strides.y) - lastWindow(2 * pair + pads.y, strides.y);
+    int ix = 2 * pair + pads.y;
+    int oyLast = ${lastWindow('(iy + pads.x)', g.strideHeight)};
+    int oxLast = ${lastWindow('ix', g.strideWidth)};
+    ${ahead === undefined ? `int ahead = ${lastWindow('(ix + 1)', g.strideWidth)} - oxLast;` : ''}
+    int ox = oxLast - ${count - 1};
     bool odd = (ox & 1) == 1;
-    ${each(count, (i) => seenGlsl(i, 0) + seenGlsl(i, 1))}
+    ${each(count, (i) =>
+      each(
+        2,
+        (side) => `
+    int ox${side}_${i} = ox + ${offset(i, side)};
+    float tap${side}_${i} = uint(ox${side}_${i}) < uint(ySize.z)
+        ? tapAt(ix + ${side} - ox${side}_${i} * strides.y, dilations.y, filterSize.y) : UNSEEN;`,
+      ),
+    )}
+    ${columns.map((j) => column?.(j, `(ox + ${j})`) ?? '').join('\n')}
     ${names.map((name) => `ivec2 ${name}Step = stepOf(${name}Grid);`).join('\n')}
     vec2 sum0 = vec2(0.);
     vec2 sum1 = vec2(0.);
-    ${start}
     for (int n = 0; n < ${rowCount}; n++) {
       int oy = oyLast - n;
-      int fyStart = iy + pads.x - oy * strides.x;
-      int fy = fyStart / dilations.x;
-      bool rowSeen = fy * dilations.x == fyStart && fy < filterSize.x && uint(oy) < uint(ySize.y);
+      float fy = uint(oy) < uint(ySize.y) ? tapAt(iy + pads.x - oy * strides.x, dilations.x, filterSize.x) : UNSEEN;
+      float rowTap = fy * float(filterSize.y);
       ${names
         .map(
           (name) => `
-      ivec2 ${name}Row = startOf(image * ${name}Rows + (rowSeen ? oy : 0), ${name}Grid) + ivec2(channelPair, 0);
+      ivec2 ${name}Row = startOf(image * ${name}Rows + (fy < 0. ? 0 : oy), ${name}Grid) + ivec2(channelPair, 0);
       ${each(
         texelsFor(columns, window),
         (i) => `vec4 ${name}_x${i} = texelFetch(${name}, ${name}Row + ((ox >> 1) + ${i}) * ${name}Step, 0);`,
@@ -157,13 +175,12 @@ export function gather(
       ${columnsGlsl(columns, window, '', `${name}_x`, `${name}_c`)}`,
         )
         .join('\n')}
+      ${row?.(columns) ?? ''}
       ${each(count, (i) =>
         each(
           2,
           (side) => `{
-        int fx = tap${side}_${i};
-        int column = ox + ${i} + ${side === 0 ? 0 : (ahead ?? 'ahead')};
-        bool isSeen = rowSeen && isSeen${side}_${i};
+        float tap = rowTap + tap${side}_${i};
         ${names.map((name) => `vec2 ${name}Here = ${valueGlsl(name, i, side)};`).join('\n')}
         vec2 sum = sum${side};
         ${step}
@@ -172,11 +189,25 @@ export function gather(
         ),
       )}
     }
-    vec4 z0;
-    ${finish}
+    vec4 z0 = vec4(sum0, sum1);
   `;
   const rows = Object.fromEntries(names.map((name) => [`${name}Rows`, [inputs[name].shape[1]]]));
   draw(backend, inputs, [dx], { ...windowUniforms(g), ...rows, ...uniforms }, code);
+}
+
+/** GLSL for one of the two: windows without dilation need no division, which is what takes time here. */
+export const dilated = (g: PoolGeometry, code: string, otherwise = '') =>
+  g.dilationHeight * g.dilationWidth > 1 ? code : otherwise;
+
+/** The last window of an axis that starts at or before a place in the padded image; with negative pads that may be < 0. */
+function lastWindow(place: string, stride: number): string {
+  if (stride === 1) return place;
+  return stride === 2 ? `(${place} >> 1)` : `((${place} + ${stride * 65536}) / ${stride} - 65536)`;
+}
+
+/** So many windows, at most, see one row and one column. */
+function windowsOverOne(g: PoolGeometry): number[] {
+  return [g.effectiveFilterHeight / g.strideHeight, g.effectiveFilterWidth / g.strideWidth].map(Math.ceil);
 }
 
 /** Which texel of the output this is; place is (width of its texture, texelRows, perRow), outSize its (width, channels). */

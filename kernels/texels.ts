@@ -24,7 +24,7 @@ interface Texels {
   made?: TensorInfo;
 }
 
-/** How many texels a fragment writes at most; 0 where there is nothing but the simple programs of webgl.ts. */
+/** A flag of tf.env(): how many texels a fragment writes at most; 0 for the simple programs of webgl.ts alone. */
 export const TARGETS_FLAG = 'CONVGRAD_WEBGL_TARGETS';
 const MOST_TARGETS = 8;
 
@@ -45,7 +45,18 @@ interface Binary {
   locations: Record<string, WebGLUniformLocation | null>;
 }
 
+/** @throws Error if the context is lost, after which nothing that is drawn or read means anything */
+export function checkContext({ gpgpu }: MathBackendWebGL): void {
+  if (gpgpu.gl.isContextLost()) {
+    throw new Error(
+      'tfjs-convgrad: the WebGL context of this backend is lost, with all its tensors. Remove the backend and register it anew.',
+    );
+  }
+}
+
+/** How many targets the packed programs may use here; 0: none, and only the simple programs of webgl.ts serve. */
 export function targetsOf(backend: MathBackendWebGL): number {
+  checkContext(backend);
   const { gl } = backend.gpgpu;
   const wanted = env().getNumber(TARGETS_FLAG);
   if (wanted < 2 || env().getBool('ENGINE_COMPILE_ONLY')) return wanted && 1;

@@ -9,7 +9,7 @@
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { type PoolGeometry, withDyShape } from '../geometry.js';
-import { gather, isPacked, scan } from '../pool_texels.js';
+import { dilated, gather, isPacked, scan } from '../pool_texels.js';
 import { type Kernel, poolGeometryOf } from '../tensors.js';
 import { emptyTexels } from '../texels.js';
 import { runShader, type Uniforms, windowUniforms } from '../webgl.js';
@@ -24,7 +24,7 @@ export const avgPool: Kernel = ({ inputs: { x }, attrs, backend }) => {
     avgUniforms(g),
     g.outShape,
     'float32',
-    `${DIVISOR_GLSL}
+    `${divisorGlsl(g)}
     void main() {
       ivec4 y = coordsOf(getOutputCoords(), ySteps, ySize);
       ivec2 corner = y.yz * strides - pads;
@@ -55,7 +55,7 @@ export const avgPoolGrad: Kernel = ({ inputs: { dy, input }, attrs, backend }) =
     avgUniforms(g),
     input.shape,
     'float32',
-    `${DIVISOR_GLSL}
+    `${divisorGlsl(g)}
     void main() {
       ivec4 x = coordsOf(getOutputCoords(), xSteps, xSize);
       float sum = 0.;
@@ -77,7 +77,7 @@ export const avgPoolGrad: Kernel = ({ inputs: { dy, input }, attrs, backend }) =
 function packedAvgPool(backend: MathBackendWebGL, g: PoolGeometry, x: TensorInfo): TensorInfo {
   const y = emptyTexels(backend, g.outShape);
   scan(backend, g, x, [y], avgUniforms(g), {
-    functions: DIVISOR_GLSL,
+    functions: divisorGlsl(g),
     start: 'vec4 sum = vec4(0.);',
     step: 'sum += vec4(inside ? x.xy : vec2(0.), nextInside ? x.zw : vec2(0.));',
     finish: `
@@ -91,24 +91,32 @@ function packedAvgPool(backend: MathBackendWebGL, g: PoolGeometry, x: TensorInfo
 function packedAvgPoolGrad(backend: MathBackendWebGL, g: PoolGeometry, dy: TensorInfo): TensorInfo {
   const dx = emptyTexels(backend, g.inShape);
   gather(backend, g, { dy }, dx, avgUniforms(g), {
-    functions: DIVISOR_GLSL,
-    step: 'if (isSeen) sum += dyHere / float(divisor(ivec2(oy, column) * strides - pads));',
-    finish: 'z0 = vec4(sum0, sum1);',
+    functions: divisorGlsl(g),
+    column: (j, ox) => `int n${j} = columnTaps(${ox} * strides.y - pads.y);`,
+    row: (columns) =>
+      `int rows = rowTaps(oy * strides.x - pads.x);
+      ${columns.map((j) => `dy_c${j} /= float(rows * n${j});`).join('\n')}`,
+    step: 'sum += tap < 0. ? vec2(0.) : dyHere;',
   });
   return dx;
 }
 
 /** n: how many taps of the window at `corner` lie in x, or with countIncludePad in the padded x. */
-const DIVISOR_GLSL = `
+const divisorGlsl = (g: PoolGeometry) => `
   int taps(int start, int filterSize, int dilation, int size) {
-    int first = start >= 0 ? 0 : (dilation - 1 - start) / dilation;
-    int end = start >= size ? 0 : (size - start + dilation - 1) / dilation;
+    int first = start >= 0 ? 0 : ${dilated(g, '(dilation - 1 - start) / dilation', '-start')};
+    int end = start >= size ? 0 : ${dilated(g, '(size - start + dilation - 1) / dilation', 'size - start')};
     if (end > filterSize) end = filterSize;
     return end > first ? end - first : 0;
   }
+  int rowTaps(int start) {
+    return taps(start + counted.x, filterSize.x, dilations.x, xSize.y + counted.x + counted.y);
+  }
+  int columnTaps(int start) {
+    return taps(start + counted.z, filterSize.y, dilations.y, xSize.z + counted.z + counted.w);
+  }
   int divisor(ivec2 corner) {
-    return taps(corner.x + counted.x, filterSize.x, dilations.x, xSize.y + counted.x + counted.y) *
-        taps(corner.y + counted.z, filterSize.y, dilations.y, xSize.z + counted.z + counted.w);
+    return rowTaps(corner.x) * columnTaps(corner.y);
   }
 `;
 

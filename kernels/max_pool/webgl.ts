@@ -143,19 +143,8 @@ function packedMaxPoolGrad(
 ): TensorInfo {
   const taps = recall(backend, input, g, output) ?? packedSearch(backend, input, g, ['float32', 'taps'])[0];
   const dx = emptyTexels(backend, input.shape);
-  gather(
-    backend,
-    g,
-    { dy, taps },
-    dx,
-    {},
-    {
-      step: `
-      float tap = float(fy * filterSize.y + fx);
-      sum += vec2(isSeen && tapsHere.x == tap ? dyHere.x : 0., isSeen && tapsHere.y == tap ? dyHere.y : 0.);`,
-      finish: 'z0 = vec4(sum0, sum1);',
-    },
-  );
+  const step = 'sum += mix(vec2(0.), dyHere, equal(tapsHere, vec2(tap)));';
+  gather(backend, g, { dy, taps }, dx, {}, { step });
   backend.disposeIntermediateTensorInfo(taps);
   return dx;
 }
