@@ -20,7 +20,7 @@ interface Row {
 }
 
 const BATCH_MS = 60;
-const FOR_MS = 1500;
+const FOR_MS = 1000;
 
 const output = document.getElementById('output')!;
 const isAuto = location.search.includes('auto');

@@ -9,7 +9,15 @@
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { PoolGeometry } from './geometry.js';
-import { columnsGlsl, columnsOf, each, evenly, TEXEL_GLSL, texelsFor, type Window } from './texel_window.js';
+import {
+  columnsGlsl,
+  columnsOf,
+  each,
+  tapsTogether,
+  TEXEL_GLSL,
+  texelsUnder,
+  type Window,
+} from './texel_window.js';
 import { drawTexels, fits, gridOf, targetsOf, type TexelUniforms, texelsOf, withTexels } from './texels.js';
 import { windowUniforms } from './webgl.js';
 
@@ -32,7 +40,6 @@ interface GatherCode {
   step: string;
 }
 
-const MOST_TAPS = 7;
 /** More windows than this over one column are no longer unrolled, but left to the simple programs. */
 const MOST_WINDOWS = 16;
 const isOdd = (n: number) => n % 2 !== 0;
@@ -49,7 +56,7 @@ export function isPacked(backend: MathBackendWebGL, g: PoolGeometry, ...inputs: 
 }
 
 /**
- * Fills `outputs`, packed tensors of y's shape. \`step\` is given a tap (fy, fx), the values vec4 x under it, of the window of
+ * Fills `outputs`, packed tensors of y's shape. `step` is given a tap (fy, fx), the values vec4 x under it, of the window of
  * the first column in x.xy and of the second in x.zw, and whether they are in the image, bool inside and nextInside.
  */
 export function scan(
@@ -60,7 +67,7 @@ export function scan(
   uniforms: TexelUniforms,
   { functions = '', start, step, finish }: ScanCode,
 ): void {
-  const taps = evenly(g.filterWidth, MOST_TAPS);
+  const taps = tapsTogether(g.filterWidth, g.strideWidth, g.dilationWidth);
   const window: Window = { taps, stride: g.strideWidth, dilation: g.dilationWidth };
   if (taps === g.filterWidth) window.isOdd = isOdd(g.padLeft);
   const columns = columnsOf(2, window);
@@ -81,7 +88,9 @@ export function scan(
       ${taps === g.filterWidth ? 'const int n = 0;' : `for (int n = 0; n < filterSize.y; n += ${taps})`} {
         int ix = corner.y + n * dilations.y;
         bool odd = (ix & 1) == 1;
-        ${each(texelsFor(columns, window), (i) => `vec4 x${i} = texelFetch(x, xRow + ((ix >> 1) + ${i}) * xStep, 0);`)}
+        ${texelsUnder(columns, window)
+          .map((i) => `vec4 x${i} = texelFetch(x, xRow + ((ix >> 1) + ${i}) * xStep, 0);`)
+          .join('\n')}
         ${columnsGlsl(columns, window)}
         ${columns.map((j) => `bool inside${j} = rowInside && uint(ix + ${j}) < uint(xSize.z);`).join('\n')}
         ${each(taps, (tap) => {
@@ -168,10 +177,12 @@ export function gather(
         .map(
           (name) => `
       ivec2 ${name}Row = startOf(image * ${name}Rows + (fy < 0. ? 0 : oy), ${name}Grid) + ivec2(channelPair, 0);
-      ${each(
-        texelsFor(columns, window),
-        (i) => `vec4 ${name}_x${i} = texelFetch(${name}, ${name}Row + ((ox >> 1) + ${i}) * ${name}Step, 0);`,
-      )}
+      ${texelsUnder(columns, window)
+        .map(
+          (i) =>
+            `vec4 ${name}_x${i} = texelFetch(${name}, ${name}Row + ((ox >> 1) + ${i}) * ${name}Step, 0);`,
+        )
+        .join('\n')}
       ${columnsGlsl(columns, window, '', `${name}_x`, `${name}_c`)}`,
         )
         .join('\n')}

@@ -18,19 +18,21 @@ export interface Window {
 export const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 export const each = (count: number, code: (i: number) => string) => range(count).map(code).join('\n');
 
-/** `count` in equal groups of at most `most`. */
-export function evenly(count: number, most: number): number {
-  return Math.ceil(count / Math.ceil(count / most));
-}
-
 /** The columns that `count` results see. */
 export function columnsOf(count: number, { taps, stride, dilation }: Window): number[] {
   return [...new Set(range(count).flatMap((i) => range(taps).map((tap) => i * stride + tap * dilation)))];
 }
 
-/** So many texels hold these columns. */
-export function texelsFor(columns: number[], { isOdd }: Window): number {
-  return ((Math.max(...columns) + Number(isOdd ?? true)) >> 1) + 1;
+/** Numbers of the texels that hold these columns. */
+export function texelsUnder(columns: number[], { isOdd }: Window): number[] {
+  const starts = isOdd === undefined ? [0, 1] : [Number(isOdd)];
+  return [...new Set(columns.flatMap((column) => starts.map((start) => (column + start) >> 1)))];
+}
+
+/** Taps to take together: more save fetches only where windows overlap, and hold more texels at a time. */
+export function tapsTogether(count: number, stride: number, dilation: number): number {
+  const most = stride <= 2 && dilation <= 2 ? 7 : 2;
+  return Math.ceil(count / Math.ceil(count / most));
 }
 
 /** Declares the columns c<j><suffix> of texels x<i><suffix>. */

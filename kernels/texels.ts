@@ -142,7 +142,7 @@ export function scratchTexels(backend: MathBackendWebGL, width: number, height: 
 }
 
 /**
- * The tensor in a packed texture of whole rows: its own wherever it can be read as it is.
+ * The tensor in a packed texture with a grid, one row to a line if they fit: its own wherever it can be read as it is.
  * @param isClean what is past an odd number of channels must be 0
  */
 function readTexels(backend: MathBackendWebGL, tensor: TensorInfo, isClean: boolean): Texels {
@@ -162,8 +162,10 @@ function readTexels(backend: MathBackendWebGL, tensor: TensorInfo, isClean: bool
     backend.disposeIntermediateTensorInfo(tensorInShape);
     return made(result);
   }
-  const isOdd = packedSize(shape).channels % 2 === 1;
-  return gridOf(backend, tensor) && !(isClean && isOdd)
+  const { channels, rows } = packedSize(shape);
+  const grid = gridOf(backend, tensor);
+  const isFlat = grid && (grid[0] === 0 || rows > env().getNumber('WEBGL_MAX_TEXTURE_SIZE'));
+  return isFlat && !(isClean && channels % 2 === 1)
     ? { tensor }
     : made(copy(backend, tensor, PACKED_GLSL, [0]));
 }

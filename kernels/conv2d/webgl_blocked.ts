@@ -24,10 +24,10 @@ import {
   columnsGlsl,
   columnsOf,
   each,
-  evenly,
   range,
   TEXEL_GLSL,
-  texelsFor,
+  tapsTogether,
+  texelsUnder,
   type Window,
 } from '../texel_window.js';
 import {
@@ -66,7 +66,6 @@ interface Blocks {
 
 /** Filters that sum so few texels are faster in one pass with blocks of one texel. */
 const FEW_TEXELS = 32;
-const MOST_TAPS = 7;
 
 /** So many fragments keep a GPU busy. */
 const FRAGMENTS = 4096;
@@ -82,7 +81,7 @@ export function blockedConv2d(
 ): TensorInfo {
   const depth = Math.ceil(g.inChannels / 2);
   const window: Window = {
-    taps: evenly(g.filterWidth, MOST_TAPS),
+    taps: tapsTogether(g.filterWidth, g.strideWidth, g.dilationWidth),
     stride: g.strideWidth,
     dilation: g.dilationWidth,
   };
@@ -115,7 +114,7 @@ export function blockedConv2dBackpropInput(
   ];
   const tapCount = Math.ceil(g.filterWidth / tapSteps[1]);
   const dilation = g.dilationWidth / gcd(g.strideWidth, g.dilationWidth);
-  const window: Window = { taps: evenly(tapCount, MOST_TAPS), stride: 1, dilation };
+  const window: Window = { taps: tapsTogether(tapCount, 1, dilation), stride: 1, dilation };
   if (g.strideWidth === 1 && window.taps === tapCount) {
     window.isOdd = isOdd(g.padLeft - (g.filterWidth - 1) * g.dilationWidth);
   }
@@ -145,7 +144,8 @@ export function blockedConv2dBackpropFilter(
 ): TensorInfo {
   const { perRow } = packedSize(g.filterShape);
   const depth = Math.ceil(g.inChannels / 2);
-  const taps = evenly(g.filterWidth, Math.min(4, targets));
+  const most = g.dilationWidth <= 2 ? Math.min(4, targets) : 1;
+  const taps = Math.ceil(g.filterWidth / Math.ceil(g.filterWidth / most));
   const pairs = taps === 1 ? Math.min(2, depth, targets) : 1;
   const wide = Math.min(perRow, Math.floor(targets / (taps * pairs)));
   const groups = Math.ceil(g.filterWidth / taps);
@@ -153,8 +153,8 @@ export function blockedConv2dBackpropFilter(
   const [rows, columns] = [g.filterHeight * groups * pairBlocks, Math.ceil(perRow / wide)];
   const imageRows = g.batchSize * g.outHeight;
   // Partial sums would be rounded where textures hold half floats.
-  const most = env().getBool('WEBGL_RENDER_FLOAT32_ENABLED') ? Math.ceil(imageRows / 4) : 1;
-  const perSlab = Math.ceil(imageRows / Math.min(most, Math.ceil(FRAGMENTS / (rows * columns))));
+  const mostSlabs = env().getBool('WEBGL_RENDER_FLOAT32_ENABLED') ? Math.ceil(imageRows / 4) : 1;
+  const perSlab = Math.ceil(imageRows / Math.min(mostSlabs, Math.ceil(FRAGMENTS / (rows * columns))));
   const slabs = Math.ceil(imageRows / perSlab);
   const blocks = blocksOf(taps * pairs, wide, slabs, rows, columns);
   const window: Window = { taps, stride: g.strideWidth, dilation: g.dilationWidth };
@@ -304,7 +304,6 @@ const finishGlsl = ({ functions, code }: Epilogue) => `
 function windowSums({ tall, wide }: Blocks, window: Window, tapCount: number, isGradient: boolean): string {
   const { taps, stride, dilation } = window;
   const columns = columnsOf(2 * tall, window);
-  const texels = texelsFor(columns, window);
   const isFull = tapCount % taps === 0;
   const filterGlsl = (tap: number, q: number) => {
     const channel = `block.z + ${q} * blocks.y`;
@@ -373,11 +372,9 @@ function windowSums({ tall, wide }: Blocks, window: Window, tapCount: number, is
         )}
         for (int k = 0; k < depth; k++) {
           ivec2 at = xRow + texel * xStep + ivec2(k, 0);
-          ${each(
-            texels,
-            (i) => `
-          vec4 x${i} = texelFetch(x, at + ${i} * xStep, 0);`,
-          )}
+          ${texelsUnder(columns, window)
+            .map((i) => `vec4 x${i} = texelFetch(x, at + ${i} * xStep, 0);`)
+            .join('\n')}
           ${columnsGlsl(columns, window)}
           ${columns.map((j) => `c${j} = inside${j} ? c${j} : vec2(0.);`).join('\n')}
           ${each(
@@ -399,7 +396,7 @@ function windowSums({ tall, wide }: Blocks, window: Window, tapCount: number, is
 function filterSums(window: Window, pairs: number, wide: number): string {
   const { taps, stride, dilation } = window;
   const columns = columnsOf(2, window);
-  const texels = texelsFor(columns, window);
+  const texels = Math.max(...texelsUnder(columns, window)) + 1;
   const kept = Math.max(0, texels - stride);
   const fetchGlsl = (i: number, j: number, texel: string) => `
       texel = ${texel};
