@@ -65,7 +65,7 @@ interface Blocks {
 }
 
 /** Filters that sum so few texels are faster in one pass with blocks of one texel. */
-const FEW_TEXELS = 32;
+const FEW_TEXELS = 9;
 
 /** So many fragments keep a GPU busy. */
 const FRAGMENTS = 4096;
