@@ -137,7 +137,8 @@ async function measure(run: Run): Promise<Row> {
     FOR_MS,
   );
   tf.dispose(sides.map(({ inputs }) => inputs));
-  const { kernelName, shape } = run;
+  const { shape } = run;
+  const kernelName = run.forward ? `${run.forward}, ${run.kernelName}` : run.kernelName;
   return { kernelName, shape, builtinMs: a / count, pluginMs: b / count, ratio: a / b };
 }
 
@@ -146,19 +147,33 @@ interface Side {
   execute(): tf.Tensor;
 }
 
-function sideOf(prefix: string, { kernelName, inputs, attrs, output }: Run): Side {
+function sideOf(prefix: string, { kernelName, inputs, attrs, forward }: Run): Side {
   const tensors = inputs();
-  if (output) {
-    // As in a training step: the output comes from the kernel itself, while a gradient is recorded.
-    tf.valueAndGrad((x) => {
-      tensors.output = tf.keep(tf.engine().runKernel(prefix + output, { x }, attrs) as tf.Tensor);
-      return tf.sum(x);
-    })(tensors.input);
-  }
+  const run = (name: string, given: tf.NamedTensorMap) =>
+    tf.engine().runKernel(prefix + name, given, attrs) as tf.Tensor;
+  if (!forward) return { inputs: tensors, execute: () => run(kernelName, tensors) };
   return {
     inputs: tensors,
-    execute: () => tf.engine().runKernel(prefix + kernelName, tensors, attrs) as tf.Tensor,
+    execute() {
+      const output = recorded(() => run(forward, { x: tensors.input }));
+      const dx = run(kernelName, { ...tensors, output });
+      output.dispose();
+      return dx;
+    },
   };
+}
+
+/** What f returns, run as inside of a gradient, but without a tape that would keep it. */
+function recorded(f: () => tf.Tensor): tf.Tensor {
+  const { state } = tf.engine();
+  state.gradientDepth++;
+  state.kernelDepth++;
+  try {
+    return f();
+  } finally {
+    state.kernelDepth--;
+    state.gradientDepth--;
+  }
 }
 
 async function repeat(side: Side, count: number): Promise<tf.TypedArray> {

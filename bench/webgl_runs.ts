@@ -34,8 +34,8 @@ export interface Run {
   /** Made anew for each run; dispose of them. */
   inputs(): tf.NamedTensorMap;
   attrs: tf.NamedAttrMap;
-  /** For gradients that tfjs hands the output of a kernel: that kernel's name, and the input that is its x. */
-  output?: string;
+  /** The kernel that is run before it, on `input`, and whose result is the input `output`: as in a step of training. */
+  forward?: string;
 }
 
 export function runs(only: string): Run[] {
@@ -88,15 +88,16 @@ function poolRuns({ x, strides = 1 }: Shape, filterSize: number): Run[] {
   const dy = poolGeometry(x, filterSize, { strides }).outShape;
   const shape = `${x.join('x')}, ${filterSize}x${filterSize}${strides > 1 ? ` s${strides}` : ''}`;
   const t = { x: () => asFromTfjs(distinct(sizeOf(x), 1), x), dy: () => whole(dy, 2) };
+  const maxPoolGrad = {
+    kernelName: 'MaxPoolGrad',
+    shape,
+    inputs: () => ({ dy: t.dy(), input: t.x() }),
+    attrs,
+  };
   return [
     { kernelName: 'MaxPool', shape, inputs: () => ({ x: t.x() }), attrs },
-    {
-      kernelName: 'MaxPoolGrad',
-      shape,
-      inputs: () => ({ dy: t.dy(), input: t.x() }),
-      attrs,
-      output: 'MaxPool',
-    },
+    maxPoolGrad,
+    { ...maxPoolGrad, forward: 'MaxPool' },
     { kernelName: 'AvgPool', shape, inputs: () => ({ x: t.x() }), attrs },
     { kernelName: 'AvgPoolGrad', shape, inputs: () => ({ dy: t.dy(), input: t.x() }), attrs },
   ];
