@@ -10,6 +10,7 @@
 import type { GPGPUProgram, MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { type DataType, env, type TensorInfo } from '@tensorflow/tfjs-core';
 import { type Geometry, sizeOf, type Steps } from './geometry.js';
+import { checkContext } from './texels.js';
 
 /** Two or four whole numbers are an ivec2 or ivec4; a single number is a float. */
 export type Uniforms = Record<string, readonly number[] | number>;
@@ -47,6 +48,7 @@ export function runShader(
   dtype: DataType,
   code: string,
 ): TensorInfo {
+  checkContext(backend);
   checkSize('the result', outShape);
   for (const [name, { shape }] of Object.entries(inputs)) checkSize(name, shape);
   const names = Object.keys(uniforms);

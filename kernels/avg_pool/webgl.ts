@@ -7,20 +7,24 @@
  * n is counted by the same function for both. The division is the GPU's own and may be off by a few ulp.
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
+import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { type PoolGeometry, withDyShape } from '../geometry.js';
+import { dilated, gather, isPacked, scan } from '../pool_texels.js';
 import { type Kernel, poolGeometryOf } from '../tensors.js';
+import { emptyTexels } from '../texels.js';
 import { runShader, type Uniforms, windowUniforms } from '../webgl.js';
 
 /** y: [batch, outHeight, outWidth, channels] */
 export const avgPool: Kernel = ({ inputs: { x }, attrs, backend }) => {
   const g = poolGeometryOf(x, attrs);
+  if (isPacked(backend as MathBackendWebGL, g, x)) return packedAvgPool(backend as MathBackendWebGL, g, x);
   return runShader(
     backend as MathBackendWebGL,
     { x },
     avgUniforms(g),
     g.outShape,
     'float32',
-    `${DIVISOR_GLSL}
+    `${divisorGlsl(g)}
     void main() {
       ivec4 y = coordsOf(getOutputCoords(), ySteps, ySize);
       ivec2 corner = y.yz * strides - pads;
@@ -43,13 +47,15 @@ export const avgPool: Kernel = ({ inputs: { x }, attrs, backend }) => {
 /** dx: the shape of `input`, whose values are not needed */
 export const avgPoolGrad: Kernel = ({ inputs: { dy, input }, attrs, backend }) => {
   const g = withDyShape(poolGeometryOf(input, attrs), dy.shape);
+  if (isPacked(backend as MathBackendWebGL, g, dy))
+    return packedAvgPoolGrad(backend as MathBackendWebGL, g, dy);
   return runShader(
     backend as MathBackendWebGL,
     { dy },
     avgUniforms(g),
     input.shape,
     'float32',
-    `${DIVISOR_GLSL}
+    `${divisorGlsl(g)}
     void main() {
       ivec4 x = coordsOf(getOutputCoords(), xSteps, xSize);
       float sum = 0.;
@@ -68,17 +74,49 @@ export const avgPoolGrad: Kernel = ({ inputs: { dy, input }, attrs, backend }) =
   );
 };
 
+function packedAvgPool(backend: MathBackendWebGL, g: PoolGeometry, x: TensorInfo): TensorInfo {
+  const y = emptyTexels(backend, g.outShape);
+  scan(backend, g, x, [y], avgUniforms(g), {
+    functions: divisorGlsl(g),
+    start: 'vec4 sum = vec4(0.);',
+    step: 'sum += vec4(inside ? x.xy : vec2(0.), nextInside ? x.zw : vec2(0.));',
+    finish: `
+      float n = float(divisor(corner));
+      float nextN = float(divisor(corner + ivec2(0, strides.y)));
+      z0 = vec4(n == 0. ? vec2(0.) : sum.xy / n, nextN == 0. ? vec2(0.) : sum.zw / nextN);`,
+  });
+  return y;
+}
+
+function packedAvgPoolGrad(backend: MathBackendWebGL, g: PoolGeometry, dy: TensorInfo): TensorInfo {
+  const dx = emptyTexels(backend, g.inShape);
+  gather(backend, g, { dy }, dx, avgUniforms(g), {
+    functions: divisorGlsl(g),
+    column: (j, ox) => `int n${j} = columnTaps(${ox} * strides.y - pads.y);`,
+    row: (columns) =>
+      `int rows = rowTaps(oy * strides.x - pads.x);
+      ${columns.map((j) => `dy_c${j} /= float(rows * n${j});`).join('\n')}`,
+    step: 'sum += tap < 0. ? vec2(0.) : dyHere;',
+  });
+  return dx;
+}
+
 /** n: how many taps of the window at `corner` lie in x, or with countIncludePad in the padded x. */
-const DIVISOR_GLSL = `
+const divisorGlsl = (g: PoolGeometry) => `
   int taps(int start, int filterSize, int dilation, int size) {
-    int first = start >= 0 ? 0 : (dilation - 1 - start) / dilation;
-    int end = start >= size ? 0 : (size - start + dilation - 1) / dilation;
+    int first = start >= 0 ? 0 : ${dilated(g, '(dilation - 1 - start) / dilation', '-start')};
+    int end = start >= size ? 0 : ${dilated(g, '(size - start + dilation - 1) / dilation', 'size - start')};
     if (end > filterSize) end = filterSize;
     return end > first ? end - first : 0;
   }
+  int rowTaps(int start) {
+    return taps(start + counted.x, filterSize.x, dilations.x, xSize.y + counted.x + counted.y);
+  }
+  int columnTaps(int start) {
+    return taps(start + counted.z, filterSize.y, dilations.y, xSize.z + counted.z + counted.w);
+  }
   int divisor(ivec2 corner) {
-    return taps(corner.x + counted.x, filterSize.x, dilations.x, xSize.y + counted.x + counted.y) *
-        taps(corner.y + counted.z, filterSize.y, dilations.y, xSize.z + counted.z + counted.w);
+    return rowTaps(corner.x) * columnTaps(corner.y);
   }
 `;
 

@@ -8,10 +8,17 @@
  * Sums are in float32 (half floats where the textures are), one product after the other.
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
-import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { type ConvGeometry, convGeometry, withDyShape } from '../geometry.js';
+import { env, type TensorInfo } from '@tensorflow/tfjs-core';
+import { type ConvGeometry, convGeometry, sizeOf, withDyShape } from '../geometry.js';
 import type { Kernel } from '../tensors.js';
 import { runShader, type Uniforms, windowUniforms } from '../webgl.js';
+import { fits, packedSize, targetsOf } from '../texels.js';
+import {
+  blockedConv2d,
+  blockedConv2dBackpropFilter,
+  blockedConv2dBackpropInput,
+  type Epilogue,
+} from './webgl_blocked.js';
 import { type ActivationName, alignedShape, broadcastSteps, checkActivation } from './activation.js';
 import type { ConvAttrs, FusedAttrs } from './attrs.js';
 
@@ -40,6 +47,11 @@ export const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
   checkActivation(activation, weights);
   const g = convGeometry(x.shape, filter.shape, options);
   const isPrelu = activation === 'prelu';
+  const epilogue = epilogueOf(g, inputs, activation, leakyreluAlpha);
+  const targets = epilogue ? blockTargets(backend as MathBackendWebGL, g, x, filter) : 0;
+  if (epilogue && targets > 0) {
+    return blockedConv2d(backend as MathBackendWebGL, g, x, filter, targets, epilogue);
+  }
   return runShader(
     backend as MathBackendWebGL,
     { x, filters: filter, ...(bias && { bias }), ...(isPrelu && { weights }) },
@@ -81,6 +93,10 @@ export const conv2dBackpropInput: Kernel = ({ inputs, attrs, backend }) => {
   const { dy, filter } = inputs;
   const { inputShape, ...options } = attrs as unknown as ConvAttrs;
   const g = withDyShape(convGeometry(inputShape, filter.shape, options), dy.shape);
+  const targets = blockTargets(backend as MathBackendWebGL, g, dy, filter);
+  if (targets > 0) {
+    return blockedConv2dBackpropInput(backend as MathBackendWebGL, g, dy, filter, targets);
+  }
   return runShader(
     backend as MathBackendWebGL,
     { dy, filters: filter },
@@ -116,6 +132,8 @@ export const conv2dBackpropFilter: Kernel = ({ inputs, attrs, backend }) => {
   const { x, dy } = inputs;
   const { filterShape, ...options } = attrs as unknown as ConvAttrs;
   const g = withDyShape(convGeometry(x.shape, filterShape, options), dy.shape);
+  const targets = blockTargets(backend as MathBackendWebGL, g, x, dy);
+  if (targets > 0) return blockedConv2dBackpropFilter(backend as MathBackendWebGL, g, x, dy, targets);
   return runShader(
     backend as MathBackendWebGL,
     { x, dy },
@@ -142,6 +160,45 @@ export const conv2dBackpropFilter: Kernel = ({ inputs, attrs, backend }) => {
     }`,
   );
 };
+
+/** How many texels a fragment of the blocked programs may write; 0 where only the simple programs serve. */
+function blockTargets(backend: MathBackendWebGL, g: ConvGeometry, ...inputs: TensorInfo[]): number {
+  const isSupported = g.dataFormat === 'NHWC' && g.groups === 1;
+  const shapes = [g.inShape, g.outShape, ...inputs.map(({ shape }) => shape)];
+  const isFlat = packedSize(g.filterShape).rows <= env().getNumber('WEBGL_MAX_TEXTURE_SIZE');
+  return isSupported && isFlat && fits(g.filterShape) && shapes.every(fits) ? targetsOf(backend) : 0;
+}
+
+/** Bias and activation on texels; undefined where one of them is neither a single value nor one for each channel. */
+function epilogueOf(
+  g: ConvGeometry,
+  { bias, preluActivationWeights }: Record<string, TensorInfo | undefined>,
+  activation: ActivationName,
+  leakyreluAlpha = 0.2,
+): Epilogue | undefined {
+  const weights = activation === 'prelu' ? preluActivationWeights : undefined;
+  const inputs = { ...(bias && { bias }), ...(weights && { weights }) };
+  const channels = (name: string, argument: string, { shape }: TensorInfo) => {
+    alignedShape(argument, shape, g.outShape, g.dataFormat);
+    const size = sizeOf(shape);
+    if (size === 1) return `texelFetch(${name}, ivec2(0), 0).xxxx`;
+    const isVector = size === g.outChannels && shape[shape.length - 1] === size;
+    return isVector ? `texelFetch(${name}, ivec2(column, 0), 0).xyxy` : undefined;
+  };
+  const add = bias && channels('bias', 'bias', bias);
+  const alpha = weights && channels('weights', 'preluActivationWeights', weights);
+  if ((bias && !add) || (weights && !alpha)) return undefined;
+  const isLeaky = activation === 'leakyrelu';
+  return {
+    inputs,
+    uniforms: isLeaky ? { slope: leakyreluAlpha } : {},
+    functions: `float activation(float z, float alpha) { return ${ACTIVATIONS[activation]}; }`,
+    code: `
+    ${add ? `z += ${add};` : ''}
+    vec4 alpha = ${alpha ?? (isLeaky ? 'vec4(slope)' : 'vec4(0.)')};
+    ${activation === 'linear' ? '' : `z = vec4(${[0, 1, 2, 3].map((i) => `activation(z[${i}], alpha[${i}])`)});`}`,
+  };
+}
 
 function convUniforms(g: ConvGeometry): Uniforms {
   const [, width, inPerGroup, outChannels] = g.filterShape;

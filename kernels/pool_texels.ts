@@ -1,0 +1,252 @@
+/**
+ * Pooling on packed textures (texels.ts): two columns of two channels a fragment, in two directions.
+ *
+ *   scan    every texel of y walks over the taps of its two windows: the op
+ *   gather  every texel of dx walks over the windows that see its two columns: the gradient
+ *
+ * What is done at each step is the op's own GLSL.
+ */
+import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { PoolGeometry } from './geometry.js';
+import {
+  columnsGlsl,
+  columnsOf,
+  each,
+  tapsTogether,
+  TEXEL_GLSL,
+  texelsUnder,
+  type Window,
+} from './texel_window.js';
+import { drawTexels, fits, gridOf, targetsOf, type TexelUniforms, texelsOf, withTexels } from './texels.js';
+import { windowUniforms } from './webgl.js';
+
+/** GLSL of an op; sizes are the uniforms of `windowUniforms`. */
+interface ScanCode {
+  functions?: string;
+  /** Before the first step. */
+  start: string;
+  step: string;
+  /** Statements that give each output, vec4 z<i>, its value; what lies past y's size is cleared afterwards. */
+  finish: string;
+}
+
+interface GatherCode {
+  functions?: string;
+  /** Before the first step, for each column of windows: declares what its index j tells apart. */
+  column?: (j: number, ox: string) => string;
+  /** For each row of windows, int oy: may change its values, vec2 <input>_c<j>. */
+  row?: (columns: number[]) => string;
+  step: string;
+}
+
+/** More windows than this over one column are no longer unrolled, but left to the simple programs. */
+const MOST_WINDOWS = 16;
+const isOdd = (n: number) => n % 2 !== 0;
+
+/** Whether the packed programs serve this pooling. */
+export function isPacked(backend: MathBackendWebGL, g: PoolGeometry, ...inputs: TensorInfo[]): boolean {
+  const shapes = [g.inShape, g.outShape, ...inputs.map(({ shape }) => shape)];
+  return (
+    g.dataFormat === 'NHWC' &&
+    windowsOverOne(g)[1] <= MOST_WINDOWS &&
+    targetsOf(backend) > 0 &&
+    shapes.every(fits)
+  );
+}
+
+/**
+ * Fills `outputs`, packed tensors of y's shape. `step` is given a tap (fy, fx), the values vec4 x under it, of the window of
+ * the first column in x.xy and of the second in x.zw, and whether they are in the image, bool inside and nextInside.
+ */
+export function scan(
+  backend: MathBackendWebGL,
+  g: PoolGeometry,
+  x: TensorInfo,
+  outputs: readonly TensorInfo[],
+  uniforms: TexelUniforms,
+  { functions = '', start, step, finish }: ScanCode,
+): void {
+  const taps = tapsTogether(g.filterWidth, g.strideWidth, g.dilationWidth);
+  const window: Window = { taps, stride: g.strideWidth, dilation: g.dilationWidth };
+  if (taps === g.filterWidth) window.isOdd = isOdd(g.padLeft);
+  const columns = columnsOf(2, window);
+  const isFull = g.filterWidth % taps === 0;
+  const code = `
+  ${TEXEL_GLSL}
+  ${functions}
+  void main() {
+    ${HERE_GLSL}
+    int image = over(line, ySize.y);
+    ivec2 corner = ivec2(line - image * ySize.y, 2 * pair) * strides - pads;
+    ivec2 xStep = stepOf(xGrid);
+    ${start}
+    for (int fy = 0; fy < filterSize.x; fy++) {
+      int iy = corner.x + fy * dilations.x;
+      bool rowInside = uint(iy) < uint(xSize.y);
+      ivec2 xRow = startOf(image * xSize.y + (rowInside ? iy : 0), xGrid) + ivec2(channelPair, 0);
+      ${taps === g.filterWidth ? 'const int n = 0;' : `for (int n = 0; n < filterSize.y; n += ${taps})`} {
+        int ix = corner.y + n * dilations.y;
+        bool odd = (ix & 1) == 1;
+        ${texelsUnder(columns, window)
+          .map((i) => `vec4 x${i} = texelFetch(x, xRow + ((ix >> 1) + ${i}) * xStep, 0);`)
+          .join('\n')}
+        ${columnsGlsl(columns, window)}
+        ${columns.map((j) => `bool inside${j} = rowInside && uint(ix + ${j}) < uint(xSize.z);`).join('\n')}
+        ${each(taps, (tap) => {
+          const [a, b] = [tap * window.dilation, tap * window.dilation + window.stride];
+          return `{
+          int fx = n + ${tap};
+          vec4 x = vec4(c${a}, c${b});
+          bool inside = inside${a}${isFull ? '' : ' && fx < filterSize.y'};
+          bool nextInside = inside${b}${isFull ? '' : ' && fx < filterSize.y'};
+          ${step}
+        }`;
+        })}
+      }
+    }
+    ${each(outputs.length, (i) => `vec4 z${i};`)}
+    ${finish}
+  `;
+  draw(backend, { x }, outputs, { ...windowUniforms(g), ...uniforms }, code);
+}
+
+/**
+ * Fills `dx`. For each window that may see the first or the second column, `step` is given the tap it sees it by, float tap
+ * (negative if it does not), and vec2 <input>Here of each input at the window; it adds to vec2 sum.
+ * @param inputs packed or not, of y's shape or larger
+ */
+export function gather(
+  backend: MathBackendWebGL,
+  g: PoolGeometry,
+  inputs: Record<string, TensorInfo>,
+  dx: TensorInfo,
+  uniforms: TexelUniforms,
+  { functions = '', column, row, step }: GatherCode,
+): void {
+  const names = Object.keys(inputs);
+  const [rowCount, count] = windowsOverOne(g);
+  // The second column's windows are those of the first, or one further: with strides 1 and 2 all over the image.
+  const ahead = g.strideWidth === 1 ? 1 : g.strideWidth === 2 ? Number(isOdd(g.padLeft)) : undefined;
+  const window: Window = { taps: count, stride: ahead ?? 1, dilation: 1 };
+  if (g.strideWidth === 1) window.isOdd = isOdd(g.padLeft - count + 1);
+  const columns = columnsOf(2, window);
+  const offset = (i: number, side: number) =>
+    side === 0 ? `${i}` : ahead === undefined ? `${i} + ahead` : `${i + ahead}`;
+  const valueGlsl = (name: string, i: number, side: number) => {
+    if (side === 0) return `${name}_c${i}`;
+    return ahead === undefined ? `(ahead == 0 ? ${name}_c${i} : ${name}_c${i + 1})` : `${name}_c${i + ahead}`;
+  };
+  const code = `
+  ${TEXEL_GLSL}
+  const float UNSEEN = -1e9;
+  // The tap by which a window sees a place that is so far behind its start.
+  float tapAt(int distance, int dilation, int size) {
+    int tap = ${dilated(g, 'distance / dilation', 'distance')};
+    return distance >= 0 && ${dilated(g, 'tap * dilation == distance && ')}tap < size ? float(tap) : UNSEEN;
+  }
+  ${functions}
+  void main() {
+    ${HERE_GLSL}
+    int image = over(line, xSize.y);
+    int iy = line - image * xSize.y;
+    int ix = 2 * pair + pads.y;
+    int oyLast = ${lastWindow('(iy + pads.x)', g.strideHeight)};
+    int oxLast = ${lastWindow('ix', g.strideWidth)};
+    ${ahead === undefined ? `int ahead = ${lastWindow('(ix + 1)', g.strideWidth)} - oxLast;` : ''}
+    int ox = oxLast - ${count - 1};
+    bool odd = (ox & 1) == 1;
+    ${each(count, (i) =>
+      each(
+        2,
+        (side) => `
+    int ox${side}_${i} = ox + ${offset(i, side)};
+    float tap${side}_${i} = uint(ox${side}_${i}) < uint(ySize.z)
+        ? tapAt(ix + ${side} - ox${side}_${i} * strides.y, dilations.y, filterSize.y) : UNSEEN;`,
+      ),
+    )}
+    ${columns.map((j) => column?.(j, `(ox + ${j})`) ?? '').join('\n')}
+    ${names.map((name) => `ivec2 ${name}Step = stepOf(${name}Grid);`).join('\n')}
+    vec2 sum0 = vec2(0.);
+    vec2 sum1 = vec2(0.);
+    for (int n = 0; n < ${rowCount}; n++) {
+      int oy = oyLast - n;
+      float fy = uint(oy) < uint(ySize.y) ? tapAt(iy + pads.x - oy * strides.x, dilations.x, filterSize.x) : UNSEEN;
+      float rowTap = fy * float(filterSize.y);
+      ${names
+        .map(
+          (name) => `
+      ivec2 ${name}Row = startOf(image * ${name}Rows + (fy < 0. ? 0 : oy), ${name}Grid) + ivec2(channelPair, 0);
+      ${texelsUnder(columns, window)
+        .map(
+          (i) =>
+            `vec4 ${name}_x${i} = texelFetch(${name}, ${name}Row + ((ox >> 1) + ${i}) * ${name}Step, 0);`,
+        )
+        .join('\n')}
+      ${columnsGlsl(columns, window, '', `${name}_x`, `${name}_c`)}`,
+        )
+        .join('\n')}
+      ${row?.(columns) ?? ''}
+      ${each(count, (i) =>
+        each(
+          2,
+          (side) => `{
+        float tap = rowTap + tap${side}_${i};
+        ${names.map((name) => `vec2 ${name}Here = ${valueGlsl(name, i, side)};`).join('\n')}
+        vec2 sum = sum${side};
+        ${step}
+        sum${side} = sum;
+      }`,
+        ),
+      )}
+    }
+    vec4 z0 = vec4(sum0, sum1);
+  `;
+  const rows = Object.fromEntries(names.map((name) => [`${name}Rows`, [inputs[name].shape[1]]]));
+  draw(backend, inputs, [dx], { ...windowUniforms(g), ...rows, ...uniforms }, code);
+}
+
+/** GLSL for one of the two: windows without dilation need no division, which is what takes time here. */
+export const dilated = (g: PoolGeometry, code: string, otherwise = '') =>
+  g.dilationHeight * g.dilationWidth > 1 ? code : otherwise;
+
+/** The last window of an axis that starts at or before a place in the padded image; with negative pads that may be < 0. */
+function lastWindow(place: string, stride: number): string {
+  if (stride === 1) return place;
+  return stride === 2 ? `(${place} >> 1)` : `((${place} + ${stride * 65536}) / ${stride} - 65536)`;
+}
+
+/** So many windows, at most, see one row and one column. */
+function windowsOverOne(g: PoolGeometry): number[] {
+  return [g.effectiveFilterHeight / g.strideHeight, g.effectiveFilterWidth / g.strideWidth].map(Math.ceil);
+}
+
+/** Which texel of the output this is; place is (width of its texture, texelRows, perRow), outSize its (width, channels). */
+const HERE_GLSL = `
+    int index = int(gl_FragCoord.y) * place.x + int(gl_FragCoord.x);
+    int row = over(index, place.z);
+    int channelPair = index - row * place.z;
+    int line = over(row, place.y);
+    int pair = row - line * place.y;
+`;
+
+/** At once where the GPU has targets enough, else one output after the other. */
+function draw(
+  backend: MathBackendWebGL,
+  inputs: Record<string, TensorInfo>,
+  outputs: readonly TensorInfo[],
+  uniforms: TexelUniforms,
+  code: string,
+): void {
+  const [, , width, channels] = outputs[0].shape;
+  const place = [texelsOf(backend, outputs[0])[0], Math.ceil(width / 2), Math.ceil(channels / 2)];
+  withTexels(backend, inputs, false, (sources) => {
+    const grids = Object.entries(sources).map(([name, source]) => [`${name}Grid`, gridOf(backend, source)!]);
+    const all = { ...uniforms, ...Object.fromEntries(grids), place, outSize: [width, channels] };
+    const write = (outs: number[]) =>
+      `${code} ${outs.map((i, at) => `out${at} = clean(z${i}, pair, channelPair, outSize);`).join('\n')} }`;
+    if (outputs.length <= targetsOf(backend))
+      drawTexels(backend, sources, all, outputs, write([...outputs.keys()]));
+    else outputs.forEach((output, i) => drawTexels(backend, sources, all, [output], write([i])));
+  });
+}
