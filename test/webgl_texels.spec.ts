@@ -8,14 +8,15 @@ import { conv2d, maxPool } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { integers } from '../src/verify/data.js';
 import { compare, describeWorst } from '../src/verify/proofs.js';
-import { boundOf, inputsOf, runSubject } from '../src/verify/prove.js';
+import { boundOf, inputsOf } from '../src/verify/compare-kernels.js';
 import {
   avgPoolSubjects,
   convSubjects,
   maxPoolSubjects,
+  runSubject,
   type Subject,
   subjects,
-} from '../src/verify/subjects.js';
+} from '../src/subjects.js';
 import { installed, tf } from './support/tfjs.js';
 
 type T4 = tf.Tensor4D;
