@@ -201,7 +201,13 @@ async function check({ kernelName, shape }: Run, sides: Side[]): Promise<void> {
 
 function print(line: string): void {
   output.textContent += `${line}\n`;
-  if (isAuto) void fetch('print', { method: 'POST', body: line });
+  if (isAuto) post('print', line);
+}
+
+/** One after the other, so that lines arrive in their order. */
+let posted: Promise<unknown> = Promise.resolve();
+function post(path: string, body: string): void {
+  posted = posted.then(() => fetch(path, { method: 'POST', body }));
 }
 
 async function run(only: string): Promise<void> {
@@ -210,7 +216,7 @@ async function run(only: string): Promise<void> {
   } catch (error) {
     print(String(error instanceof Error ? (error.stack ?? error) : error));
   }
-  if (isAuto) void fetch('end', { method: 'POST' });
+  if (isAuto) post('end', '');
 }
 
 const field = document.getElementById('only') as HTMLInputElement;
