@@ -44,14 +44,15 @@ interface GatherCode {
 const MOST_WINDOWS = 16;
 const isOdd = (n: number) => n % 2 !== 0;
 
-/** Whether the packed programs serve this pooling. */
+/** Whether the packed programs serve this pooling; what no program serves is refused by the simple ones, by name. */
 export function isPacked(backend: MathBackendWebGL, g: PoolGeometry, ...inputs: TensorInfo[]): boolean {
   const shapes = [g.inShape, g.outShape, ...inputs.map(({ shape }) => shape)];
   return (
     g.dataFormat === 'NHWC' &&
     windowsOverOne(g)[1] <= MOST_WINDOWS &&
     targetsOf(backend) > 0 &&
-    shapes.every(fits)
+    shapes.every(fits) &&
+    inputs.every(({ dtype }) => dtype !== 'string' && dtype !== 'complex64')
   );
 }
 
