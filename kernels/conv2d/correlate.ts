@@ -95,7 +95,7 @@ export function correlate(
   for (const strip of strips) {
     const window = windowOf(strip, axes);
     copyIn(simd.f32, a / 4, source, window);
-    if (!tiled || !alike(tiled, strip, axes)) {
+    if (!tiled || !alike(tiled, strip)) {
       writeSegments(simd.i32, segments / 4, phases, axes, window, 4 * source.channels);
       const steps = { source: 4 * source.channels, target: 4 * width };
       counts = writeTiles(simd.i32, pixels / 4, outs / 4, phases, axes, strip, window, steps);
@@ -264,15 +264,9 @@ function ofPhase(axis: Axis, phase: number, first: number, count: number): numbe
   return positions;
 }
 
-/** Whether two strips have the same tables. */
-function alike(a: Rectangle, b: Rectangle, { rows, cols }: Axes): boolean {
-  return (
-    a.images === b.images &&
-    a.rows === b.rows &&
-    a.cols === b.cols &&
-    rows.phase(a.row) === rows.phase(b.row) &&
-    cols.phase(a.col) === cols.phase(b.col)
-  );
+/** Whether two strips have the same tables: each starts at a multiple of the number of phases, so in the same phase. */
+function alike(a: Rectangle, b: Rectangle): boolean {
+  return a.images === b.images && a.rows === b.rows && a.cols === b.cols;
 }
 
 export function roundUp(n: number, multiple: number): number {
