@@ -12,6 +12,7 @@ import {
   type Axis,
   copyIn,
   copyOut,
+  fitsCache,
   type Image,
   largest,
   planStrips,
@@ -20,9 +21,6 @@ import {
   type Tap,
   windowOf,
 } from '../simd/strips.js';
-
-/** Floats of a strip: its source and its result fit a second-level cache beside the filter's panels. */
-export const STRIP_SIZE = 1 << 16;
 
 /** What the store does on its way: min(max(sum + bias, lowest), highest). */
 export interface Epilogue {
@@ -56,10 +54,9 @@ export function correlate(
   const width = roundUp(target.channels, NR);
   const phases = phasesOf(axes);
   const units = [axes.rows.phases.length, axes.cols.phases.length] as const;
-  const strips = planStrips(axes, target.images, units, (strip) => {
-    const cells = positionsIn(windowOf(strip, axes)) * source.channels;
-    return Math.max(cells, positionsIn(strip) * width) <= STRIP_SIZE;
-  });
+  const strips = planStrips(axes, target.images, units, (strip) =>
+    fitsCache(strip, axes, source.channels, width),
+  );
   const most = largest(strips, axes);
   const tapCount = phases.reduce((sum, { taps }) => sum + taps.length, 0);
   const tableSize = most.target + MR * phases.length;

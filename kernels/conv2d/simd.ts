@@ -21,8 +21,8 @@ import {
   backwardAxis,
   copyIn,
   copyOut,
+  fitsCache,
   forwardAxis,
-  identityAxis,
   type Image,
   largest,
   planStrips,
@@ -30,7 +30,7 @@ import {
   type Rectangle,
   windowOf,
 } from '../simd/strips.js';
-import { correlate, type Epilogue, type GroupFilter, roundUp, STRIP_SIZE, tapOffset } from './correlate.js';
+import { correlate, type Epilogue, type GroupFilter, roundUp, tapOffset } from './correlate.js';
 import { correlateByWinograd, winogradApplies, type WinogradTile } from './winograd.js';
 
 const PLAIN: Epilogue = { lowest: -Infinity, highest: Infinity };
@@ -83,14 +83,10 @@ export function conv2dBackpropFilter(
 ): void {
   const [inPerGroup, outPerGroup] = [g.inChannels / g.groups, g.outChannels / g.groups];
   const axes = forwardAxes(g);
-  const dyAxes = { rows: identityAxis(g.outHeight), cols: identityAxis(g.outWidth) };
   const taps = g.filterHeight * g.filterWidth * inPerGroup;
   const tapCount = roundUp(taps, MR);
   const width = roundUp(outPerGroup, NR);
-  const strips = planStrips(axes, g.batchSize, [1, 1], (strip) => {
-    const source = positionsIn(windowOf(strip, axes)) * inPerGroup;
-    return Math.max(source, positionsIn(strip) * width) <= STRIP_SIZE;
-  });
+  const strips = planStrips(axes, g.batchSize, [1, 1], (strip) => fitsCache(strip, axes, inPerGroup, width));
   const most = largest(strips, axes);
   const [tapsAt, rowsAt, a, dense, panels, sums] = simd.place(
     4 * tapCount,
@@ -106,7 +102,7 @@ export function conv2dBackpropFilter(
     for (const strip of strips) {
       const window = windowOf(strip, axes);
       copyIn(simd.f32, a / 4, source, window);
-      copyIn(simd.f32, dense / 4, target, windowOf(strip, dyAxes));
+      copyIn(simd.f32, dense / 4, target, strip);
       const pixels = positionsIn(strip);
       simd.pack(dense, 4 * outPerGroup, 4, pixels, outPerGroup, panels, 4 * NR * pixels);
       writeFilterOffsets(simd.i32, tapsAt / 4, tapCount, axes, inPerGroup, window);

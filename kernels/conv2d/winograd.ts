@@ -82,7 +82,7 @@ export function correlateByWinograd(
   });
   const whole = strips.map((strip) => inWholeTiles(strip, m));
   const most = largest(whole, axes);
-  const tileCount = roundUp(Math.max(...strips.map(tilesIn)), MR);
+  const tileCount = roundUp(tilesIn(strips[0]), MR); // no strip is larger than the first
   // Planes a multiple of 4096 bytes apart would fall on the same lines of the first-level cache.
   const plane = { u: 4 * depth * width, v: 4 * tileCount * depth + 64, m: 4 * tileCount * width + 64 };
   const [staging, taps, u, v, products, scratch, bias, none, zero, rows, outs, patches, tiles, a, c] =

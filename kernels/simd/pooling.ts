@@ -10,6 +10,7 @@ import {
   type Axes,
   copyIn,
   copyOut,
+  fitsCache,
   forwardAxis,
   identityAxis,
   type Image,
@@ -19,9 +20,6 @@ import {
   type Rectangle,
   windowOf,
 } from './strips.js';
-
-/** Floats of a strip: its source and its result fit a second-level cache. */
-const STRIP_SIZE = 1 << 16;
 
 /** Below this many cells under windows the definition is faster. */
 const LEAST_CELLS = 1 << 12;
@@ -63,9 +61,8 @@ export function poolForward(
   run: (at: StripAddresses, strip: Rectangle) => boolean,
 ): boolean {
   const axes = poolAxes(g);
-  const channels = g.inChannels;
   const strips = planStrips(axes, g.batchSize, [1, 1], (strip) =>
-    fits(strip, windowOf(strip, axes), channels),
+    fitsCache(strip, axes, g.inChannels, g.inChannels),
   );
   const at = place(simd, g, strips, axes, false);
   for (const strip of strips) {
@@ -93,12 +90,10 @@ export function poolBackward(
   run: (at: StripAddresses, strip: Rectangle) => boolean,
 ): boolean {
   const axes = poolAxes(g);
-  const whole = { rows: identityAxis(g.outHeight), cols: identityAxis(g.outWidth) };
   const rows = { rows: identityAxis(g.inHeight), cols: identityAxis(g.inWidth) };
-  const pieces = planStrips(rows, g.batchSize, [1, g.inWidth], (piece) => {
-    const strip = windowsOver(piece, g);
-    return fits(strip, windowOf(strip, axes), g.inChannels);
-  });
+  const pieces = planStrips(rows, g.batchSize, [1, g.inWidth], (piece) =>
+    fitsCache(windowsOver(piece, g), axes, g.inChannels, g.inChannels),
+  );
   const strips = pieces.map((piece) => windowsOver(piece, g));
   const at = place(simd, g, strips, axes, true);
   for (const [i, strip] of strips.entries()) {
@@ -106,7 +101,7 @@ export function poolBackward(
     const window = windowOf(strip, axes);
     const size = positionsIn(window) * g.inChannels;
     if (x) copyIn(simd.f32, at.x / 4, imageOf(x, g, 'in'), window, padding);
-    copyIn(simd.f32, at.y / 4, imageOf(dy, g, 'out'), windowOf(strip, whole));
+    copyIn(simd.f32, at.y / 4, imageOf(dy, g, 'out'), strip);
     simd.f32.fill(0, at.dx / 4, at.dx / 4 + size);
     writeTables(simd, at, g, axes, strip, window);
     if (run({ ...at, pixelCount: positionsIn(strip) }, strip)) return true;
@@ -115,10 +110,6 @@ export function poolBackward(
     copyOut(simd.f32, at.dx / 4 + skipped, window, imageOf(dx, g, 'in'), part);
   }
   return false;
-}
-
-function fits(strip: Rectangle, window: Rectangle, channels: number): boolean {
-  return Math.max(positionsIn(strip), positionsIn(window)) * channels <= STRIP_SIZE;
 }
 
 /** The windows that reach any row of the piece; its columns are all columns. */

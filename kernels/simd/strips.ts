@@ -142,6 +142,20 @@ export function planStrips(
   return strips;
 }
 
+/** Floats of a strip: its source and its result fit a second-level cache beside a filter's panels. */
+const STRIP_SIZE = 1 << 16;
+
+/** Whether neither the strip's window nor the strip itself holds more than STRIP_SIZE values. */
+export function fitsCache(
+  strip: Rectangle,
+  axes: Axes,
+  sourceChannels: number,
+  targetChannels: number,
+): boolean {
+  const source = positionsIn(windowOf(strip, axes)) * sourceChannels;
+  return Math.max(source, positionsIn(strip) * targetChannels) <= STRIP_SIZE;
+}
+
 /** Cells of the largest window and of the largest strip, and the most rows of any strip. */
 export function largest(strips: readonly Rectangle[], axes: Axes) {
   const most = { source: 0, target: 0, rows: 0 };
