@@ -16,7 +16,7 @@ import { OWN } from '../kernels/registry.js';
 import { backendInfo, configure, type CpuOptions } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { distinct, integers } from '../src/verify/data.js';
-import { compare, describeWorst } from '../src/verify/proofs.js';
+import { compare, describeWorst } from '../src/verify/exact.js';
 import { median } from '../src/verify/time.js';
 import { peak } from './peak.js';
 

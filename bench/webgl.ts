@@ -3,12 +3,13 @@
  * timed, medians. `npm run bench:webgl -- --help` lists the browsers; --serve only serves the page, to be opened by hand.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { removeFolder } from '../src/cli/browser.js';
 import { build } from 'esbuild';
 import { locate, openDisplay } from '../test/browsers.js';
 
@@ -84,7 +85,7 @@ async function main(browser: string, only: string, serveOnly: boolean): Promise<
     const closed = new Promise((resolve) => child.once('exit', resolve));
     child.kill();
     await closed;
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    removeFolder(folder);
   }
 }
 

@@ -6,7 +6,7 @@ import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { OWN } from '../kernels/registry.js';
 import { install } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
-import { compare, describeWorst } from '../src/verify/proofs.js';
+import { compare, describeWorst } from '../src/verify/exact.js';
 import { alternate } from '../src/verify/time.js';
 import { type Passes, watchPasses } from './webgl_passes.js';
 import { newShapes, type Run, runs } from './webgl_runs.js';

@@ -3,7 +3,8 @@ import { OWN } from '../kernels/registry.js';
 import { compareSubject, type Comparison } from '../src/cli/comparison.js';
 import { runSubject, type Subject } from '../src/subjects.js';
 import { drawn, floats } from '../src/verify/data.js';
-import { compare, difference, type Worst } from '../src/verify/proofs.js';
+import { difference } from '../src/verify/differences.js';
+import { compare, type Worst } from '../src/verify/exact.js';
 import { boundOf, untiedInputs, type Values } from '../src/verify/compare-kernels.js';
 import { alternate } from '../src/verify/time.js';
 

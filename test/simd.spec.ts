@@ -20,7 +20,8 @@ import * as maxSimd from '../kernels/max_pool/simd.js';
 import { memoryBytes, type SimdLevel, whyNot, withSimd } from '../kernels/simd/runtime.js';
 import { backendInfo, configure, install } from '../src/index.js';
 import { floats, integers, random } from '../src/verify/data.js';
-import { compare, describeWorst, roundingBound } from '../src/verify/proofs.js';
+import { compare, describeWorst } from '../src/verify/exact.js';
+import { roundingBound } from '../src/verify/rounded.js';
 import { expectExactly, tf } from './support/tfjs.js';
 import { winogradBound } from './support/winograd_bound.js';
 

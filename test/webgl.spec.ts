@@ -14,7 +14,7 @@ import { runShader, windowUniforms } from '../kernels/webgl.js';
 import { avgPool, conv2d, maxPool } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { floats, integers } from '../src/verify/data.js';
-import { compare, describeWorst } from '../src/verify/proofs.js';
+import { compare, describeWorst } from '../src/verify/exact.js';
 import { boundOf, inputsOf } from '../src/verify/compare-kernels.js';
 import {
   avgPoolSubjects,

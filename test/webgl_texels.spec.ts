@@ -7,7 +7,7 @@ import { TARGETS_FLAG } from '../kernels/texels.js';
 import { conv2d, maxPool } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { integers } from '../src/verify/data.js';
-import { compare, describeWorst } from '../src/verify/proofs.js';
+import { compare, describeWorst } from '../src/verify/exact.js';
 import { boundOf, inputsOf } from '../src/verify/compare-kernels.js';
 import {
   avgPoolSubjects,

@@ -114,12 +114,12 @@ export async function inBrowser<T>(
     if (child.exitCode === null && child.kill()) await once(child, 'exit');
     server.close();
     server.closeAllConnections();
-    removeProfile(profile);
+    removeFolder(profile);
   }
 }
 
-/** A process of the browser may outlive it and still write there; then the folder is left to the system. */
-function removeProfile(profile: string): void {
+/** Removes a browser's profile. A process of it may outlive it and still write there: then the folder is left to the system. */
+export function removeFolder(profile: string): void {
   try {
     rmSync(profile, { recursive: true, force: true, maxRetries: 10 });
   } catch {

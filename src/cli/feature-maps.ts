@@ -5,7 +5,7 @@
 import { grads, sum, type Tensor, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { conv2d } from '../index.js';
 import * as numeric from '../numeric.js';
-import { compare } from '../verify/proofs.js';
+import { compare } from '../verify/exact.js';
 import { type Digits, SIDE } from './mnist.js';
 import type { Example } from './worked-examples.js';
 

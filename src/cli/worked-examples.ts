@@ -18,7 +18,8 @@ import {
 } from '@tensorflow/tfjs-core';
 import { avgPool, conv2d, maxPool } from '../index.js';
 import * as numeric from '../numeric.js';
-import { difference, inner } from '../verify/proofs.js';
+import { inner } from '../verify/adjoint.js';
+import { difference } from '../verify/differences.js';
 import { distinct, floats, integers } from '../verify/data.js';
 
 export interface Example {
