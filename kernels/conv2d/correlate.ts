@@ -52,40 +52,31 @@ export function correlate(
   epilogue: Epilogue,
 ): void {
   const width = roundUp(target.channels, NR);
-  const phases = phasesOf(axes);
+  const phases = phasesOf(axes, source.channels);
   const units = [axes.rows.phases.length, axes.cols.phases.length] as const;
   const strips = planStrips(axes, target.images, units, (strip) =>
     fitsCache(strip, axes, source.channels, width),
   );
   const most = largest(strips, axes);
-  const tapCount = phases.reduce((sum, { taps }) => sum + taps.length, 0);
+  const blocks = phases.flatMap((phase) => phase.blocks);
+  const last = blocks[blocks.length - 1];
+  // A single strip needs one block's panels at a time.
+  const kept = strips.length > 1;
+  const panelDepth = kept ? last.firstRow + last.depth : Math.max(...blocks.map(({ depth }) => depth));
   const tableSize = most.target + MR * phases.length;
   const [staging, panels, bias, segments, pixels, outs, a, c] = simd.place(
     4 * filter.tapSize,
-    4 * tapCount * source.channels * width,
+    4 * panelDepth * width,
     4 * width,
-    4 * tapCount,
+    4 * (last.firstSegment + segmentCount(last)),
     4 * tableSize,
     4 * tableSize,
     4 * most.source * source.channels,
     4 * (most.target + 1) * width,
   );
   writeBias(simd, bias, width, epilogue);
-  for (const { taps, firstTap } of phases) {
-    const to = panels + 4 * firstTap * source.channels * width;
-    const tapStep = 4 * NR * source.channels;
-    packTaps(
-      simd,
-      filter,
-      taps,
-      source.channels,
-      target.channels,
-      staging,
-      to,
-      tapStep,
-      tapStep * taps.length,
-    );
-  }
+  const stage = stager(simd, filter, staging);
+  const { lowest, highest } = epilogue;
 
   let counts: number[] = [];
   let tiled: Rectangle | undefined;
@@ -93,29 +84,36 @@ export function correlate(
     const window = windowOf(strip, axes);
     copyIn(simd.f32, a / 4, source, window);
     if (!tiled || !alike(tiled, strip)) {
-      writeSegments(simd.i32, segments / 4, phases, axes, window, 4 * source.channels);
+      writeSegments(simd.i32, segments / 4, phases, axes, window, source.channels);
       const steps = { source: 4 * source.channels, target: 4 * width };
       counts = writeTiles(simd.i32, pixels / 4, outs / 4, phases, axes, strip, window, steps);
       tiled = strip;
     }
     let tile = 0;
-    phases.forEach(({ taps, firstTap, run }, i) => {
-      simd.multiply(
-        pixels + tile,
-        outs + tile,
-        counts[i],
-        segments + 4 * firstTap,
-        taps.length / run,
-        run * source.channels,
-        a,
-        panels + 4 * firstTap * source.channels * width,
-        width / NR,
-        bias,
-        c,
-        isClamped(epilogue),
-        epilogue.lowest,
-        epilogue.highest,
-      );
+    phases.forEach(({ taps, blocks }, i) => {
+      for (const block of blocks) {
+        const at = panels + (kept ? 4 * block.firstRow * width : 0);
+        if (strip === strips[0])
+          packBlock(simd, stage, filter, taps, block, source.channels, target.channels, at);
+        const isLast = block === blocks[blocks.length - 1];
+        simd.multiply(
+          pixels + tile,
+          outs + tile,
+          counts[i],
+          segments + 4 * block.firstSegment,
+          segmentCount(block),
+          block.segmentLength,
+          a,
+          at,
+          width / NR,
+          bias,
+          c,
+          block !== blocks[0],
+          isLast && isClamped(epilogue),
+          lowest,
+          highest,
+        );
+      }
       tile += 4 * counts[i];
     });
     if (width !== target.channels) simd.compact(c, positionsIn(strip), 4 * target.channels, 4 * width);
@@ -132,53 +130,117 @@ interface TapPair {
 interface Phase {
   readonly row: number;
   readonly col: number;
-  /** In the order of the panels: ascending rows, then columns. */
+  /** In the order of the filter matrix's rows: ascending rows, then columns. */
   readonly taps: readonly TapPair[];
-  /** How many taps of a row lie side by side in the source, so that one segment holds them. */
-  readonly run: number;
-  /** Taps of all phases before. */
-  readonly firstTap: number;
+  readonly blocks: readonly Block[];
 }
 
-function phasesOf({ rows, cols }: Axes): Phase[] {
+/** Some rows of a phase's filter matrix [taps * source channels, target channels], multiplied in one call. */
+interface Block {
+  readonly start: number;
+  readonly depth: number;
+  /** Rows whose values lie side by side in the source. */
+  readonly segmentLength: number;
+  /** Rows, and segments, of all blocks before. */
+  readonly firstRow: number;
+  readonly firstSegment: number;
+}
+
+/** Rows of a panel that stay in the first-level cache, with four pixels' values, while all pixels meet them. */
+const BLOCK_DEPTH = 512;
+
+function phasesOf({ rows, cols }: Axes, channels: number): Phase[] {
   const phases: Phase[] = [];
-  let firstTap = 0;
+  let [firstRow, firstSegment] = [0, 0];
   rows.phases.forEach((rowTaps, row) =>
     cols.phases.forEach((colTaps, col) => {
       const taps = pairs(rowTaps, colTaps);
       const adjacent = colTaps.every(({ offset }, i) => offset === colTaps[0].offset + i);
-      phases.push({ row, col, taps, run: adjacent ? Math.max(1, colTaps.length) : 1, firstTap });
-      firstTap += taps.length;
+      const runLength = (adjacent ? Math.max(1, colTaps.length) : 1) * channels;
+      const blocks = partsOf(taps.length * channels, runLength).map(([start, depth, segmentLength]) => {
+        const block = { start, depth, segmentLength, firstRow, firstSegment };
+        firstRow += depth;
+        firstSegment += segmentCount(block);
+        return block;
+      });
+      phases.push({ row, col, taps, blocks });
     }),
   );
   return phases;
+}
+
+/** The start, depth and segment length of the blocks of `rows` rows that come in runs: parts of a run, or some whole ones. */
+function partsOf(rows: number, runLength: number): [number, number, number][] {
+  const parts: [number, number, number][] = [];
+  if (runLength > BLOCK_DEPTH) {
+    const length = Math.ceil(runLength / Math.ceil(runLength / BLOCK_DEPTH));
+    for (let run = 0; run < rows; run += runLength) {
+      for (let start = 0; start < runLength; start += length) {
+        const depth = Math.min(length, runLength - start);
+        parts.push([run + start, depth, depth]);
+      }
+    }
+  } else {
+    const runs = rows / runLength;
+    const together = Math.ceil(runs / Math.ceil(runs / Math.floor(BLOCK_DEPTH / runLength)));
+    for (let run = 0; run < runs; run += together) {
+      parts.push([run * runLength, Math.min(together, runs - run) * runLength, runLength]);
+    }
+  }
+  return parts.length ? parts : [[0, 0, 1]];
+}
+
+function segmentCount({ depth, segmentLength }: Pick<Block, 'depth' | 'segmentLength'>): number {
+  return depth / segmentLength;
 }
 
 export function pairs(rowTaps: readonly Tap[], colTaps: readonly Tap[]): TapPair[] {
   return rowTaps.flatMap((row) => colTaps.map((col) => ({ row, col })));
 }
 
-/**
- * The taps' matrices in panels of target channels: [target channels / NR][taps][depth][NR], the cell of tap i, panel n
- * at to + i * tapStep + n * panelStep bytes. Staging holds one tap of all groups.
- */
-export function packTaps(
+/** Copies a tap, of all groups, to `at`. Returns the address of the group's part of it. */
+export function stageTap(
+  { f32 }: Simd,
+  { values, filterWidth, tapSize, start }: GroupFilter,
+  { row, col }: TapPair,
+  at: number,
+): number {
+  const first = (row.index * filterWidth + col.index) * tapSize;
+  f32.set(values.subarray(first, first + tapSize), at / 4);
+  return at + 4 * start;
+}
+
+/** `stageTap`, but for a tap that is there already. */
+function stager(simd: Simd, filter: GroupFilter, at: number): (tap: TapPair) => number {
+  let staged: TapPair | undefined;
+  let matrix = 0;
+  return (tap) => {
+    if (tap !== staged) matrix = stageTap(simd, filter, tap, at);
+    staged = tap;
+    return matrix;
+  };
+}
+
+/** The block's rows in panels of target channels at `to`: [target channels / NR][depth][NR]. */
+function packBlock(
   simd: Simd,
-  { values, filterWidth, tapSize, start, rowStep, colStep }: GroupFilter,
+  stage: (tap: TapPair) => number,
+  { rowStep, colStep }: GroupFilter,
   taps: readonly TapPair[],
-  depth: number,
+  { start, depth }: Block,
+  channels: number,
   targetChannels: number,
-  staging: number,
   to: number,
-  tapStep: number,
-  panelStep: number,
 ): void {
-  taps.forEach(({ row, col }, i) => {
-    const tap = row.index * filterWidth + col.index;
-    simd.f32.set(values.subarray(tap * tapSize, (tap + 1) * tapSize), staging / 4);
-    const matrix = staging + 4 * start;
-    simd.pack(matrix, 4 * rowStep, 4 * colStep, depth, targetChannels, to + i * tapStep, panelStep);
-  });
+  for (let row = start; row < start + depth;) {
+    const tap = Math.floor(row / channels);
+    const first = row - tap * channels;
+    const rows = Math.min(channels - first, start + depth - row);
+    const matrix = stage(taps[tap]) + 4 * first * rowStep;
+    const panel = to + 4 * NR * (row - start);
+    simd.pack(matrix, 4 * rowStep, 4 * colStep, rows, targetChannels, panel, 4 * NR * depth);
+    row += rows;
+  }
 }
 
 export function writeBias({ f32 }: Simd, at: number, width: number, { bias }: Epilogue): void {
@@ -190,18 +252,21 @@ function isClamped({ lowest, highest }: Epilogue): boolean {
   return lowest !== -Infinity || highest !== Infinity;
 }
 
-/** Where, from its pixel's first cell, each segment of each phase starts: at[firstTap of the phase + segment]. */
+/** at[i]: where, from its pixel's first cell, segment i of all phases starts. */
 function writeSegments(
   i32: Int32Array,
   at: number,
   phases: readonly Phase[],
   axes: Axes,
   window: Rectangle,
-  step: number,
+  channels: number,
 ): void {
-  for (const { taps, run, firstTap } of phases) {
-    for (let i = 0; i < taps.length; i += run) {
-      i32[at + firstTap + i / run] = step * tapOffset(taps[i], axes, window);
+  for (const { taps, blocks } of phases) {
+    for (const { start, depth, segmentLength } of blocks) {
+      for (let row = start; row < start + depth; row += segmentLength) {
+        const tap = Math.floor(row / channels);
+        i32[at++] = 4 * (channels * tapOffset(taps[tap], axes, window) + row - tap * channels);
+      }
     }
   }
 }

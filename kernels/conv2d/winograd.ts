@@ -32,7 +32,7 @@ import {
   type Rectangle,
   windowOf,
 } from '../simd/strips.js';
-import { type Epilogue, type GroupFilter, packTaps, pairs, roundUp, writeBias } from './correlate.js';
+import { type Epilogue, type GroupFilter, pairs, roundUp, stageTap, writeBias } from './correlate.js';
 
 /** m, the side of a tile of outputs; 0 is the direct product. */
 export type WinogradTile = 0 | 2 | 4;
@@ -43,13 +43,17 @@ export type WinogradTile = 0 | 2 | 4;
  */
 export const ROUNDINGS = { 2: 2 * (2 + 1 + 2) + 1, 4: 2 * (4 + 3 + 3) + 1 } as const;
 
-/** Floats of the transformed patches and products of a strip. */
+/** Floats of the transformed patches and products of a strip, */
 const STRIP_SIZE = 1 << 17;
+/** unless these are fewer tiles: each of them saves reading the whole transformed filter once more. */
+const STRIP_TILES = 48;
+/** Floats of the part of the transformed filter that stays in a second-level cache while a strip meets it. */
+const BLOCK_SIZE = 1 << 17;
 
 /** With fewer channels than this the transforms of patches and products cost more than they save, */
 const LEAST_CHANNELS = 16;
 /** and with fewer tiles that of the filter does. */
-const LEAST_TILES = 32;
+const LEAST_TILES = 16;
 
 /** Whether the problem is a 3 x 3 convolution of stride 1 without dilation, large enough to gain by it. */
 export function winogradApplies(source: Image, target: Image, { rows, cols }: Axes, m: number): boolean {
@@ -77,19 +81,31 @@ export function correlateByWinograd(
   const depth = source.channels;
   const width = roundUp(target.channels, NR);
   const tilesIn = (r: Rectangle) => r.images * Math.ceil(r.rows / m) * Math.ceil(r.cols / m);
+  const blockWidth = Math.min(width, Math.max(NR, NR * Math.floor(BLOCK_SIZE / (n * n * depth * NR))));
   const strips = planStrips(axes, target.images, [m, m], (strip) => {
-    return n * n * tilesIn(strip) * (depth + width) <= STRIP_SIZE;
+    const tiles = tilesIn(strip);
+    return tiles <= STRIP_TILES || n * n * tiles * (depth + blockWidth) <= STRIP_SIZE;
   });
   const whole = strips.map((strip) => inWholeTiles(strip, m));
   const most = largest(whole, axes);
   const tileCount = roundUp(tilesIn(strips[0]), MR); // no strip is larger than the first
+  // Where rows of the filter are whole panels side by side, they need no packing.
+  const isAsStored = filter.colStep === 1 && width === target.channels;
+  // A single strip needs one block of the transformed filter at a time.
+  const kept = strips.length > 1;
   // Planes a multiple of 4096 bytes apart would fall on the same lines of the first-level cache.
-  const plane = { u: 4 * depth * width, v: 4 * tileCount * depth + 64, m: 4 * tileCount * width + 64 };
+  const plane = {
+    taps: 4 * (isAsStored ? filter.tapSize : depth * width) + 64,
+    u: 4 * depth * blockWidth + 64,
+    v: 4 * tileCount * depth + 64,
+    m: 4 * tileCount * blockWidth + 64,
+  };
+  const blockCount = Math.ceil(width / blockWidth);
   const [staging, taps, u, v, products, scratch, bias, none, zero, rows, outs, patches, tiles, a, c] =
     simd.place(
-      4 * filter.tapSize,
-      9 * plane.u,
-      n * n * plane.u,
+      isAsStored ? 0 : 4 * filter.tapSize,
+      9 * plane.taps,
+      n * n * plane.u * (kept ? blockCount : 1),
       n * n * plane.v,
       n * n * plane.m,
       16 * n * n,
@@ -106,13 +122,9 @@ export function correlateByWinograd(
   writeBias(simd, bias, width, epilogue);
   simd.f32.fill(0, none / 4, none / 4 + width);
   simd.i32[zero / 4] = 0;
-  for (let t = 0; t < tileCount; t++) {
-    simd.i32[rows / 4 + t] = 4 * t * depth;
-    simd.i32[outs / 4 + t] = 4 * t * width;
-  }
-  const nine = pairs(axes.rows.phases[0], axes.cols.phases[0]);
-  packTaps(simd, filter, nine, depth, target.channels, staging, taps, plane.u, 4 * NR * depth);
-  simd.winogradFilter(m, taps, plane.u, u, scratch);
+  for (let t = 0; t < tileCount; t++) simd.i32[rows / 4 + t] = 4 * t * depth;
+  const nine = stageTaps(simd, filter, axes, isAsStored, target.channels, depth, staging, taps, plane.taps);
+  const { lowest, highest } = epilogue;
 
   strips.forEach((strip, i) => {
     const held = whole[i];
@@ -122,19 +134,50 @@ export function correlateByWinograd(
     writeCorners(simd.i32, patches / 4, held, m, window, 4 * depth);
     writeCorners(simd.i32, tiles / 4, held, m, held, 4 * width);
     simd.winogradInput(m, patches, count, a, 4 * window.cols * depth, depth, v, plane.v, scratch);
-    for (let cell = 0; cell < n * n; cell++) {
-      const [from, to] = [v + cell * plane.v, products + cell * plane.m];
-      const panels = u + cell * plane.u;
+    for (let block = 0; block < blockCount; block++) {
+      const first = block * blockWidth;
+      const columns = Math.min(blockWidth, width - first);
+      const cells = u + (kept ? block * n * n * plane.u : 0);
+      if (i === 0) {
+        const at = nine.at + (first / NR) * nine.panelStep;
+        // prettier-ignore
+        simd.winogradFilter(m, at, plane.taps, nine.rowStep, nine.panelStep, depth, columns / NR, cells, plane.u, scratch);
+      }
+      for (let t = 0; t < tileCount; t++) simd.i32[outs / 4 + t] = 4 * t * columns;
+      for (let cell = 0; cell < n * n; cell++) {
+        const [from, to, panels] = [v + cell * plane.v, products + cell * plane.m, cells + cell * plane.u];
+        // prettier-ignore
+        simd.multiply(rows, outs, roundUp(count, MR), zero, 1, depth, from, panels, columns / NR, none, to, false, false, 0, 0);
+      }
+      const [rowStep, colStep] = [4 * held.cols * width, 4 * width];
       // prettier-ignore
-      simd.multiply(rows, outs, roundUp(count, MR), zero, 1, depth, from, panels, width / NR, none, to, false, 0, 0);
+      simd.winogradOutput(m, products, plane.m, tiles, count, c + 4 * first, rowStep, colStep, columns, bias + 4 * first, lowest, highest, scratch);
     }
-    const { lowest, highest } = epilogue;
-    const rowStep = 4 * held.cols * width;
-    // prettier-ignore
-    simd.winogradOutput(m, products, plane.m, tiles, count, c, rowStep, width, bias, lowest, highest, scratch);
     if (width !== target.channels) simd.compact(c, positionsIn(held), 4 * target.channels, 4 * width);
     copyOut(simd.f32, c / 4, held, target, strip);
   });
+}
+
+/** Brings the nine taps into WebAssembly memory: row r of panel n of tap i lies at at + i * step + r * rowStep + n * panelStep. */
+function stageTaps(
+  simd: Simd,
+  filter: GroupFilter,
+  { rows, cols }: Axes,
+  isAsStored: boolean,
+  columns: number,
+  depth: number,
+  staging: number,
+  at: number,
+  step: number,
+): { at: number; rowStep: number; panelStep: number } {
+  const [rowStep, colStep] = [4 * filter.rowStep, 4 * filter.colStep];
+  pairs(rows.phases[0], cols.phases[0]).forEach((tap, i) => {
+    const matrix = stageTap(simd, filter, tap, isAsStored ? at + i * step : staging);
+    if (!isAsStored) simd.pack(matrix, rowStep, colStep, depth, columns, at + i * step, 4 * NR * depth);
+  });
+  return isAsStored
+    ? { at: at + 4 * filter.start, rowStep, panelStep: 4 * NR }
+    : { at, rowStep: 4 * NR, panelStep: 4 * NR * depth };
 }
 
 /** The strip with rows and columns rounded up to whole tiles. */

@@ -23,6 +23,7 @@ interface MicroKernels {
     panelCount: number,
     bias: number,
     c: number,
+    continued: boolean,
     clamped: boolean,
     lowest: number,
     highest: number,
@@ -89,7 +90,18 @@ interface MicroKernels {
     dy: number,
     dx: number,
   ): void;
-  winogradFilter(m: number, taps: number, size: number, to: number, scratch: number): void;
+  winogradFilter(
+    m: number,
+    taps: number,
+    tapStep: number,
+    rowStep: number,
+    panelStep: number,
+    depth: number,
+    panelCount: number,
+    to: number,
+    plane: number,
+    scratch: number,
+  ): void;
   winogradInput(
     m: number,
     patches: number,
@@ -109,6 +121,7 @@ interface MicroKernels {
     tileCount: number,
     c: number,
     rowStep: number,
+    colStep: number,
     channels: number,
     bias: number,
     lowest: number,

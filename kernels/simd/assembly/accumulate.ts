@@ -50,7 +50,8 @@ export function accumulate(
         let a1 = tap1 + start;
         let a2 = tap2 + start;
         let a3 = tap3 + start;
-        for (let i: u32 = 0; i < cols; i++) {
+        const end = b + ((<usize>cols) << 5);
+        while (b < end) {
           const b0 = v128.load(b);
           const b1 = v128.load(b, 16);
           let value = v128.load32_splat(a0);

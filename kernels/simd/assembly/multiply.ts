@@ -3,6 +3,9 @@
  *
  *   C[p, n] = bias[n] + sum over s, i of A[pixel p, segment s, i] * B[s * segmentLength + i, n],  then clamped
  *
+ * or, where `continued`, C[p, n] + the same sum: a long sum comes in several calls, so that what each of them reads of A
+ * and B stays in the first-level cache.
+ *
  * A is an image in memory, padded by the caller, and never gathered: pixel p's values are `segmentCount` runs of
  * `segmentLength` consecutive floats, run s starting at a + pixels[p] + segments[s]. B comes in panels of NR columns,
  * panel[k * NR + j], one after the other. C is written NR floats at a time at c + outs[p] + panel * NR * 4.
@@ -31,6 +34,7 @@ export function multiply(
   panelCount: u32,
   bias: usize,
   c: usize,
+  continued: bool,
   clamped: bool,
   lowest: f32,
   highest: f32,
@@ -50,14 +54,24 @@ export function multiply(
       const row2 = a + load<u32>(pixel, 8);
       const row3 = a + load<u32>(pixel, 12);
       for (let n = first; n < last; n++) {
-        let c00 = v128.load(bias + (n << 5));
-        let c01 = v128.load(bias + (n << 5), 16);
-        let c10 = c00,
-          c11 = c01,
-          c20 = c00,
-          c21 = c01,
-          c30 = c00,
-          c31 = c01;
+        const to = c + (n << 5);
+        const to0 = to + load<u32>(out);
+        const to1 = to + load<u32>(out, 4);
+        const to2 = to + load<u32>(out, 8);
+        const to3 = to + load<u32>(out, 12);
+        const start = bias + (n << 5);
+        const from0 = continued ? to0 : start;
+        const from1 = continued ? to1 : start;
+        const from2 = continued ? to2 : start;
+        const from3 = continued ? to3 : start;
+        let c00 = v128.load(from0);
+        let c01 = v128.load(from0, 16);
+        let c10 = v128.load(from1);
+        let c11 = v128.load(from1, 16);
+        let c20 = v128.load(from2);
+        let c21 = v128.load(from2, 16);
+        let c30 = v128.load(from3);
+        let c31 = v128.load(from3, 16);
         let b = panels + n * panelSize;
         for (let segment = segments; segment < segmentsEnd; segment += 4) {
           const run = load<u32>(segment);
@@ -65,7 +79,8 @@ export function multiply(
           let a1 = row1 + run;
           let a2 = row2 + run;
           let a3 = row3 + run;
-          for (let k: u32 = 0; k < segmentLength; k++) {
+          const end = a0 + (segmentLength << 2);
+          while (a0 < end) {
             const b0 = v128.load(b);
             const b1 = v128.load(b, 16);
             let value = v128.load32_splat(a0);
@@ -97,19 +112,14 @@ export function multiply(
           c30 = f32x4.min(f32x4.max(c30, low), high);
           c31 = f32x4.min(f32x4.max(c31, low), high);
         }
-        const to = c + (n << 5);
-        let at = to + load<u32>(out);
-        v128.store(at, c00);
-        v128.store(at, c01, 16);
-        at = to + load<u32>(out, 4);
-        v128.store(at, c10);
-        v128.store(at, c11, 16);
-        at = to + load<u32>(out, 8);
-        v128.store(at, c20);
-        v128.store(at, c21, 16);
-        at = to + load<u32>(out, 12);
-        v128.store(at, c30);
-        v128.store(at, c31, 16);
+        v128.store(to0, c00);
+        v128.store(to0, c01, 16);
+        v128.store(to1, c10);
+        v128.store(to1, c11, 16);
+        v128.store(to2, c20);
+        v128.store(to2, c21, 16);
+        v128.store(to3, c30);
+        v128.store(to3, c31, 16);
       }
     }
   }

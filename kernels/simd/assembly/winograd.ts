@@ -15,15 +15,33 @@
  */
 import { madd } from './madd';
 
-/** U from the 3 x 3 taps, planes of `size` bytes. */
-export function winogradFilter(m: u32, taps: usize, size: usize, to: usize, scratch: usize): void {
+/** U from the 3 x 3 taps, tapStep apart, whose panels are panelStep and whose rows rowStep apart. */
+export function winogradFilter(
+  m: u32,
+  taps: usize,
+  tapStep: usize,
+  rowStep: usize,
+  panelStep: usize,
+  depth: u32,
+  panelCount: u32,
+  to: usize,
+  plane: usize,
+  scratch: usize,
+): void {
   const n = m + 2;
-  for (let at: usize = 0; at < size; at += 16) {
-    for (let col: usize = 0; col < 3; col++) {
-      filter1D(m, taps + at + col * size, 3 * size, scratch + (col << 4), 48);
-    }
-    for (let row: usize = 0; row < n; row++) {
-      filter1D(m, scratch + row * 48, 16, to + at + row * n * size, size);
+  for (let panel: u32 = 0; panel < panelCount; panel++) {
+    let row = taps + panel * panelStep;
+    for (let k: u32 = 0; k < depth; k++) {
+      for (let half: usize = 0; half < 32; half += 16) {
+        for (let col: usize = 0; col < 3; col++) {
+          filter1D(m, row + half + col * tapStep, 3 * tapStep, scratch + (col << 4), 48);
+        }
+        for (let i: usize = 0; i < n; i++) {
+          filter1D(m, scratch + i * 48, 16, to + half + i * n * plane, plane);
+        }
+      }
+      row += rowStep;
+      to += 32;
     }
   }
 }
@@ -56,7 +74,7 @@ export function winogradInput(
   }
 }
 
-/** y, through bias and bounds, from M; tile t's first cell is at c + tiles[t], its rows rowStep and its columns 4 * channels apart. */
+/** y, through bias and bounds, from M; tile t's first cell is at c + tiles[t], its rows rowStep and its columns colStep apart; M has `channels` of them. */
 export function winogradOutput(
   m: u32,
   from: usize,
@@ -65,6 +83,7 @@ export function winogradOutput(
   tileCount: u32,
   c: usize,
   rowStep: usize,
+  colStep: usize,
   channels: u32,
   bias: usize,
   lowest: f32,
@@ -72,12 +91,12 @@ export function winogradOutput(
   scratch: usize,
 ): void {
   const n = m + 2;
-  const colStep = channels << 2;
+  const size = channels << 2;
   const low = f32x4.splat(lowest);
   const high = f32x4.splat(highest);
   for (let t: u32 = 0; t < tileCount; t++) {
     const tile = c + load<u32>(tiles + (t << 2));
-    for (let at: usize = 0; at < colStep; at += 16) {
+    for (let at: usize = 0; at < size; at += 16) {
       for (let col: usize = 0; col < n; col++) {
         output1D(m, from + at + col * plane, n * plane, scratch + (col << 4), n << 4);
       }
@@ -92,7 +111,7 @@ export function winogradOutput(
         }
       }
     }
-    from += colStep;
+    from += size;
   }
 }
 
