@@ -18,7 +18,6 @@ import { registerOwn } from '../src/ops.js';
 import { distinct, integers } from '../src/verify/data.js';
 import { compare, describeWorst } from '../src/verify/exact.js';
 import { median } from '../src/verify/time.js';
-import { peak } from './peak.js';
 
 interface Shape {
   x: number[];
@@ -67,6 +66,8 @@ interface Row {
   network?: string;
   /** Milliseconds; wasm is missing where tfjs-backend-wasm has no such kernel. */
   plugin: number;
+  /** Of which an array for the result, new from the engine and not written to but once a page, takes so many. */
+  allocation: number;
   cpu: number;
   wasm?: number;
   megaFlops?: number;
@@ -75,6 +76,8 @@ interface Row {
 /** Milliseconds for which a kernel runs at a time, and how often; what takes longer than PATIENCE for one run is run once. */
 const SLICE = 12;
 const ROUNDS = 15;
+/** Milliseconds before that, after which the engine has compiled the kernel and its allocator the memory that results come in. */
+const WARM_UP = 600;
 const PATIENCE = 200;
 
 async function main({
@@ -101,7 +104,8 @@ async function main({
     tfjs: tf.version_core,
     path: serving,
     winograd,
-    peak: isSimd(serving) ? await peak(serving) : undefined,
+    // Loaded now: the compiler that it brings would burden every garbage collection before.
+    peak: isSimd(serving) ? await (await import('./peak.js')).peak(serving) : undefined,
     rows,
   };
   const markdown = asMarkdown(report);
@@ -184,16 +188,19 @@ async function measure(run: Run, name: string): Promise<Omit<Row, 'shape'>> {
     check(`${run.kernelName}, ${name}, ${peer.backendName}`, ours, await timedResult(run, peer));
   const slow = new Set(peers.filter((peer) => peer.times[0] > PATIENCE));
   for (const peer of peers.filter((who) => !slow.has(who))) {
-    await time(run, peer, 10 * SLICE);
+    await time(run, peer, WARM_UP);
     peer.times.length = 0;
   }
+  const allocations: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     for (const peer of peers) if (!slow.has(peer)) await time(run, peer, SLICE);
+    allocations.push(timeAllocation(ours.length, SLICE / 2));
   }
   tf.dispose(peers.map(({ tensors }) => tensors));
   return {
     kernelName: run.kernelName,
     plugin: median(plugin.times),
+    allocation: median(allocations),
     cpu: median(cpu.times),
     wasm: wasm && median(wasm.times),
     megaFlops: run.megaFlops,
@@ -233,6 +240,20 @@ async function time(run: Run, who: Contender, milliseconds: number): Promise<voi
   who.times.push((performance.now() - start) / count);
 }
 
+const PAGE = 1 << 10;
+
+/** Milliseconds for a new array of so many floats, each page of which is touched. */
+function timeAllocation(length: number, milliseconds: number): number {
+  const start = performance.now();
+  let count = 0;
+  do {
+    const values = new Float32Array(length);
+    for (let i = 0; i < length; i += PAGE) values[i] = 1;
+    count++;
+  } while (performance.now() - start < milliseconds);
+  return (performance.now() - start) / count;
+}
+
 /** On whole numbers both must be the same, but for the divisions of average pooling, which round differently. */
 function check(name: string, ours: tf.TypedArray, theirs: tf.TypedArray): void {
   const tolerance = name.startsWith('Avg') ? 1e-5 : 0;
@@ -254,15 +275,15 @@ function asMarkdown({ machine, node, tfjs, path, winograd, peak: most, rows }: R
   const how = `${path}${isSimd(path as 'simd') ? `, Winograd ${winograd || 'off'}` : ''}`;
   const limit = most ? `; peak of one core in WebAssembly ${most.toFixed(0)} GFLOP/s` : '';
   const ratio = (peer: number | undefined, ours: number) => (peer ? `${(peer / ours).toFixed(2)}x` : '');
-  const lines = rows.map(({ kernelName, shape, network = '', plugin, cpu, wasm, megaFlops }) => {
+  const lines = rows.map(({ kernelName, shape, network = '', plugin, allocation, cpu, wasm, megaFlops }) => {
     const rate = megaFlops && megaFlops / plugin;
     const share = rate && most ? `${((100 * rate) / most).toFixed(0)}%` : '';
-    return `| ${kernelName} | ${shape} | ${network} | ${plugin.toFixed(3)} | ${rate?.toFixed(1) ?? ''} | ${share} | ${ratio(cpu, plugin)} | ${ratio(wasm, plugin)} |`;
+    return `| ${kernelName} | ${shape} | ${network} | ${plugin.toFixed(3)} | ${allocation.toFixed(3)} | ${rate?.toFixed(1) ?? ''} | ${share} | ${ratio(cpu, plugin)} | ${ratio(wasm, plugin)} |`;
   });
   return `${machine}, Node ${node}, tfjs ${tfjs}; path ${how}${limit}.
 
-| kernel | shape | network | plugin ms | GFLOP/s | of peak | over cpu | over wasm |
-|---|---|---|---:|---:|---:|---:|---:|
+| kernel | shape | network | plugin ms | of it new memory | GFLOP/s | of peak | over cpu | over wasm |
+|---|---|---|---:|---:|---:|---:|---:|---:|
 ${lines.join('\n')}
 
 Geometric means over the shapes of networks:

@@ -1,10 +1,10 @@
 /**
- * What one core does at most in WebAssembly: GFLOP/s of multiply-adds that depend on nothing but registers, eight chains of
+ * What one core does at most in WebAssembly: GFLOP/s of multiply-adds that depend on nothing but registers, chains of
  * four lanes, with the fused instruction where the engine has it.
  */
 import asc from 'assemblyscript/asc';
 
-const CHAINS = 8;
+const CHAINS = 12;
 const ROUNDS = 1_000_000;
 
 const chains = (text: (i: number) => string, separator: string) =>

@@ -15,8 +15,8 @@ import * as thin from './thin.js';
 
 const PLAIN = { definition, thin, im2col };
 
-/** Below this many products the plain paths are faster: copying and tables take some microseconds. */
-const LEAST_PRODUCTS = 1 << 12;
+/** Below this many products the plain paths are faster: copies and tables take some ten microseconds. */
+const LEAST_PRODUCTS = 1 << 11;
 /** Values of a filter that are not brought into WebAssembly memory, where it has to lie whole. */
 const LARGEST_FILTER = 1 << 26;
 
@@ -25,15 +25,18 @@ export function pathOf(g: ConvGeometry, ...inputs: Floats[]): CpuPath {
   const { path } = chosen();
   const fits = inputs.every((values) => values instanceof Float32Array) && filterSize(g) <= LARGEST_FILTER;
   const depthwise = g.groups > 1 && g.outChannels === g.groups;
-  const large = g.outHeight * g.outWidth * g.batchSize * filterSize(g) >= LEAST_PRODUCTS;
-  const level = fits ? simdFor(large && !depthwise) : undefined;
+  const level = fits ? simdFor(isLarge(g) && !depthwise) : undefined;
   return level ?? (path === 'auto' || isSimd(path) ? plainPath(g) : path);
 }
 
-/** A matrix of few columns or few rows does not pay for packing. */
+/** A matrix of few columns or few rows, or a small one, does not pay for packing. */
 function plainPath(g: ConvGeometry): keyof typeof PLAIN {
   if (g.outChannels === g.groups) return 'definition';
-  return g.outHeight * g.outWidth < TILE ? 'thin' : 'im2col';
+  return g.outHeight * g.outWidth < TILE || !isLarge(g) ? 'thin' : 'im2col';
+}
+
+function isLarge(g: ConvGeometry): boolean {
+  return g.outHeight * g.outWidth * g.batchSize * filterSize(g) >= LEAST_PRODUCTS;
 }
 
 function filterSize(g: ConvGeometry): number {
