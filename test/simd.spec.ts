@@ -52,10 +52,26 @@ function buildSpecs(level: SimdLevel): void {
     ['rows in pieces, stride 2', [2, 3, 3001, 40], [3, 3, 40, 8], { pad: 'same', strides: 2, dimRoundingMode: 'ceil' }],
     ['strips in NCHW', [1, 16, 90, 91], [3, 3, 16, 8], { pad: 1, dataFormat: 'NCHW' }],
     ['strips of groups', [2, 60, 61, 48], [3, 3, 24, 10], { pad: 'same', groups: 2 }],
+    ['parts of long runs', [1, 5, 6, 701], [1, 2, 701, 9], { pad: 'same' }],
+    ['parts of long runs, stride 2', [1, 5, 6, 530], [3, 3, 530, 9], { pad: 'same', strides: 2 }],
+    ['blocks of whole runs', [2, 7, 6, 60], [5, 3, 60, 70], { pad: 1 }],
+    ['blocks of single taps', [1, 9, 9, 300], [2, 3, 300, 8], { pad: 2, dilations: [1, 2] }],
+    ['blocks of groups', [1, 6, 5, 1030], [2, 1, 515, 20], { pad: 'same', groups: 2 }],
+    ['blocks in strips', [3, 40, 42, 130], [2, 3, 130, 12], { pad: 'same' }],
   ]; // prettier-ignore
   for (const [title, x, filter, options] of large) {
     it(`equals the definition in ${title}`, () => expectAllRight(level, { x, filter, options }, 1));
   }
+
+  it('bounds whole sums, not those of blocks', () => {
+    const g = convGeometry([1, 2, 2, 1100], [1, 1, 1100, 8]);
+    const x = new Float32Array(sizeOf(g.inShape)).fill(1);
+    const filter = Float32Array.from({ length: 8 * 1100 }, (_, i) => (i < 8 * 550 ? -1 : 2));
+    const y = new Float32Array(sizeOf(g.outShape));
+    const bias = new Float32Array(8).fill(-50);
+    withSimd(level, (w) => simd.conv2d(w, x, filter, g, y, 0, { bias, lowest: 0, highest: 600 }));
+    expect(y).toEqual(new Float32Array(y.length).fill(500));
+  });
 
   for (const m of [2, 4] as const) winogradSpecs(level, m);
 
@@ -93,6 +109,8 @@ function buildSpecs(level: SimdLevel): void {
   });
 
   it('does not grow with batch and image', () => {
+    // An instance as large as that is given up: the one below is new.
+    for (const other of LEVELS.filter((l) => !whyNot(l))) withSimd(other, (w) => w.place(2 ** 26 + 1));
     withSimd(level, (w) => {
       const run = (batch: number, size: number) => {
         const g = convGeometry([batch, size, size, 4], [3, 3, 4, 8], { pad: 'same' });
@@ -145,6 +163,9 @@ function winogradSpecs(level: SimdLevel, m: 2 | 4): void {
     [[1, 16, 33, 35], [3, 3, 16, 24], { pad: 'same', dataFormat: 'NCHW' }],
     [[1, 34, 33, 40], [3, 3, 20, 32], { pad: 2, groups: 2 }],
     [[1, 90, 91, 64], [3, 3, 64, 40], { pad: 'same' }],
+    [[1, 16, 17, 260], [3, 3, 260, 44], { pad: 'same' }],
+    [[3, 15, 17, 260], [3, 3, 260, 40], { pad: 'same' }],
+    [[2, 12, 13, 280], [3, 3, 140, 560], { pad: 'same', groups: 2 }],
   ]; // prettier-ignore
   for (const [inShape, filterShape, options] of cases) {
     const g = convGeometry(inShape, filterShape, options);
