@@ -181,9 +181,9 @@ function epilogueOf(
   const channels = (name: string, argument: string, { shape }: TensorInfo) => {
     alignedShape(argument, shape, g.outShape, g.dataFormat);
     const size = sizeOf(shape);
-    if (size === 1) return `texelFetch(${name}, ivec2(0), 0).xxxx`;
+    if (size === 1) return `${name}At(ivec2(0)).xxxx`;
     const isVector = size === g.outChannels && shape[shape.length - 1] === size;
-    return isVector ? `texelFetch(${name}, ivec2(column, 0), 0).xyxy` : undefined;
+    return isVector ? `${name}At(ivec2(column, 0)).xyxy` : undefined;
   };
   const add = bias && channels('bias', 'bias', bias);
   const alpha = weights && channels('weights', 'preluActivationWeights', weights);
