@@ -9,7 +9,15 @@
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { PoolGeometry } from './geometry.js';
-import { columnsGlsl, columnsOf, each, tapsTogether, texelsUnder, type Window } from './texel_window.js';
+import {
+  columnsGlsl,
+  columnsOf,
+  each,
+  isOdd,
+  tapsTogether,
+  texelsUnder,
+  type Window,
+} from './texel_window.js';
 import { drawTexels, type TexelUniforms } from './draw_texels.js';
 import { fits, OVER_GLSL, readers, targetsOf, withTexels, writer } from './texels.js';
 import { windowUniforms } from './webgl.js';
@@ -35,7 +43,6 @@ interface GatherCode {
 
 /** More windows than this over one column are no longer unrolled, but left to the simple programs. */
 const MOST_WINDOWS = 16;
-const isOdd = (n: number) => n % 2 !== 0;
 
 /** Whether the packed programs serve this pooling; what no program serves is refused by the simple ones, by name. */
 export function isPacked(backend: MathBackendWebGL, g: PoolGeometry, ...inputs: TensorInfo[]): boolean {

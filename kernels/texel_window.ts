@@ -14,7 +14,8 @@ export interface Window {
   isOdd?: boolean;
 }
 
-export const range = (count: number) => Array.from({ length: count }, (_, i) => i);
+export const isOdd = (n: number) => n % 2 !== 0;
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 export const each = (count: number, code: (i: number) => string) => range(count).map(code).join('\n');
 
 /** The columns that `count` results see. */

@@ -48,6 +48,13 @@ const CONVS: ConvCase[] = [
   { name: 'one column', x: [3, 7, 1, 6], filter: [3, 1, 6, 33] },
   { name: 'three columns', x: [1, 4, 3, 33], filter: [1, 1, 33, 34] },
   { name: 'many blocks', x: [3, 9, 19, 9], filter: [3, 3, 9, 35], pad: 'same' },
+  { name: 'one channel', x: [2, 9, 13, 1], filter: [3, 3, 1, 9], pad: 'same' },
+  { name: 'two channels to one', x: [1, 9, 12, 2], filter: [3, 3, 2, 1], dilations: 2, pad: 'same' },
+  { name: 'one row, one channel', x: [1, 6, 11, 1], filter: [1, 3, 1, 2], pad: 'same' },
+  { name: 'no padding', x: [1, 6, 15, 3], filter: [3, 3, 3, 10] },
+  { name: '1x1', x: [2, 5, 11, 6], filter: [1, 1, 6, 18] },
+  { name: '1x1, stride 2', x: [1, 7, 10, 5], filter: [1, 1, 5, 7], strides: 2 },
+  { name: '1x1, pad 1', x: [1, 4, 5, 4], filter: [1, 1, 4, 3], pad: 1 },
   { name: 'negative pads', x: [1, 9, 9, 3], filter: [2, 2, 3, 3], pad: [[0, 0], [-1, 0], [-3, 1], [0, 0]] }, // prettier-ignore
 ];
 
@@ -185,6 +192,24 @@ describe('packed webgl', () => {
     },
     PATIENCE,
   );
+
+  it('reads the right texels of the largest textures', async () => {
+    const most = tf.env().getNumber('WEBGL_MAX_TEXTURE_SIZE');
+    const run = async (backendName: string) => {
+      await tf.setBackend(backendName);
+      return tf.tidy(() =>
+        [
+          [1, 1, 2 * most, 2],
+          [1, 1, 2, 2 * most],
+        ].map((shape) => {
+          const x = tf.reshape<tf.Rank.R4>(tf.range(0, tf.util.sizeFromShape(shape)), shape as T4['shape']);
+          return Array.from(maxPool(x, [1, 2], { strides: [1, 2] }).dataSync());
+        }),
+      );
+    };
+    const want = await run('cpu');
+    expect(await run('webgl')).toEqual(want);
+  });
 
   it('does not read what stands past odd sizes', async () => {
     const run = async (backendName: string) => {

@@ -13,12 +13,8 @@ import { type ConvGeometry, convGeometry, sizeOf, withDyShape } from '../geometr
 import type { Kernel } from '../tensors.js';
 import { runShader, type Uniforms, windowUniforms } from '../webgl.js';
 import { fits, packedSize, targetsOf } from '../texels.js';
-import {
-  blockedConv2d,
-  blockedConv2dBackpropFilter,
-  blockedConv2dBackpropInput,
-  type Epilogue,
-} from './webgl_blocked.js';
+import { blockedConv2d, blockedConv2dBackpropFilter, blockedConv2dBackpropInput } from './webgl_blocked.js';
+import type { Epilogue } from './webgl_blocked_glsl.js';
 import { type ActivationName, alignedShape, broadcastSteps, checkActivation } from './activation.js';
 import type { ConvAttrs, FusedAttrs } from './attrs.js';
 
