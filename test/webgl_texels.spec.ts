@@ -52,6 +52,7 @@ const CONVS: ConvCase[] = [
   { name: 'two channels to one', x: [1, 9, 12, 2], filter: [3, 3, 2, 1], dilations: 2, pad: 'same' },
   { name: 'one row, one channel', x: [1, 6, 11, 1], filter: [1, 3, 1, 2], pad: 'same' },
   { name: 'no padding', x: [1, 6, 15, 3], filter: [3, 3, 3, 10] },
+  { name: 'padding at the right alone', x: [1, 5, 8, 3], filter: [2, 2, 3, 4], pad: 'same' },
   { name: '1x1', x: [2, 5, 11, 6], filter: [1, 1, 6, 18] },
   { name: '1x1, stride 2', x: [1, 7, 10, 5], filter: [1, 1, 5, 7], strides: 2 },
   { name: '1x1, pad 1', x: [1, 4, 5, 4], filter: [1, 1, 4, 3], pad: 1 },
@@ -199,8 +200,8 @@ describe('packed webgl', () => {
       await tf.setBackend(backendName);
       return tf.tidy(() =>
         [
-          [1, 1, 2 * most, 2],
-          [1, 1, 2, 2 * most],
+          [1, 1, 2 * most - 2, 2],
+          [1, 1, 2, 2 * most - 2],
         ].map((shape) => {
           const x = tf.reshape<tf.Rank.R4>(tf.range(0, tf.util.sizeFromShape(shape)), shape as T4['shape']);
           return Array.from(maxPool(x, [1, 2], { strides: [1, 2] }).dataSync());
