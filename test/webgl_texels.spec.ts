@@ -212,7 +212,7 @@ describe('packed webgl', () => {
     expect(await run('webgl')).toEqual(want);
   });
 
-  it('does not read what stands past odd sizes', async () => {
+  it('does not read what stands past odd sizes, and leaves 0 there', async () => {
     const run = async (backendName: string) => {
       await tf.setBackend(backendName);
       // Of the 0 that stands past the width and the channels tfjs makes the logarithm, which is -Infinity.
@@ -225,7 +225,9 @@ describe('packed webgl', () => {
           return tf.sum(tf.mul(odd([1, 3, 4, 5], 3), maxPool(y, 2, { pad: 'same' })));
         };
         const { value, grads } = tf.valueAndGrads(loss)([x, filter]);
-        return [value, ...grads].map((t) => Array.from(t.dataSync()));
+        const y = tf.reshape<tf.Rank.R2>(conv2d(odd([1, 1, 3, 5], 4), odd([1, 1, 5, 3], 5)), [3, 3]);
+        const product = tf.matMul(y, y); // reads what stands past its factors
+        return [value, ...grads, product].map((t) => Array.from(t.dataSync()));
       });
       return results;
     };
