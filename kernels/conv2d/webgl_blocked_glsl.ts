@@ -52,7 +52,7 @@ export const finishGlsl = ({ functions, code }: Epilogue) => `
 interface Traits {
   /** The sums of dx, for which x is dy, and a row's taps go backwards. */
   isGradient: boolean;
-  /** Whether the filter is one row high, and it reaches all of them. */
+  /** Whether the filter has one row, which reaches every row of the result. */
   isOneRow: boolean;
   /** Taps of a row, if every phase has as many. */
   tapCount: number;
