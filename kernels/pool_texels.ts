@@ -13,12 +13,13 @@ import {
   columnsGlsl,
   columnsOf,
   each,
+  isOdd,
   tapsTogether,
-  TEXEL_GLSL,
   texelsUnder,
   type Window,
 } from './texel_window.js';
-import { drawTexels, fits, gridOf, targetsOf, type TexelUniforms, texelsOf, withTexels } from './texels.js';
+import { drawTexels, type TexelUniforms } from './draw_texels.js';
+import { fits, OVER_GLSL, readers, targetsOf, withTexels, writer } from './texels.js';
 import { windowUniforms } from './webgl.js';
 
 /** GLSL of an op; sizes are the uniforms of `windowUniforms`. */
@@ -42,7 +43,6 @@ interface GatherCode {
 
 /** More windows than this over one column are no longer unrolled, but left to the simple programs. */
 const MOST_WINDOWS = 16;
-const isOdd = (n: number) => n % 2 !== 0;
 
 /** Whether the packed programs serve this pooling; what no program serves is refused by the simple ones, by name. */
 export function isPacked(backend: MathBackendWebGL, g: PoolGeometry, ...inputs: TensorInfo[]): boolean {
@@ -74,23 +74,21 @@ export function scan(
   const columns = columnsOf(2, window);
   const isFull = g.filterWidth % taps === 0;
   const code = `
-  ${TEXEL_GLSL}
   ${functions}
   void main() {
     ${HERE_GLSL}
     int image = over(line, ySize.y);
     ivec2 corner = ivec2(line - image * ySize.y, 2 * pair) * strides - pads;
-    ivec2 xStep = stepOf(xGrid);
     ${start}
     for (int fy = 0; fy < filterSize.x; fy++) {
       int iy = corner.x + fy * dilations.x;
       bool rowInside = uint(iy) < uint(xSize.y);
-      ivec2 xRow = startOf(image * xSize.y + (rowInside ? iy : 0), xGrid) + ivec2(channelPair, 0);
+      ivec2 xRow = xStart(image * xSize.y + (rowInside ? iy : 0));
       ${taps === g.filterWidth ? 'const int n = 0;' : `for (int n = 0; n < filterSize.y; n += ${taps})`} {
         int ix = corner.y + n * dilations.y;
         bool odd = (ix & 1) == 1;
         ${texelsUnder(columns, window)
-          .map((i) => `vec4 x${i} = texelFetch(x, xRow + ((ix >> 1) + ${i}) * xStep, 0);`)
+          .map((i) => `vec4 x${i} = xTexel(xRow, (ix >> 1) + ${i}, channelPair);`)
           .join('\n')}
         ${columnsGlsl(columns, window)}
         ${columns.map((j) => `bool inside${j} = rowInside && uint(ix + ${j}) < uint(xSize.z);`).join('\n')}
@@ -139,7 +137,6 @@ export function gather(
     return ahead === undefined ? `(ahead == 0 ? ${name}_c${i} : ${name}_c${i + 1})` : `${name}_c${i + ahead}`;
   };
   const code = `
-  ${TEXEL_GLSL}
   const float UNSEEN = -1e9;
   // The tap by which a window sees a place that is so far behind its start.
   float tapAt(int distance, int dilation, int size) {
@@ -167,7 +164,6 @@ export function gather(
       ),
     )}
     ${columns.map((j) => column?.(j, `(ox + ${j})`) ?? '').join('\n')}
-    ${names.map((name) => `ivec2 ${name}Step = stepOf(${name}Grid);`).join('\n')}
     vec2 sum0 = vec2(0.);
     vec2 sum1 = vec2(0.);
     for (int n = 0; n < ${rowCount}; n++) {
@@ -177,12 +173,9 @@ export function gather(
       ${names
         .map(
           (name) => `
-      ivec2 ${name}Row = startOf(image * ${name}Rows + (fy < 0. ? 0 : oy), ${name}Grid) + ivec2(channelPair, 0);
+      ivec2 ${name}Row = ${name}Start(image * ${name}Rows + (fy < 0. ? 0 : oy));
       ${texelsUnder(columns, window)
-        .map(
-          (i) =>
-            `vec4 ${name}_x${i} = texelFetch(${name}, ${name}Row + ((ox >> 1) + ${i}) * ${name}Step, 0);`,
-        )
+        .map((i) => `vec4 ${name}_x${i} = ${name}Texel(${name}Row, (ox >> 1) + ${i}, channelPair);`)
         .join('\n')}
       ${columnsGlsl(columns, window, '', `${name}_x`, `${name}_c`)}`,
         )
@@ -222,11 +215,11 @@ function windowsOverOne(g: PoolGeometry): number[] {
   return [g.effectiveFilterHeight / g.strideHeight, g.effectiveFilterWidth / g.strideWidth].map(Math.ceil);
 }
 
-/** Which texel of the output this is; place is (width of its texture, texelRows, perRow), outSize its (width, channels). */
+/** Which texel of the output this is. */
 const HERE_GLSL = `
-    int index = int(gl_FragCoord.y) * place.x + int(gl_FragCoord.x);
-    int row = over(index, place.z);
-    int channelPair = index - row * place.z;
+    ivec2 at = here();
+    int row = at.x;
+    int channelPair = at.y;
     int line = over(row, place.y);
     int pair = row - line * place.y;
 `;
@@ -239,13 +232,12 @@ function draw(
   uniforms: TexelUniforms,
   code: string,
 ): void {
-  const [, , width, channels] = outputs[0].shape;
-  const place = [texelsOf(backend, outputs[0])[0], Math.ceil(width / 2), Math.ceil(channels / 2)];
-  withTexels(backend, inputs, false, (sources) => {
-    const grids = Object.entries(sources).map(([name, source]) => [`${name}Grid`, gridOf(backend, source)!]);
-    const all = { ...uniforms, ...Object.fromEntries(grids), place, outSize: [width, channels] };
+  const writing = writer(backend, outputs[0]);
+  withTexels(backend, inputs, (sources) => {
+    const reading = readers(backend, sources);
+    const all = { ...uniforms, ...reading.uniforms, ...writing.uniforms };
     const write = (outs: number[]) =>
-      `${code} ${outs.map((i, at) => `out${at} = clean(z${i}, pair, channelPair, outSize);`).join('\n')} }`;
+      `${OVER_GLSL}${reading.code}${writing.code}${code} ${outs.map((i, at) => `out${at} = clean(z${i}, row, channelPair);`).join('\n')} }`;
     if (outputs.length <= targetsOf(backend))
       drawTexels(backend, sources, all, outputs, write([...outputs.keys()]));
     else outputs.forEach((output, i) => drawTexels(backend, sources, all, [output], write([i])));

@@ -3,7 +3,6 @@
  * once, two to a texel. Shaders name a window's texels x<i> and its columns, each a vec2 of two channels, c<j>: column j is
  * j columns right of the first tap of the first result.
  */
-import { GRID_GLSL } from './texels.js';
 
 export interface Window {
   /** Taps that are taken together. */
@@ -15,7 +14,8 @@ export interface Window {
   isOdd?: boolean;
 }
 
-export const range = (count: number) => Array.from({ length: count }, (_, i) => i);
+export const isOdd = (n: number) => n % 2 !== 0;
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 export const each = (count: number, code: (i: number) => string) => range(count).map(code).join('\n');
 
 /** The columns that `count` results see. */
@@ -42,12 +42,3 @@ export function columnsGlsl(columns: number[], { isOdd }: Window, suffix = '', f
     isOdd === undefined ? `odd ? ${half(j + 1)} : ${half(j)}` : half(j + Number(isOdd));
   return columns.map((j) => `vec2 ${to}${j}${suffix} = ${either(j)};`).join('\n');
 }
-
-/** Texels of a tensor whose image rows are `size` = (width, channels); what is written past an odd size is 0. */
-export const TEXEL_GLSL = `
-  ${GRID_GLSL}
-  vec4 clean(vec4 z, int pair, int channelPair, ivec2 size) {
-    bvec2 inside = lessThan(2 * ivec2(pair, channelPair) + 1, size);
-    return vec4(z.x, inside.y ? z.y : 0., inside.x ? z.z : 0., inside.x && inside.y ? z.w : 0.);
-  }
-`;

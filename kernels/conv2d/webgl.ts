@@ -13,12 +13,8 @@ import { type ConvGeometry, convGeometry, sizeOf, withDyShape } from '../geometr
 import type { Kernel } from '../tensors.js';
 import { runShader, type Uniforms, windowUniforms } from '../webgl.js';
 import { fits, packedSize, targetsOf } from '../texels.js';
-import {
-  blockedConv2d,
-  blockedConv2dBackpropFilter,
-  blockedConv2dBackpropInput,
-  type Epilogue,
-} from './webgl_blocked.js';
+import { blockedConv2d, blockedConv2dBackpropFilter, blockedConv2dBackpropInput } from './webgl_blocked.js';
+import type { Epilogue } from './webgl_blocked_glsl.js';
 import { type ActivationName, alignedShape, broadcastSteps, checkActivation } from './activation.js';
 import type { ConvAttrs, FusedAttrs } from './attrs.js';
 
@@ -181,9 +177,9 @@ function epilogueOf(
   const channels = (name: string, argument: string, { shape }: TensorInfo) => {
     alignedShape(argument, shape, g.outShape, g.dataFormat);
     const size = sizeOf(shape);
-    if (size === 1) return `texelFetch(${name}, ivec2(0), 0).xxxx`;
+    if (size === 1) return `${name}At(ivec2(0)).xxxx`;
     const isVector = size === g.outChannels && shape[shape.length - 1] === size;
-    return isVector ? `texelFetch(${name}, ivec2(column, 0), 0).xyxy` : undefined;
+    return isVector ? `${name}At(ivec2(column, 0)).xyxy` : undefined;
   };
   const add = bias && channels('bias', 'bias', bias);
   const alpha = weights && channels('weights', 'preluActivationWeights', weights);

@@ -1,0 +1,225 @@
+/**
+ * Drawing into packed textures (texels.ts), several of them at once.
+ *
+ * A fragment writes one texel of each target, so values that it has fetched serve many results. That is what makes these
+ * programs fast; without it WebGL 2 has no way to write more than four values. The targets are tensors, or layers: textures
+ * one behind the other, which a later draw reads as one.
+ */
+import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
+import { env, type TensorInfo } from '@tensorflow/tfjs-core';
+
+export type TexelUniforms = Record<string, readonly number[] | number>;
+
+/** `side` x `side` texels in each of `count` layers are in use. */
+export class Layers {
+  constructor(
+    readonly side: number,
+    readonly count: number,
+    readonly array: LayerArray,
+  ) {}
+}
+
+interface LayerArray {
+  size: number;
+  count: number;
+  texture: WebGLTexture;
+  framebuffer: WebGLFramebuffer;
+}
+
+/** What tfjs keeps of a program: it deletes these with the backend, and looks through all of them at times. */
+interface Binary {
+  webGLProgram: ReturnType<MathBackendWebGL['gpgpu']['createProgram']>;
+  source: string;
+  fragmentShader: WebGLShader;
+  program: { variableNames: string[]; customUniforms: [] };
+  locations: Record<string, WebGLUniformLocation | null>;
+}
+
+/** [width, height] of a tensor's texture. */
+export function texelsOf(backend: MathBackendWebGL, { dataId }: TensorInfo): [number, number] {
+  const { texShape, isPacked } = backend.texData.get(dataId);
+  const [height, width] = isPacked ? texShape!.map((size) => Math.ceil(size / 2)) : texShape!;
+  return [width, height];
+}
+
+const glOf = ({ gpgpu }: MathBackendWebGL) => gpgpu.gl as WebGL2RenderingContext;
+
+// Layers
+
+const arrays = new WeakMap<MathBackendWebGL, LayerArray>();
+
+/** Layers for `texels` each, until the next call: a backend has one array of them, which grows. */
+export function layersOf(backend: MathBackendWebGL, texels: number, count: number): Layers {
+  const side = Math.ceil(Math.sqrt(texels));
+  const old = arrays.get(backend);
+  if (old && old.size >= side && old.count >= count) return new Layers(side, count, old);
+  const array = layerArray(glOf(backend), Math.max(side, old?.size ?? 0), Math.max(count, old?.count ?? 0));
+  if (old) {
+    glOf(backend).deleteFramebuffer(old.framebuffer);
+    glOf(backend).deleteTexture(old.texture);
+  }
+  arrays.set(backend, array);
+  return new Layers(side, count, array);
+}
+
+function layerArray(gl: WebGL2RenderingContext, size: number, count: number): LayerArray {
+  const format = env().getBool('WEBGL_RENDER_FLOAT32_ENABLED') ? gl.RGBA32F : gl.RGBA16F;
+  const texture = gl.createTexture()!;
+  gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
+  gl.texStorage3D(gl.TEXTURE_2D_ARRAY, 1, format, size, size, count);
+  for (const filter of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) {
+    gl.texParameteri(gl.TEXTURE_2D_ARRAY, filter, gl.NEAREST);
+  }
+  const framebuffer = gl.createFramebuffer()!;
+  gl.bindFramebuffer(gl.FRAMEBUFFER, framebuffer);
+  for (let i = 0; i < count; i++) {
+    gl.framebufferTextureLayer(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0 + i, texture, 0, i);
+  }
+  return { size, count, texture, framebuffer };
+}
+
+// Drawing
+
+const HEADER = `#version 300 es
+  precision highp float;
+  precision highp int;
+  precision highp sampler2D;
+  precision highp sampler2DArray;
+`;
+
+/**
+ * Runs a fragment shader for every texel of the targets, which have the same size.
+ * @param inputs name -> packed tensor, whose texels the shader reads by vec4 <name>At(ivec2), or layers, which it reads by
+ *   vec4 <name>At(ivec2, int layer)
+ * @param code GLSL with a main() that writes out0, out1 ..., one for each target
+ */
+export function drawTexels(
+  backend: MathBackendWebGL,
+  inputs: Record<string, TensorInfo | Layers>,
+  uniforms: TexelUniforms,
+  targets: readonly TensorInfo[] | Layers,
+  code: string,
+): void {
+  const source = [
+    HEADER,
+    ...Object.entries(inputs).map(([name, input]) => samplerGlsl(name, input)),
+    ...Object.entries(uniforms).map(([name, value]) => `uniform ${typeOf(value)} ${name};`),
+    ...Array.from(
+      { length: targets instanceof Layers ? targets.count : targets.length },
+      (_, i) => `layout(location = ${i}) out vec4 out${i};`,
+    ),
+    code,
+  ].join('\n');
+  const { gpgpu } = backend;
+  const gl = glOf(backend);
+  const { webGLProgram, locations } = binaryOf(backend, source, [
+    ...Object.keys(inputs).flatMap((name) => [name, `${name}Scale`]),
+    ...Object.keys(uniforms),
+  ]);
+  gpgpu.setProgram(webGLProgram);
+  gpgpu.bindVertexArray(webGLProgram.vao!);
+  Object.entries(inputs).forEach(([name, input], unit) => {
+    const [width, height] = bindInput(backend, input, unit);
+    gl.uniform1i(locations[name], unit);
+    gl.uniform2f(locations[`${name}Scale`], 1 / width, 1 / height);
+  });
+  for (const [name, value] of Object.entries(uniforms)) setUniform(gl, locations[name], value);
+  if (targets instanceof Layers) drawLayers(backend, targets);
+  else drawTensors(backend, targets);
+}
+
+/** Sampling costs half of what texelFetch does on llvmpipe, and less than it on SwiftShader. */
+function samplerGlsl(name: string, input: TensorInfo | Layers): string {
+  const [type, parameters, depth] =
+    input instanceof Layers
+      ? ['sampler2DArray', 'ivec2 at, int layer', ', layer']
+      : ['sampler2D', 'ivec2 at', ''];
+  const place = `(vec2(at) + .5) * ${name}Scale`;
+  return `
+  uniform ${type} ${name}; uniform vec2 ${name}Scale;
+  vec4 ${name}At(${parameters}) { return texture(${name}, ${depth ? `vec3(${place}${depth})` : place}); }`;
+}
+
+/** Binds it to a texture unit, and returns its width and height. */
+function bindInput(backend: MathBackendWebGL, input: TensorInfo | Layers, unit: number): [number, number] {
+  const gl = glOf(backend);
+  gl.activeTexture(gl.TEXTURE0 + unit);
+  if (input instanceof Layers) {
+    gl.bindTexture(gl.TEXTURE_2D_ARRAY, input.array.texture);
+    return [input.array.size, input.array.size];
+  }
+  gl.bindTexture(gl.TEXTURE_2D, backend.texData.get(input.dataId).texture!.texture);
+  return texelsOf(backend, input);
+}
+
+function drawLayers(backend: MathBackendWebGL, { side, count, array }: Layers): void {
+  const gl = glOf(backend);
+  gl.bindFramebuffer(gl.FRAMEBUFFER, array.framebuffer);
+  gl.viewport(0, 0, side, side);
+  gl.scissor(0, 0, side, side);
+  gl.drawBuffers(placesOf(gl, count));
+  backend.gpgpu.executeProgram();
+}
+
+/** The targets after the first are attached to tfjs's own framebuffer for this draw alone. */
+function drawTensors(backend: MathBackendWebGL, targets: readonly TensorInfo[]): void {
+  const { gpgpu } = backend;
+  const gl = glOf(backend);
+  const [width, height] = texelsOf(backend, targets[0]);
+  const textures = targets.map(({ dataId }) => backend.texData.get(dataId).texture!.texture);
+  const places = placesOf(gl, targets.length);
+  const attach = (texture: WebGLTexture | null, i: number) =>
+    gl.framebufferTexture2D(gl.FRAMEBUFFER, places[i], gl.TEXTURE_2D, texture, 0);
+  gpgpu.setOutputMatrixTexture(textures[0], height, width);
+  textures.forEach((texture, i) => i > 0 && attach(texture, i));
+  if (textures.length > 1) gl.drawBuffers(places);
+  gpgpu.executeProgram();
+  if (textures.length > 1) gl.drawBuffers([gl.COLOR_ATTACHMENT0]);
+  textures.forEach((_, i) => i > 0 && attach(null, i));
+}
+
+const placesOf = (gl: WebGL2RenderingContext, count: number) =>
+  Array.from({ length: count }, (_, i) => gl.COLOR_ATTACHMENT0 + i);
+
+// Programs
+
+function binaryOf(backend: MathBackendWebGL, source: string, names: string[]): Binary {
+  const { gpgpu } = backend;
+  const { binaryCache } = backend as unknown as { binaryCache: Record<string, Binary> };
+  const key = `convgrad ${source}`;
+  if (binaryCache[key]) return binaryCache[key];
+  const fragmentShader = compile(gpgpu.gl, source);
+  const webGLProgram = gpgpu.createProgram(fragmentShader);
+  gpgpu.buildVao(webGLProgram);
+  const locations = Object.fromEntries(
+    names.map((name) => [name, gpgpu.gl.getUniformLocation(webGLProgram, name)]),
+  );
+  const program = { variableNames: [], customUniforms: [] as [] };
+  return (binaryCache[key] = { webGLProgram, source, fragmentShader, program, locations });
+}
+
+function compile(gl: WebGLRenderingContext, source: string): WebGLShader {
+  const shader = gl.createShader(gl.FRAGMENT_SHADER)!;
+  gl.shaderSource(shader, source);
+  gl.compileShader(shader);
+  if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS) && !gl.isContextLost()) {
+    throw new Error(`tfjs-convgrad: a shader does not compile on this GPU: ${gl.getShaderInfoLog(shader)}`);
+  }
+  return shader;
+}
+
+function typeOf(value: readonly number[] | number): string {
+  return typeof value === 'number' ? 'float' : value.length === 1 ? 'int' : `ivec${value.length}`;
+}
+
+function setUniform(
+  gl: WebGLRenderingContext,
+  at: WebGLUniformLocation | null,
+  value: readonly number[] | number,
+): void {
+  if (typeof value === 'number') gl.uniform1f(at, value);
+  else if (value.length === 1) gl.uniform1iv(at, value as number[]);
+  else if (value.length === 2) gl.uniform2iv(at, value as number[]);
+  else if (value.length === 3) gl.uniform3iv(at, value as number[]);
+  else gl.uniform4iv(at, value as number[]);
+}
