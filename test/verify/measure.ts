@@ -92,7 +92,11 @@ const draw = (make: typeof floats, shapes: number[][]) => (seed: number) =>
   );
 
 /** This plugin's ops: conv2d, and what it differentiates into, and pooling; by default and exactly. */
-export async function measureOwn(seeds: number, onResult: (result: OpResult) => void): Promise<void> {
+export async function measureOwn(
+  seeds: number,
+  onResult: (result: OpResult) => void,
+  op = '',
+): Promise<void> {
   registerOwn();
   const run = (name: string, inputs: Record<string, tf.Tensor>, attrs: object) =>
     tf.engine().runKernel(OWN + name, inputs, attrs as tf.NamedAttrMap) as tf.Tensor;
@@ -130,6 +134,7 @@ export async function measureOwn(seeds: number, onResult: (result: OpResult) => 
     },
   };
   for (const [name, { f, shapes, whole = integers }] of Object.entries(cases)) {
+    if (op && name !== op) continue;
     onResult({ name, ...(await countVerdicts(f, draw(floats, shapes), seeds)) });
     onResult({ name: `${name}, exact`, ...(await countVerdicts(f, draw(whole, shapes), seeds, true)) });
   }
