@@ -7,6 +7,7 @@ import { distinct, floats, integers } from '../../src/verify/data.js';
 import { avgPool, conv2d, maxPool } from '../../src/index.js';
 import { opCases, rightOps } from './ops.js';
 import { inputsFor, planted } from './planted.js';
+import { roughCases } from './rough.js';
 import { otherRules, type Rule } from './rules.js';
 
 type T4 = tf.Tensor4D;
@@ -202,10 +203,18 @@ export async function measureSecond(seeds: number, onResult: (result: OpResult) 
   }
 }
 
+/** Right functions that are hard on differences. */
+export async function measureRough(seeds: number, onResult: (result: OpResult) => void): Promise<void> {
+  for (const { name, f, inputs } of roughCases) {
+    onResult({ name, ...(await countVerdicts(f, inputs, seeds)) });
+  }
+}
+
 export const MEASURES = {
   ops: measureOps,
   second: measureSecond,
   own: measureOwn,
+  rough: measureRough,
   rules: measureRules,
   planted: measurePlanted,
 };
