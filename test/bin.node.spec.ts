@@ -110,6 +110,9 @@ describe('tfjs-convgrad compare', () => {
       [['--backend', 'abacus'], 'Allowed choices are cpu, wasm, webgl'],
       [['--op', 'Nothing'], 'No kernel and case are selected'],
       [['--shape', '3'], 'It must be x and a filter'],
+      [['--strides', '2'], '--strides and --pad go with --shape'],
+      [['--pad', '0'], '--strides and --pad go with --shape'],
+      [['--shape', '1x5x5x1,7x7'], 'must not be larger than the padded input'],
       [['--pad', 'most'], "It must be 'same', 'valid' or a whole number"],
       [['--kernels', 'nowhere.js'], 'There is no such file'],
       [['--html', 'nowhere/report.html'], 'Its folder does not exist'],
@@ -118,6 +121,7 @@ describe('tfjs-convgrad compare', () => {
       const { status, stderr } = compare(folder, ...args);
       expect(status).withContext(args.join(' ')).toBe(2);
       expect(stderr).toContain(why);
+      expect(stderr).toMatch(/^(tfjs-convgrad: (?!tfjs)|error: )/);
       expect(stderr.trim().split('\n').length).withContext(stderr).toBe(1);
     }
   });
