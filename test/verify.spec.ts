@@ -122,7 +122,8 @@ describeOnBackends('verify', (backendName) => {
   });
 
   describe('raises no false alarm on', () => {
-    const seeds = isWebgl ? [1] : Array.from({ length: 20 }, (_, i) => i + 1);
+    // Those after 20 have been false alarms.
+    const seeds = isWebgl ? [1] : [...Array.from({ length: 20 }, (_, i) => i + 1), 53, 155];
 
     for (const { name, f, inputs } of roughCases) {
       it(name, async () => {
