@@ -369,10 +369,10 @@ describeOnBackends('verify', (backendName) => {
 
     it('is unsure where a gradient of 0 may hide a slope', async () => {
       const f = withGradient(
-        (x) => tf.add(1, tf.mul(1e-4, tf.sin(x))),
+        (x) => tf.add(1, tf.mul(1e-4, tf.square(x))),
         (dy) => tf.zerosLike(dy),
       );
-      await expectVerdict('unsure', f, [tf.tensor1d([0.5, -0.3, 0.8])]);
+      await expectVerdict('unsure', f, [tf.tensor1d([0.5, -0.3, 0.4])]);
       await expectVerdict('unsure', (x) => tf.floor(x), [tf.tensor1d([1, 2])]); // jumps there
     });
 
@@ -391,8 +391,9 @@ describeOnBackends('verify', (backendName) => {
         );
       expect(await check(NaN)).toContain('The gradient in input 0 is NaN');
       expect(await check(Infinity)).toContain('The gradient in input 0 is Infinity');
-      // 0 times the infinite slope of the square root at 0
-      expect(String(await gradCheck((x) => tf.sqrt(x), [tf.tensor1d([0, 1])]))).toContain('0 times');
+      // 0 times the infinite slope of the square root at 0, which tfjs's webgl takes for 1
+      const words = isWebgl ? 'got 1, want 0' : '0 times';
+      expect(String(await gradCheck((x) => tf.sqrt(x), [tf.tensor1d([0, 1])]))).toContain(words);
       await expectVerdict('unsure', (x) => tf.log(x), [tf.tensor1d([-1, -2])]);
     });
   });
