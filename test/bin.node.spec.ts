@@ -104,20 +104,46 @@ describe('tfjs-convgrad compare', () => {
     expect(stdout.match(/NO AvgPool .* not yet/g)?.length).toBe(2);
   });
 
+  it('goes on where an op throws, and takes --op and --case for what the module exports, too', () => {
+    const ops = `
+      import { square, tensor1d } from '@tensorflow/tfjs-core';
+      const inputs = () => [tensor1d([1])];
+      export const ops = { broken: { f: () => { throw new Error('not yet'); }, inputs }, square: { f: square, inputs } };`;
+    writeFileSync(join(folder, 'ops.js'), ops);
+    const all = compare(folder, '--kernels', 'ops.js');
+    expect(all.status).toBe(1);
+    expect(all.stdout).toMatch(/NO broken .* not yet\nok square /);
+    const one = compare(folder, '--kernels', 'ops.js', '--op', 'squ');
+    expect(one.status).toBe(0);
+    expect(one.stdout).toContain('1 of 1 right');
+    expect(compare(folder, '--kernels', 'ops.js', '--case', '2x2').stderr).toContain('in ops.js?');
+  });
+
   it('exits with 2, and a line that says why, where it cannot compare', () => {
+    writeFileSync(join(folder, 'nonsense.js'), 'export const (');
+    writeFileSync(
+      join(folder, 'incomplete.js'),
+      "export const cases = [{ kernelName: 'Mine', inputs: {} }];",
+    );
     const reasons: [args: string[], why: string][] = [
       [['--backend', 'wasm'], 'npm install @tensorflow/tfjs-backend-wasm'],
       [['--backend', 'abacus'], 'Allowed choices are cpu, wasm, webgl'],
       [['--op', 'Nothing'], 'No kernel and case are selected'],
       [['--shape', '3'], 'It must be x and a filter'],
+      [['--strides', '2'], '--strides and --pad go with --shape'],
+      [['--pad', '0'], '--strides and --pad go with --shape'],
+      [['--shape', '1x5x5x1,7x7'], 'must not be larger than the padded input'],
       [['--pad', 'most'], "It must be 'same', 'valid' or a whole number"],
       [['--kernels', 'nowhere.js'], 'There is no such file'],
+      [['--kernels', 'nonsense.js'], 'nonsense.js: '],
+      [['--kernels', 'incomplete.js'], 'a case of Mine has no definition'],
       [['--html', 'nowhere/report.html'], 'Its folder does not exist'],
     ];
     for (const [args, why] of reasons) {
       const { status, stderr } = compare(folder, ...args);
       expect(status).withContext(args.join(' ')).toBe(2);
       expect(stderr).toContain(why);
+      expect(stderr).toMatch(/^(tfjs-convgrad: (?!tfjs)|error: )/);
       expect(stderr.trim().split('\n').length).withContext(stderr).toBe(1);
     }
   });

@@ -18,15 +18,17 @@ import { subjects } from '../src/subjects.js';
 import { describeOnBackends, tf, whileInstalled } from './support/tfjs.js';
 import { type OpCase, rightOps, wrongOps } from './verify/ops.js';
 import { inputsFor, planted } from './verify/planted.js';
+import { network, roughCases } from './verify/rough.js';
 
 type T4 = tf.Tensor4D;
 type F = (...inputs: tf.Tensor[]) => tf.Tensor | tf.Tensor[];
 
 /** f with this for its gradient. */
 const withGradient = (f: (x: tf.Tensor) => tf.Tensor, gradient: (dy: tf.Tensor, x: tf.Tensor) => tf.Tensor) =>
-  tf.customGrad((...inputs) => {
-    const [x] = inputs as tf.Tensor[];
-    return { value: f(x), gradFunc: (dy: tf.Tensor) => gradient(dy, x) };
+  tf.customGrad((...args) => {
+    const [x, save] = args as unknown as [tf.Tensor, tf.GradSaveFunc];
+    save([x]);
+    return { value: f(x), gradFunc: (dy: tf.Tensor, [x]: tf.Tensor[]) => gradient(dy, x) };
   });
 
 const thrice = (scale: number) =>
@@ -117,6 +119,26 @@ describeOnBackends('verify', (backendName) => {
         }
       });
     }
+  });
+
+  describe('raises no false alarm on', () => {
+    // Those after 20 have been false alarms.
+    const seeds = isWebgl ? [1] : [...Array.from({ length: 20 }, (_, i) => i + 1), 53, 155];
+
+    for (const { name, f, inputs } of roughCases) {
+      it(name, async () => {
+        for (const seed of seeds) {
+          const report = await gradCheck(f, inputs(seed), { seed });
+          expect(report.verdict).withContext(String(report)).not.toBe('wrong');
+        }
+      });
+    }
+
+    it('a network with relu, but finds its gradient wrong where it is', async () => {
+      const leaky = withGradient(tf.relu, (dy, x) => tf.mul(dy, tf.step(x, 0.02)));
+      const { inputs } = roughCases[0];
+      for (const seed of seeds) await expectVerdict('wrong', network(leaky), inputs(seed), { seed });
+    });
   });
 
   describe('exact', () => {
@@ -279,6 +301,7 @@ describeOnBackends('verify', (backendName) => {
       const report = await gradCheck(f, [x()]);
       expect(report.verdict).withContext(String(report)).toBe('wrong');
       expect(report.worst?.index).toEqual([24, 34]);
+      expect(report.advice[0]).toContain('Few elements of input 0 are wrong');
     });
   });
 
@@ -309,7 +332,7 @@ describeOnBackends('verify', (backendName) => {
       const [first, second, advice] = String(report).split('\n');
       expect(first).toBe(`The gradient is WRONG (36 compared, 1 wrong; ${backendName}, seed 42).`);
       expect(second).toMatch(
-        /^Worst: input 0, element \[1,2\], in output 0, element \[1,2\]: got 3, want 2.* within /,
+        /^Worst: input 0, element \[1,2\], in output 0, element \[1,2\]: got 3, want (2|1\.99999)\d* within /,
       );
       expect(advice).toContain('1 of 36 elements');
     });
@@ -334,16 +357,56 @@ describeOnBackends('verify', (backendName) => {
       await expectVerdict('unsure', (x) => tf.add(tf.mul(x, 1e-6), 1000), [tf.tensor1d([1, 2])]);
     });
 
+    it('says that f may be constant, rather than its gradient wrong', async () => {
+      const report = await gradCheck((x) => tf.sub(tf.add(x, 1e8), 1e8), [tf.tensor1d([1, 2])]);
+      expect(report.advice[0]).toContain('f does not change');
+    });
+
+    it('names a scalar without an index', async () => {
+      const report = await gradCheck((x) => tf.sin(x), [tf.scalar(1)]);
+      expect(String(report)).toContain('Worst: input 0, in output 0: got');
+    });
+
+    it('is unsure where a gradient of 0 may hide a slope', async () => {
+      const f = withGradient(
+        (x) => tf.add(1, tf.mul(1e-4, tf.square(x))),
+        (dy) => tf.zerosLike(dy),
+      );
+      await expectVerdict('unsure', f, [tf.tensor1d([0.5, -0.3, 0.4])]);
+      await expectVerdict('unsure', (x) => tf.floor(x), [tf.tensor1d([1, 2])]); // jumps there
+    });
+
     it('is right although wide steps leave the domain of f', async () => {
       await expectVerdict('right', (x) => tf.log(tf.sub(1, x)), [tf.tensor1d([0.7, 0.8, 0.9])]);
       await expectVerdict('right', (x) => tf.rsqrt(x), [tf.tensor1d([0.1, 1, 2])]);
     });
 
-    it('says that NaN is wrong, and is unsure where f itself is', async () => {
-      const nan = withGradient(tf.sin, (dy) => tf.mul(dy, NaN));
-      expect(String(await gradCheck(nan, [tf.tensor1d([1, 2])]))).toContain('is NaN');
+    it('says that NaN and Infinity are wrong, and is unsure where f itself is', async () => {
+      const check = async (value: number) =>
+        String(
+          await gradCheck(
+            withGradient(tf.sin, (dy) => tf.fill(dy.shape, value)),
+            [tf.tensor1d([1, 2])],
+          ),
+        );
+      expect(await check(NaN)).toContain('The gradient in input 0 is NaN');
+      expect(await check(Infinity)).toContain('The gradient in input 0 is Infinity');
+      // 0 times the infinite slope of the square root at 0, which tfjs's webgl takes for 1
+      const words = isWebgl ? 'got 1, want 0' : '0 times';
+      expect(String(await gradCheck((x) => tf.sqrt(x), [tf.tensor1d([0, 1])]))).toContain(words);
       await expectVerdict('unsure', (x) => tf.log(x), [tf.tensor1d([-1, -2])]);
     });
+  });
+
+  it('leaves the inputs alone, whatever f does to its own', async () => {
+    const x = tf.tensor1d([1, 2]);
+    const f: F = (x) => {
+      const y = tf.sin(x);
+      x.dispose();
+      return y;
+    };
+    await expectVerdict('right', f, [x]);
+    expect(x.isDisposed).toBeFalse();
   });
 
   it('leaves no tensor behind, also where something throws', async () => {
@@ -366,15 +429,43 @@ describeOnBackends('verify', (backendName) => {
         (error: Error) => error.message,
       );
     expect(await message(1, [x])).toContain('f is 1, but it must be a function');
-    expect(await message(tf.sin, [])).toContain('inputs is ');
-    expect(await message(tf.sin, [1])).toContain('inputs is 1, but it must be a list of tensors');
-    expect(await message(tf.sin, x)).toContain('it must be a list of tensors');
+    expect(await message(tf.sin, [])).toContain('inputs is [], but it must be a list of tensors');
+    expect(await message(tf.sin, undefined)).toContain('inputs is undefined, but it must be a list of');
+    expect(await message(tf.sin, x)).toContain('inputs is a tensor, but it must be a list of tensors');
+    for (const input of [1, null, undefined, [1, 2]]) {
+      const shown = Array.isArray(input) ? '[1,2]' : `${input}`;
+      expect(await message(tf.sin, [x, input])).toContain(`inputs[1] is ${shown}, but it must be a tensor`);
+    }
+    const disposed = tf.scalar(1);
+    disposed.dispose();
+    expect(await message(tf.sin, [disposed])).toContain('inputs[0] is a disposed tensor');
+    expect(await message(tf.sin, [x, tf.tensor1d([1, NaN])])).toContain('inputs[1] holds NaN, but');
+    expect(await message(tf.sin, [tf.scalar(-Infinity)])).toContain('inputs[0] holds -Infinity, but');
     expect(await message(tf.sin, [tf.scalar(1, 'int32')])).toContain('at least one must be float32');
+    expect(await message(tf.sin, [x], null)).toContain('options is null, but it must be an object');
     expect(await message(tf.sin, [x], { order: 3 })).toContain('order is 3, but it must be 1 or 2');
-    expect(await message(tf.sin, [x], { seed: 0.5 })).toContain('seed is 0.5');
+    expect(await message(tf.sin, [x], { seed: 0.5 })).toContain('seed is 0.5, but it must be a whole');
+    expect(await message(tf.sin, [x], { exact: 'no' })).toContain(
+      'exact is no, but it must be true or false',
+    );
     expect(await message(() => 3, [x])).toContain('f gives 3, but it must give a tensor');
+    expect(await message(() => undefined, [x])).toContain('f gives undefined, but it must give a tensor');
+    expect(await message(() => [x, 3], [x])).toContain('f gives [a tensor,3], but it must give a tensor');
     expect(await message(async () => x, [x])).toContain('f gives [object Promise]');
     expect(await message((x: tf.Tensor) => tf.argMax(x), [tf.ones([2])])).toContain('no float32 values');
+  });
+
+  it('refuses an f whose outputs change from call to call', async () => {
+    let calls = 0;
+    const growing: F = (x) => tf.tile(x, [++calls]);
+    const more: F = (x) => Array.from({ length: ++calls }, () => tf.sin(x));
+    for (const [f, message] of [
+      [growing, /f gives float32 \[4\], but gave float32 \[2\] before/],
+      [more, /f gives float32 \[2\], float32 \[2\].*, but gave/],
+    ] as const) {
+      calls = 0;
+      await expectAsync(gradCheck(f, [tf.tensor1d([1, 2])])).toBeRejectedWithError(message);
+    }
   });
 
   describe('checkAdjoint', () => {

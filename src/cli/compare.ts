@@ -29,12 +29,15 @@ export interface CompareOptions extends Asked {
 
 /** Resolves to whether everything agrees. */
 export async function compareCommand(options: CompareOptions): Promise<boolean> {
-  const { backend, json, html } = options;
+  const { backend, kernels, json, html } = options;
   let bar: Progress | undefined;
   const rows: Comparison[] = [];
   const onMessage = (message: CompareMessage) => {
     if ('total' in message) {
-      if (message.total === 0) throw new Error('No kernel and case are selected.');
+      if (message.total === 0)
+        throw new Error(
+          `No kernel and case are selected${kernels ? `: is there one for ${backend} in ${kernels}?` : '.'}`,
+        );
       if (message.builtinsOnly)
         console.error(`The plugin has no kernels for ${backend}: tfjs's own are compared.`);
       bar = progress(`Comparing on ${backend}`, message.total, json ? process.stderr : process.stdout);
@@ -78,8 +81,15 @@ async function here({ backend, kernels, ...asked }: CompareOptions, onMessage: O
   await import(pathToFileURL(project.resolve(name)).href);
   if (!(await tf.setBackend(backend).catch(() => false)))
     throw new Error(`Backend ${backend} does not start here.`);
-  const module = kernels ? ((await import(pathToFileURL(resolve(kernels)).href)) as UserModule) : undefined;
-  await runComparisons(asked, module, onMessage);
+  await runComparisons(asked, kernels ? await moduleOf(kernels) : undefined, onMessage);
+}
+
+async function moduleOf(file: string): Promise<UserModule> {
+  try {
+    return await import(pathToFileURL(resolve(file)).href);
+  } catch (error) {
+    throw new Error(`${file}: ${(error as Error).message}`);
+  }
 }
 
 /** In a browser: packages as they are installed in the project, the module as it is. */

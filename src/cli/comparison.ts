@@ -52,10 +52,14 @@ export interface OwnCase {
   pad: 'same' | 'valid' | number;
 }
 
-/** The subjects that are selected. */
-export function chosen({ op, case: caseName, own }: Selection): Subject[] {
-  const all = own ? subjectsOf(own) : subjects();
-  return all.filter((s) => s.kernelName.includes(op) && s.caseName.includes(caseName));
+/** The plugin's subjects that are selected. */
+export function chosen(selection: Selection): Subject[] {
+  const all = selection.own ? subjectsOf(selection.own) : subjects();
+  return all.filter((subject) => isChosen(selection, subject.kernelName, subject.caseName));
+}
+
+export function isChosen(selection: Selection, op: string, caseName: string): boolean {
+  return op.includes(selection.op) && caseName.includes(selection.case);
 }
 
 function subjectsOf({ x, window, strides, pad }: OwnCase): Subject[] {

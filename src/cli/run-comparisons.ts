@@ -1,7 +1,13 @@
 /** What `compare` does once a backend is active: in Node, or in the page that it opens. */
-import { chosen, compareSubject, type Comparison, ownPrefix, type Selection } from './comparison.js';
-import type { Subject } from '../subjects.js';
-import { checkOps, USER, useKernels, type UserModule } from './user-kernels.js';
+import {
+  chosen,
+  compareSubject,
+  type Comparison,
+  isChosen,
+  ownPrefix,
+  type Selection,
+} from './comparison.js';
+import { checkOp, USER, useKernels, type UserModule, type UserOp } from './user-kernels.js';
 
 export interface Asked extends Selection {
   seed: number;
@@ -12,10 +18,13 @@ export interface Asked extends Selection {
 /** First how many rows are to come, then each, by its name beforehand. */
 export type CompareMessage = { total: number; builtinsOnly: boolean } | { row: Comparison };
 
-/** The row of a kernel that throws, or gives a result of another shape. */
-function failed({ kernelName, caseName }: Subject, { message }: Error): Comparison {
+/** What the gradients of ops stand under, in the column of cases. */
+const GRADIENT = 'gradient';
+
+/** The row of a kernel, or an op, that throws, or gives a result of another shape. */
+function failed(op: string, caseName: string, { message }: Error): Comparison {
   const nothing = { builtinError: null, gradientError: null, timeRatio: null };
-  return { op: kernelName, case: caseName, error: Infinity, builtin: message, ok: false, ...nothing };
+  return { op, case: caseName, error: Infinity, builtin: message, ok: false, ...nothing };
 }
 
 export async function runComparisons(
@@ -23,22 +32,41 @@ export async function runComparisons(
   module: UserModule | undefined,
   onMessage: (message: CompareMessage) => void,
 ): Promise<Comparison[]> {
+  const isAsked = (op: string, caseName: string) => isChosen(asked, op, caseName);
   const all = chosen(asked);
-  const subjects = module ? useKernels(module, all) : all;
+  const subjects = module
+    ? useKernels(module, all).filter(({ kernelName, caseName }) => isAsked(kernelName, caseName))
+    : all;
+  const ops = Object.entries(module?.ops ?? {}).filter(([name]) => isAsked(name, GRADIENT));
   const prefix = module ? USER : undefined;
-  const total = subjects.length + Object.keys(module?.ops ?? {}).length;
-  onMessage({ total, builtinsOnly: !module && ownPrefix() === '' });
+  onMessage({ total: subjects.length + ops.length, builtinsOnly: !module && ownPrefix() === '' });
   const rows: Comparison[] = [];
+  const add = async (op: string, caseName: string, row: Promise<Comparison>) => {
+    rows.push(await row.catch((error: Error) => failed(op, caseName, error)));
+    onMessage({ row: rows[rows.length - 1] });
+  };
   for (const subject of subjects) {
-    const row = await compareSubject(subject, asked.seed, asked.milliseconds, prefix).catch((error: Error) =>
-      failed(subject, error),
-    );
-    rows.push(row);
-    onMessage({ row });
+    const row = compareSubject(subject, asked.seed, asked.milliseconds, prefix);
+    await add(subject.kernelName, subject.caseName, row);
   }
-  for (const row of module ? await checkOps(module, asked.seed) : []) {
-    rows.push(row);
-    onMessage({ row });
-  }
+  for (const [name, op] of ops) await add(name, GRADIENT, gradientOf(name, op, asked.seed));
   return rows;
+}
+
+/** The gradient of a module's op, as a row of the comparison. */
+async function gradientOf(name: string, op: UserOp, seed: number): Promise<Comparison> {
+  const report = await checkOp(op, seed);
+  const error = report.worst?.error ?? 0;
+  const ok = report.verdict === 'right';
+  const builtin = ok ? 'none' : String(report).replaceAll('\n', ' ');
+  return {
+    op: name,
+    case: GRADIENT,
+    error,
+    gradientError: error,
+    builtin,
+    builtinError: null,
+    timeRatio: null,
+    ok,
+  };
 }

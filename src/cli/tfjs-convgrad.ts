@@ -8,7 +8,8 @@ import { padding, readable, shapes, whole, writable } from './options.js';
 const TIMED_MS = 20;
 const CANNOT_TELL = 2;
 
-interface Given extends Omit<CompareOptions, 'own' | 'milliseconds'>, Pick<OwnCase, 'strides' | 'pad'> {
+interface Given
+  extends Omit<CompareOptions, 'own' | 'milliseconds'>, Partial<Pick<OwnCase, 'strides' | 'pad'>> {
   shape?: Pick<OwnCase, 'x' | 'window'>;
 }
 
@@ -29,8 +30,8 @@ program
     'a case of its own: 1x28x28x1,3x3x1x32, or with a window: 1x28x28x3,2x2',
     shapes,
   )
-  .option('--strides <number>', 'of that case', whole(1000), 1)
-  .option('--pad <pad>', "of that case: 'same', 'valid' or a number", padding, 'valid')
+  .option('--strides <number>', 'of that case (default: 1)', whole(1000))
+  .option('--pad <pad>', "of that case: 'same', 'valid' or a number (default: 'valid')", padding)
   .option(
     '--kernels <file>',
     'compare the kernels that this module exports (see docs/custom-ops.md)',
@@ -40,12 +41,13 @@ program
   .option('--json', 'print JSON', false)
   .option('--html <file>', 'write a report', writable)
   .action(async ({ shape, strides, pad, ...given }: Given) => {
-    const own = shape && { ...shape, strides, pad };
+    if (!shape && (strides ?? pad) !== undefined) throw new Error('--strides and --pad go with --shape.');
+    const own = shape && { ...shape, strides: strides ?? 1, pad: pad ?? 'valid' };
     const right = await compareCommand({ ...given, own, milliseconds: TIMED_MS });
     process.exitCode = right ? 0 : 1;
   });
 
 await program.parseAsync().catch((error: Error) => {
-  console.error(`tfjs-convgrad: ${error.message}`);
+  console.error(error.message.replace(/^(tfjs-convgrad: )?/, 'tfjs-convgrad: ')); // the library's say so themselves
   process.exit(CANNOT_TELL);
 });

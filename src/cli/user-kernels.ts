@@ -18,7 +18,7 @@ import type { Subject } from '../subjects.js';
 import type { KernelCase, Values } from '../verify/compare-kernels.js';
 import type { Differentiable } from '../verify/flat.js';
 import { gradCheck, type GradCheckOptions } from '../verify/grad-check.js';
-import type { Comparison } from './comparison.js';
+import type { GradReport } from '../verify/grad-report.js';
 
 export interface UserModule {
   kernels?: readonly KernelConfig[];
@@ -60,7 +60,11 @@ export function useKernels(
   );
 }
 
+/** @throws Error if a case lacks what it must have */
 function subjectOf(c: UserCase): Subject {
+  for (const field of ['kernelName', 'inputs', 'definition'] as const) {
+    if (!c[field]) throw new Error(`a case of ${c.kernelName ?? 'cases'} has no ${field}, but must have it.`);
+  }
   return {
     caseName: Object.values(c.inputs).map((shape) => shape.join('x')).join(', '), // prettier-ignore
     attrs: {},
@@ -74,25 +78,11 @@ function subjectOf(c: UserCase): Subject {
   };
 }
 
-/** The gradients of the module's ops, as rows of the comparison. */
-export async function checkOps({ ops = {} }: UserModule, seed: number): Promise<Comparison[]> {
-  const rows: Comparison[] = [];
-  for (const [op, { f, inputs, options }] of Object.entries(ops)) {
-    const tensors = inputs();
-    const report = await gradCheck(f, tensors, { seed, ...options });
+export async function checkOp({ f, inputs, options }: UserOp, seed: number): Promise<GradReport> {
+  const tensors = inputs();
+  try {
+    return await gradCheck(f, tensors, { seed, ...options });
+  } finally {
     dispose(tensors);
-    const error = report.worst?.error ?? 0;
-    const words = report.verdict === 'right' ? 'none' : String(report).replaceAll('\n', ' ');
-    const none = { builtinError: null, timeRatio: null };
-    rows.push({
-      op,
-      case: 'gradient',
-      error,
-      builtin: words,
-      gradientError: error,
-      ok: report.verdict === 'right',
-      ...none,
-    });
   }
-  return rows;
 }

@@ -40,9 +40,10 @@ const NOISE_SAFETY = 8;
 export async function checkAdjoint(
   f: Differentiable,
   inputs: readonly Tensor[],
-  { adjoint, seed = 1, exact = false }: AdjointOptions = {},
+  options: AdjointOptions = {},
 ): Promise<GradReport> {
-  checkOptions(f, seed);
+  checkOptions(f, options);
+  const { adjoint, seed = 1, exact = false } = options;
   const flat = await flatten(adjoint ? withAdjoint(f, adjoint) : f, inputs);
   if (exact) checkWhole(flat);
   const next = random(seed);

@@ -13,7 +13,7 @@
  * Sources: L. F. Richardson, "The approximate arithmetical solution by finite differences", 1911 (extrapolation);
  * J. Moré and S. Wild, "Estimating computational noise", 2011, SIAM J. Sci. Comput. 33 (noise).
  */
-import { UNIT } from './rounded.js';
+import { UNDERFLOW, UNIT } from './rounded.js';
 
 /** d f / d x[index] by a central difference in float64; exact, to rounding, where f is linear. */
 export function difference(
@@ -47,11 +47,25 @@ const STEPS = 12;
 const WINDOW = 4;
 /** A slope known to this share of itself needs no finer steps. */
 const GOAL = 2 ** -10;
+/** The steps of a careful measurement are other ones. */
+const CAREFUL = Math.SQRT1_2;
+/** An estimate is held against so many finer ones, */
+const FINER = 3;
+/** whose bounds exceed so many times what rounding makes of them only where f is not smooth. */
+const ROUNDED = 2;
+/** The bound must be below this share of the slope, */
+const RESOLVED = 2 ** -6;
+/** or so many times what rounding alone makes of it: where it is wider, the steps are too wide for f. */
+const ROUNDINGS = 8;
+/** What looks like noise, but is a larger share of the largest output, are waves or jumps closer than the steps. */
+const NOISY = 2 ** -14;
 /** How many times its estimate the truncation error, and the noise, may be. */
 const TRUNCATION_SAFETY = 2;
 const NOISE_SAFETY = 8;
 /** Of a slope, so much may be lost because f and its gradient are approximated apart, if only in the last digits. */
 const APPROXIMATION = 2 ** -17;
+/** So many units of x's size its own rounding, on the way through f, may move the point where the gradient is taken. */
+const MOVED = 4 * UNIT;
 /** Sum of the magnitudes with which values enter the extrapolations below, over the widest of the four steps. */
 const SLOPE_NOISE = 6.6;
 const JUMP_NOISE = 48.6;
@@ -61,7 +75,8 @@ const JUMP_NOISE = 48.6;
  * @param center the outputs at x
  * @param noise standard deviation of every output's rounding errors
  * @param approximation error of value or slope of the elementary functions in f: see accuracy.ts
- * @param widest the first and widest step
+ * @param careful takes all steps, and believes none that finer ones contradict: kinks nearby and waves shorter than the
+ *   steps can look smooth by chance, but not at every step
  */
 export async function slopes(
   f: Outputs,
@@ -70,17 +85,17 @@ export async function slopes(
   v: Float64Array,
   noise: ArrayLike<number>,
   approximation: number,
-  widest = WIDEST,
+  careful = false,
 ): Promise<Slope[]> {
   const at = (t: number) => f(x.map((value, i) => value + t * v[i]));
-  const stepOf = (k: number) => widest * 2 ** -k;
+  const stepOf = (k: number) => WIDEST * (careful ? CAREFUL : 1) * 2 ** -k;
   const start = (k: number) => Promise.all([at(stepOf(k)), at(-stepOf(k))]);
   // The first four are needed in any case; started together, they do not wait for each other on a GPU.
   const first = await Promise.all([0, 1, 2, 3].map(start));
   const odd: Float64Array[] = [];
   const even: Float64Array[] = [];
   const level = center.map(Math.abs);
-  const best: Slope[] = Array.from(center, () => ({ value: NaN, bound: Infinity, kink: true }));
+  const found: Estimate[][] = Array.from(center, () => []);
   for (let k = 0; k < STEPS; k++) {
     const t = stepOf(k);
     const [above, below] = first[k] ?? (await start(k));
@@ -92,21 +107,51 @@ export async function slopes(
     });
     if (k + 1 < WINDOW) continue;
     const window = (series: Float64Array[], i: number) => series.slice(-WINDOW).map((step) => step[i]);
-    let settled = true;
-    best.forEach((before, i) => {
-      const floor = (NOISE_SAFETY * Math.max(noise[i], UNIT * level[i])) / stepOf(k + 1 - WINDOW);
+    found.forEach((estimates, i) => {
+      const room = NOISE_SAFETY * Math.max(noise[i], UNIT * level[i], UNDERFLOW);
+      const floor = room / stepOf(k + 1 - WINDOW);
       const slope = extrapolated(window(odd, i), window(even, i), floor);
       const size = Math.abs(slope.value);
-      slope.bound += APPROXIMATION * size + approximation * (size + level[i]);
-      const isBetter = slope.kink === before.kink ? slope.bound < before.bound : before.kink;
-      if (isBetter) best[i] = slope;
-      // Precise enough, or finer steps will not do better because rounding takes over.
-      const isPrecise = best[i].bound <= Math.max(GOAL * size, 2 * SLOPE_NOISE * floor);
-      settled &&= !best[i].kink && (isPrecise || !isBetter);
+      const curvature = Math.abs(even[k][i]) / t;
+      const off = APPROXIMATION * size + approximation * (size + level[i]) + MOVED * curvature;
+      estimates.push({ ...slope, bound: slope.bound + off, rounding: SLOPE_NOISE * floor + off });
     });
-    if (settled) break;
+    if (!careful && found.every(isSettled)) break;
   }
-  return best;
+  if (!careful) return found.map((estimates) => estimates.reduce(better));
+  const loud = NOISY * level.reduce((a, b) => Math.max(a, b), 0);
+  return found.map((estimates, i) => {
+    const slope = borneOut(estimates);
+    return noise[i] > loud ? { ...slope, kink: true } : slope;
+  });
+}
+
+/** From one window of steps. */
+interface Estimate extends Slope {
+  /** The part of the bound that rounding is to blame for. */
+  rounding: number;
+}
+
+const better = (a: Estimate, b: Estimate) => ((a.kink === b.kink ? b.bound < a.bound : a.kink) ? b : a);
+
+/** Precise enough, or finer steps will not do better because rounding takes over. */
+function isSettled(estimates: readonly Estimate[]): boolean {
+  const best = estimates.reduce(better);
+  const isPrecise = best.bound <= Math.max(GOAL * Math.abs(best.value), 2 * best.rounding);
+  return !best.kink && (isPrecise || best !== estimates[estimates.length - 1]);
+}
+
+/** Of estimates with finer and finer steps the best, each being as far off as finer ones show that it may be. */
+function borneOut(estimates: readonly Estimate[]): Slope {
+  const held = estimates.slice(0, -1).map((estimate, k) => {
+    const off = estimates.slice(k + 1, k + 1 + FINER).map((finer) => {
+      return Math.abs(estimate.value - finer.value) + finer.bound - ROUNDED * finer.rounding;
+    });
+    return { ...estimate, bound: Math.max(estimate.bound, ...off) };
+  });
+  const best = held.reduce(better);
+  const room = Math.max(RESOLVED * Math.abs(best.value), ROUNDINGS * best.rounding);
+  return best.bound <= room ? best : { ...best, kink: true };
 }
 
 const EXACT_STEPS = [1 / 4, 1 / 8];

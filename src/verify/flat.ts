@@ -27,14 +27,19 @@ export interface Part {
   end: number;
 }
 
-/** @throws Error if an input is no tensor, none is float32, or f gives something else than tensors */
+/** @throws Error if an input is no tensor, none is float32, one is not finite, or f gives something else than tensors */
 export async function flatten(f: Differentiable, inputs: readonly Tensor[]): Promise<Flat> {
   check(inputs);
-  const all = (values: Tensor[]) => f(...(values as never[]));
   const inputParts = partsOf(inputs);
   const originals = await Promise.all(inputParts.map((part) => inputs[part.number].data()));
   const x = new Float64Array(sizeOf(inputParts));
   inputParts.forEach((part, i) => x.set(originals[i] as Float32Array, part.start));
+  inputParts.forEach(({ number, start, end }) => {
+    const broken = x.subarray(start, end).find((value) => !Number.isFinite(value));
+    if (broken !== undefined) {
+      throw new Error(`tfjs-convgrad: inputs[${number}] holds ${broken}, but all it holds must be finite.`);
+    }
+  });
 
   /** The inputs with new values, float32; those that are not differentiated as they are. */
   const withValues = (values: Float64Array) => {
@@ -42,7 +47,16 @@ export async function flatten(f: Differentiable, inputs: readonly Tensor[]): Pro
     for (const part of inputParts) made[part.number] = toTensor(values, part);
     return made;
   };
-  const results = tidy(() => listOf(all([...inputs])).map((y) => y.clone()));
+  let kinds: string | undefined;
+  /** f's outputs, which must be of the same number and shapes each time. */
+  const call = (made: Tensor[]) => {
+    const results = listOf(f(...(made as never[])));
+    const now = results.map(({ dtype, shape }) => `${dtype} [${shape}]`).join(', ');
+    kinds ??= now;
+    if (now === kinds) return results;
+    throw new Error(`tfjs-convgrad: f gives ${now}, but gave ${kinds} before: it must give the same shapes each time.`); // prettier-ignore
+  };
+  const results = tidy(() => call(withValues(x)).map((y) => y.clone()));
   results.forEach((y) => y.dispose());
   const outputs = partsOf(results);
   const size = sizeOf(outputs);
@@ -54,7 +68,7 @@ export async function flatten(f: Differentiable, inputs: readonly Tensor[]): Pro
     outputs,
     f(at) {
       const results: Tensor[] = tidy(() => {
-        const results = listOf(all(withValues(at)));
+        const results = call(withValues(at));
         return outputs.map(({ number }) => results[number].clone());
       });
       return read(results, outputs, size);
@@ -67,7 +81,7 @@ export async function flatten(f: Differentiable, inputs: readonly Tensor[]): Pro
           const made = withValues(at);
           const wanted = inputParts.map(({ number }) => made[number]);
           const dy = toTensor(cotangent, part);
-          const y = () => listOf(all(made))[part.number];
+          const y = () => call(made)[part.number];
           // An input that the output does not depend on has no gradient, which is 0.
           const grads = gradientsOf(y, wanted, dy);
           return grads.map((grad) => grad?.clone() ?? null) as Tensor[];
@@ -85,26 +99,30 @@ export async function flatten(f: Differentiable, inputs: readonly Tensor[]): Pro
   };
 }
 
-/** @throws Error if f is no function or the seed no whole number */
-export function checkOptions(f: unknown, seed: number): void {
-  if (typeof f !== 'function') throw new Error(`tfjs-convgrad: f is ${f}, but it must be a function.`);
-  if (!Number.isInteger(seed)) {
-    throw new Error(`tfjs-convgrad: seed is ${seed}, but it must be a whole number.`);
-  }
+/** @throws Error if f is no function, options no object, the seed no whole number or exact neither true nor false */
+export function checkOptions(f: unknown, options: { seed?: unknown; exact?: unknown }): void {
+  demand(typeof f === 'function', 'f', f, 'a function');
+  demand(typeof options === 'object' && options !== null, 'options', options, 'an object');
+  const { seed = 1, exact = false } = options;
+  demand(Number.isInteger(seed), 'seed', seed, 'a whole number');
+  demand(typeof exact === 'boolean', 'exact', exact, 'true or false');
+}
+
+/** @throws Error naming the argument, what it was and what is allowed */
+export function demand(isMet: boolean, name: string, value: unknown, allowed: string): void {
+  if (!isMet) throw new Error(`tfjs-convgrad: ${name} is ${shown(value)}, but it must be ${allowed}.`);
 }
 
 function check(inputs: readonly Tensor[]): void {
-  const list = Array.isArray(inputs) ? inputs : [];
-  const wrong = list.find((input) => !isTensor(input));
-  if (list.length === 0 || wrong !== undefined) {
+  const isList = Array.isArray(inputs) && inputs.length > 0;
+  demand(isList, 'inputs', inputs, "a list of tensors, f's arguments");
+  inputs.forEach((input, i) => {
+    demand(isTensor(input) && !input.isDisposed, `inputs[${i}]`, input, "a tensor, one of f's arguments");
+  });
+  if (inputs.every(({ dtype, size }) => dtype !== 'float32' || size === 0)) {
     throw new Error(
-      `tfjs-convgrad: inputs is ${wrong ?? (inputs as unknown)}, but it must be a list of tensors, f's arguments.`,
-    );
-  }
-  if (list.every((input) => input.dtype !== 'float32' || input.size === 0)) {
-    throw new Error(
-      `tfjs-convgrad: inputs are of dtype ${list.map(({ dtype }) => dtype)} and shape ` +
-        `${list.map(({ shape }) => `[${shape}]`)}, but at least one must be float32 and have elements.`,
+      `tfjs-convgrad: inputs are of dtype ${inputs.map(({ dtype }) => dtype)} and shape ` +
+        `${inputs.map(({ shape }) => `[${shape}]`)}, but at least one must be float32 and have elements.`,
     );
   }
 }
@@ -112,7 +130,13 @@ function check(inputs: readonly Tensor[]): void {
 function listOf(result: Tensor | Tensor[]): Tensor[] {
   const list = Array.isArray(result) ? result : [result];
   if (list.every(isTensor)) return list;
-  throw new Error(`tfjs-convgrad: f gives ${result}, but it must give a tensor or a list of tensors.`);
+  throw new Error(`tfjs-convgrad: f gives ${shown(result)}, but it must give a tensor or a list of tensors.`);
+}
+
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(shown)}]`;
+  if (isTensor(value)) return value.isDisposed ? 'a disposed tensor' : 'a tensor';
+  return String(value);
 }
 
 function isTensor(value: unknown): value is Tensor {

@@ -93,10 +93,9 @@ export function reportOf(
     const own = entries.filter((entry) => entry.input === input);
     const kinds = [own.filter(({ index }) => index), own.filter(({ index }) => !index)];
     return kinds.some((kind) => {
-      const count = (state: Entry['state']) => kind.filter((entry) => entry.state === state).length;
+      const leftOut = kind.filter(({ state }) => state === 'kink' || state === 'unsure').length;
       const told = kind.filter((entry) => entry.state === 'agrees' && isAlive(entry)).length;
-      const isZero = told === 0 && count('kink') === 0 && kind.every(({ got }) => got === 0);
-      return kind.length > 0 && count('kink') + count('unsure') <= (isZero ? count('agrees') : told);
+      return kind.length > 0 && leftOut <= told;
     });
   }
 }
@@ -123,13 +122,16 @@ function kinksOf(entries: readonly Entry[]): string[] {
 }
 
 function placeOf(entry: Place): string {
-  const input = `input ${entry.input}${entry.index ? `, element [${entry.index}]` : ' along a random direction'}`;
+  const input = `input ${entry.input}${entry.index ? element(entry.index) : ' along a random direction'}`;
   return entry.output === undefined ? input : `${input}, in ${outputPlace(entry)}`;
 }
 
 function outputPlace({ output, outputIndex }: Omit<Place, 'input' | 'index'>): string {
-  return `output ${output}, element [${outputIndex}]`;
+  return `output ${output}${element(outputIndex!)}`;
 }
+
+/** Nothing, of a scalar. */
+const element = (index: readonly number[]) => (index.length > 0 ? `, element [${index}]` : '');
 
 /** What a person would look at first. */
 function adviceOn(
@@ -140,19 +142,21 @@ function adviceOn(
   if (verdict === 'right') {
     return alive > 0 || exact
       ? []
-      : ['The gradient is 0 everywhere here, and rightly so: try other inputs as well.'];
+      : ['The gradient is 0 everywhere here, and f no steeper than its rounding: try other inputs as well.'];
   }
   const advice: string[] = [];
   if (kinks.length > 0) {
     advice.push(
-      'Too many elements lie at kinks, jumps or values that are not finite: move the inputs away from them.',
+      'Too many elements lie at kinks or jumps, values that are not finite, or waves too short for float32: move the ' +
+        'inputs away from them.',
     );
   }
   if (unsure > 0) {
     advice.push(
       exact
         ? 'f is not exact here: not linear along an input, or rounded. Use smaller whole numbers, or leave exact out.'
-        : 'Rounding of f hides its slope: use inputs nearer to 1, fewer of them, or less that cancels in f.',
+        : 'Rounding of f hides its slope, or f is random: use inputs nearer to 1, fewer of them, or less that cancels ' +
+            'in f, and give its random ops a seed.',
     );
   }
   return advice;
@@ -164,8 +168,14 @@ function likelyCause(entries: readonly Entry[]): string {
   const inputs = [...new Set(wrong.map(({ input }) => input))];
   const of = told.filter(({ input, want, bound }) => inputs.includes(input) && Math.abs(want) > bound);
   const where = `input ${inputs.join(' and ')}`;
-  if (wrong.some(({ got }) => Number.isNaN(got))) return `The gradient in ${where} is NaN.`;
-  if (of.length > 0 && of.every(({ got }) => got === 0)) {
+  if (wrong.every(({ got }) => Math.abs(got) === Infinity)) return `The gradient in ${where} is Infinity.`;
+  if (wrong.some(({ got }) => Number.isNaN(got))) {
+    return `The gradient in ${where} is NaN: look for 0 times an infinite slope, or a value outside of a domain.`;
+  }
+  if (of.length === 0) {
+    return `f does not change with ${where}, to all that is seen: is it constant, or does rounding swallow the change?`;
+  }
+  if (of.every(({ got }) => got === 0)) {
     return `No gradient reaches ${where}: does f compute it with tfjs's ops, and does the gradient function return it?`;
   }
   const ratios = of.map(({ got, want }) => got / want).sort((a, b) => a - b);
@@ -176,9 +186,13 @@ function likelyCause(entries: readonly Entry[]): string {
   if (isFactor && Math.abs(factor + 1) < 1e-3) return `Every element of ${where} has the wrong sign.`;
   if (isFactor)
     return `Every element of ${where} is ${Number(factor.toPrecision(6))} times what it should be: look for a missing factor or divisor.`;
-  const elements = wrong.filter(({ index }) => index !== undefined);
-  return elements.length > 0 && elements.length < told.length / 2
-    ? `${elements.length} of ${told.filter(({ index }) => index !== undefined).length} elements are wrong: look at what these have in common, a border or a last row.`
+  const elements = told.filter(({ input, index }) => inputs.includes(input) && index !== undefined);
+  const broken = elements.filter(({ state }) => state === 'wrong').length;
+  if (elements.length > 0 && broken === 0) {
+    return `Few elements of ${where} are wrong: look at what sets the one named above apart.`;
+  }
+  return broken < elements.length / 2
+    ? `${broken} of ${elements.length} elements are wrong: look at what these have in common, a border or a last row.`
     : `Most elements of ${where} are wrong: look for a transposed or shifted operand.`;
 }
 

@@ -6,7 +6,8 @@
 
 /** 2^-24: half the distance between 1 and the next float32. */
 export const UNIT = 2 ** -24;
-const UNDERFLOW = 2 ** -126;
+/** The least number that every float32 unit holds to full precision; below it, some take 0. */
+export const UNDERFLOW = 2 ** -126;
 
 /**
  * Bound of a sum of `terms` float32 products whose magnitudes sum to `magnitude`: in any order it is off by at most

@@ -7,6 +7,7 @@ import { distinct, floats, integers } from '../../src/verify/data.js';
 import { avgPool, conv2d, maxPool } from '../../src/index.js';
 import { opCases, rightOps } from './ops.js';
 import { inputsFor, planted } from './planted.js';
+import { roughCases } from './rough.js';
 import { otherRules, type Rule } from './rules.js';
 
 type T4 = tf.Tensor4D;
@@ -92,7 +93,11 @@ const draw = (make: typeof floats, shapes: number[][]) => (seed: number) =>
   );
 
 /** This plugin's ops: conv2d, and what it differentiates into, and pooling; by default and exactly. */
-export async function measureOwn(seeds: number, onResult: (result: OpResult) => void): Promise<void> {
+export async function measureOwn(
+  seeds: number,
+  onResult: (result: OpResult) => void,
+  op = '',
+): Promise<void> {
   registerOwn();
   const run = (name: string, inputs: Record<string, tf.Tensor>, attrs: object) =>
     tf.engine().runKernel(OWN + name, inputs, attrs as tf.NamedAttrMap) as tf.Tensor;
@@ -130,6 +135,7 @@ export async function measureOwn(seeds: number, onResult: (result: OpResult) => 
     },
   };
   for (const [name, { f, shapes, whole = integers }] of Object.entries(cases)) {
+    if (op && name !== op) continue;
     onResult({ name, ...(await countVerdicts(f, draw(floats, shapes), seeds)) });
     onResult({ name: `${name}, exact`, ...(await countVerdicts(f, draw(whole, shapes), seeds, true)) });
   }
@@ -197,10 +203,18 @@ export async function measureSecond(seeds: number, onResult: (result: OpResult) 
   }
 }
 
+/** Right functions that are hard on differences. */
+export async function measureRough(seeds: number, onResult: (result: OpResult) => void): Promise<void> {
+  for (const { name, f, inputs } of roughCases) {
+    onResult({ name, ...(await countVerdicts(f, inputs, seeds)) });
+  }
+}
+
 export const MEASURES = {
   ops: measureOps,
   second: measureSecond,
   own: measureOwn,
+  rough: measureRough,
   rules: measureRules,
   planted: measurePlanted,
 };

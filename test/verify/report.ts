@@ -1,6 +1,7 @@
 /**
  * `npm run verify:report`: measures the gradient checker, on cpu in this process and on webgl in an installed browser, and
- * writes the tables of docs/verify.md. What was measured is kept in build/verify.json: a part may be measured alone.
+ * writes the tables of docs/verify.md. What was measured is kept in build/verify.json: a part may be measured alone. Rows
+ * with a count of seeds of their own, which are those of `own`, `rough` and `planted`, stay in the document until measured again.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -24,6 +25,7 @@ interface Results {
   ops?: Record<string, Part<OpResult>>;
   second?: Record<string, Part<OpResult>>;
   own?: Record<string, Part<OpResult>>;
+  rough?: Record<string, Part<OpResult>>;
   rules?: Record<string, Part<RuleResult>>;
   planted?: Record<string, Part<PlantedResult>>;
 }
@@ -35,21 +37,21 @@ const ENTRY = `
   import '@tensorflow/tfjs-backend-cpu';
   import '@tensorflow/tfjs-backend-webgl';
   import { MEASURES } from './test/verify/measure.ts';
-  export async function run(backend, measure, seeds, onResult) {
+  export async function run(backend, measure, seeds, onResult, op) {
     if (!(await tf.setBackend(backend))) throw new Error('Backend ' + backend + ' does not start.');
-    await MEASURES[measure](seeds, onResult);
+    await MEASURES[measure](seeds, onResult, op);
   }`;
 
-async function inNode(measure: Measure, seeds: number, onResult: (result: unknown) => void) {
+async function inNode(measure: Measure, seeds: number, op: string, onResult: (result: unknown) => void) {
   const outfile = resolve('build/verify.node.mjs');
   await build({ ...NODE, stdin: { contents: ENTRY, resolveDir: '.' }, outfile, logLevel: 'warning' });
   const { run } = await import(pathToFileURL(outfile).href);
-  await run('cpu', measure, seeds, onResult);
+  await run('cpu', measure, seeds, onResult, op);
 }
 
-async function onWebgl(measure: Measure, seeds: number, onResult: (result: unknown) => void) {
+async function onWebgl(measure: Measure, seeds: number, op: string, onResult: (result: unknown) => void) {
   const contents = `${ENTRY} ${SENDER}
-    await run('webgl', '${measure}', ${seeds}, (message) => send({ message }));
+    await run('webgl', '${measure}', ${seeds}, (message) => send({ message }), '${op}');
     await send({ done: true });`;
   const { outputFiles } = await build({
     ...BROWSER,
@@ -72,6 +74,13 @@ type Cell = string | number;
 
 const table = (head: string[], rows: Cell[][]) =>
   [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+
+/** Rows by their first cell: those measured now and, of the table as it was, the others. */
+function updated(rows: Cell[][], before: string): Cell[][] {
+  const lines = before.match(/^\|.*\|$/gm)?.slice(2) ?? [];
+  const kept = lines.map((line) => line.slice(1, -1).split('|').map((cell) => cell.trim())); // prettier-ignore
+  return [...new Map([...kept, ...rows].map((row) => [row[0], row])).values()];
+}
 
 const percent = (count: number, of: number) => `${Math.round((100 * count) / of)}%`;
 const seedsOf = (parts: Record<string, Part<unknown>>) =>
@@ -115,7 +124,7 @@ function second(parts: Record<string, Part<OpResult>>): string {
   )}`;
 }
 
-function own(parts: Record<string, Part<OpResult>>): string {
+function falseAlarms(parts: Record<string, Part<OpResult>>, before: string): string {
   const rows = Object.entries(parts).flatMap(([backend, { results }]) =>
     results.map((result) => [
       `${result.name}, ${backend}`,
@@ -126,7 +135,8 @@ function own(parts: Record<string, Part<OpResult>>): string {
       result.error.toFixed(2),
     ]),
   );
-  return table(['kernel', 'seeds', 'right', 'unsure', 'false alarms', 'largest error / bound'], rows);
+  const head = ['function', 'seeds', 'right', 'unsure', 'false alarms', 'largest error / bound'];
+  return table(head, updated(rows, before));
 }
 
 function rules(parts: Record<string, Part<RuleResult>>): string {
@@ -140,7 +150,7 @@ function rules(parts: Record<string, Part<RuleResult>>): string {
   return `${seeds} seeds, cpu.\n\n${table(head, rows)}`;
 }
 
-function planted(parts: Record<string, Part<PlantedResult>>): string {
+function planted(parts: Record<string, Part<PlantedResult>>, before: string): string {
   const rows = Object.entries(parts).flatMap(([backend, { results }]) =>
     results.map(({ bug, seeds, found, foundExactly }) => [
       `${bug}, ${backend}`,
@@ -149,32 +159,38 @@ function planted(parts: Record<string, Part<PlantedResult>>): string {
       foundExactly ?? 'does not apply',
     ]),
   );
-  return table(['bug', 'seeds', 'found', 'found with `exact`'], rows);
+  return table(['bug', 'seeds', 'found', 'found with `exact`'], updated(rows, before));
 }
 
 async function write(results: Results): Promise<void> {
-  const tables: Record<string, string | undefined> = {
-    ops: results.ops && ops(results.ops),
-    second: results.second && second(results.second),
-    own: results.own && own(results.own),
-    rules: results.rules && rules(results.rules),
-    planted: results.planted && planted(results.planted),
+  const tables: { [K in keyof Results]-?: (parts: never, before: string) => string } = {
+    ops,
+    second,
+    own: falseAlarms,
+    rough: falseAlarms,
+    rules,
+    planted,
   };
   let text = readFileSync(DOCUMENT, 'utf8');
-  for (const [name, content] of Object.entries(tables)) {
-    const between = new RegExp(`(<!-- table: ${name} -->)[^]*?(<!-- end -->)`);
-    if (content) text = text.replace(between, (_, start, end) => `${start}\n\n${content}\n\n${end}`);
+  for (const [name, tableOf] of Object.entries(tables)) {
+    const parts = results[name as Measure];
+    const between = new RegExp(`(<!-- table: ${name} -->)([^]*?)(<!-- end -->)`);
+    if (!parts) continue;
+    text = text.replace(between, (_, start, before, end) =>
+      [start, tableOf(parts as never, before), end].join('\n\n'),
+    );
   }
   writeFileSync(DOCUMENT, await format(text, { ...(await resolveConfig(DOCUMENT)), filepath: DOCUMENT }));
 }
 
-const { only, backend, seeds } = new Command('npm run verify:report --')
+const { only, backend, seeds, op } = new Command('npm run verify:report --')
   .description('Measures the gradient checker and writes the tables of docs/verify.md.')
-  .option('--only <list>', 'ops, second, own, rules, planted', 'ops,second,own,rules,planted')
+  .option('--only <list>', 'ops, second, own, rough, rules, planted', 'ops,second,own,rough,rules,planted')
   .option('--backend <list>', 'cpu, webgl', BACKENDS.join())
   .option('--seeds <number>', 'seeds of each part', '60')
+  .option('--op <kernel>', 'of the part own this one alone', '')
   .parse()
-  .opts<{ only: string; backend: string; seeds: string }>();
+  .opts<{ only: string; backend: string; seeds: string; op: string }>();
 
 for (const measure of only.split(',').filter(Boolean) as Measure[]) {
   for (const name of backend.split(',')) {
@@ -185,7 +201,7 @@ for (const measure of only.split(',').filter(Boolean) as Measure[]) {
       found.push(result);
       console.log(`${name} ${JSON.stringify(result).slice(0, 200)}`);
     };
-    await (name === 'cpu' ? inNode : onWebgl)(measure, Number(seeds), onResult);
+    await (name === 'cpu' ? inNode : onWebgl)(measure, Number(seeds), op, onResult);
     console.log(`${measure} on ${name}: ${((Date.now() - start) / 1000).toFixed(0)} s`);
     const results: Results = existsSync(RESULTS) ? JSON.parse(readFileSync(RESULTS, 'utf8')) : {};
     const parts = (results[measure] ?? {}) as Record<string, Part<unknown>>;
