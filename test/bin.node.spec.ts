@@ -148,6 +148,15 @@ describe('tfjs-convgrad compare', () => {
     }
   });
 
+  it('goes on with a new backend where a WebAssembly kernel traps', () => {
+    const other = project(['tfjs-core', 'tfjs-backend-cpu', 'tfjs-backend-wasm']);
+    const { status, stdout } = compare(other, '--backend', 'wasm', '--case', 'pad');
+    rmSync(other, { recursive: true, force: true });
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/NO Conv2D +numeric pad, unequal filter .*memory access out of bounds/);
+    expect(stdout).toMatch(/ok Conv2D +explicit pads /);
+  });
+
   it('runs on webgl in an installed browser', () => {
     if (!findBrowser(CHROMIUM)) return pending(CHROMIUM.hint);
     const { status, stdout, stderr } = compare(

@@ -1,5 +1,13 @@
 /** What `compare` does once a backend is active: in Node, or in the page that it opens. */
 import {
+  findBackend,
+  findBackendFactory,
+  getBackend,
+  registerBackend,
+  removeBackend,
+  setBackend,
+} from '@tensorflow/tfjs-core';
+import {
   chosen,
   compareSubject,
   type Comparison,
@@ -42,7 +50,12 @@ export async function runComparisons(
   onMessage({ total: subjects.length + ops.length, builtinsOnly: !module && ownPrefix() === '' });
   const rows: Comparison[] = [];
   const add = async (op: string, caseName: string, row: Promise<Comparison>) => {
-    rows.push(await row.catch((error: Error) => failed(op, caseName, error)));
+    rows.push(
+      await row.catch(async (error: Error) => {
+        if (error.name === 'RuntimeError') await restart(getBackend());
+        return failed(op, caseName, error);
+      }),
+    );
     onMessage({ row: rows[rows.length - 1] });
   };
   for (const subject of subjects) {
@@ -51,6 +64,15 @@ export async function runComparisons(
   }
   for (const [name, op] of ops) await add(name, GRADIENT, gradientOf(name, op, asked.seed));
   return rows;
+}
+
+/** A WebAssembly backend has no use of its memory after a trap, and would fail at whatever is next. */
+async function restart(backendName: string): Promise<void> {
+  const factory = findBackendFactory(backendName);
+  findBackend(backendName).dispose = () => {}; // it would go through that memory
+  removeBackend(backendName);
+  registerBackend(backendName, factory);
+  await setBackend(backendName);
 }
 
 /** The gradient of a module's op, as a row of the comparison. */
