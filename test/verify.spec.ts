@@ -122,6 +122,8 @@ describeOnBackends('verify', (backendName) => {
   });
 
   describe('raises no false alarm on', () => {
+    /** Milliseconds: all steps of all directions are drawn, which takes long where a busy processor renders. */
+    const patience = 300_000;
     // Those after 20 have been false alarms.
     const seeds = isWebgl ? [1] : [...Array.from({ length: 20 }, (_, i) => i + 1), 53, 155];
 
@@ -131,14 +133,14 @@ describeOnBackends('verify', (backendName) => {
           const report = await gradCheck(f, inputs(seed), { seed });
           expect(report.verdict).withContext(String(report)).not.toBe('wrong');
         }
-      });
+      }, patience);
     }
 
     it('a network with relu, but finds its gradient wrong where it is', async () => {
       const leaky = withGradient(tf.relu, (dy, x) => tf.mul(dy, tf.step(x, 0.02)));
       const { inputs } = roughCases[0];
       for (const seed of seeds) await expectVerdict('wrong', network(leaky), inputs(seed), { seed });
-    });
+    }, patience);
   });
 
   describe('exact', () => {
