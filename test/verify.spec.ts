@@ -128,19 +128,27 @@ describeOnBackends('verify', (backendName) => {
     const seeds = isWebgl ? [1] : [...Array.from({ length: 20 }, (_, i) => i + 1), 53, 155];
 
     for (const { name, f, inputs } of roughCases) {
-      it(name, async () => {
-        for (const seed of seeds) {
-          const report = await gradCheck(f, inputs(seed), { seed });
-          expect(report.verdict).withContext(String(report)).not.toBe('wrong');
-        }
-      }, patience);
+      it(
+        name,
+        async () => {
+          for (const seed of seeds) {
+            const report = await gradCheck(f, inputs(seed), { seed });
+            expect(report.verdict).withContext(String(report)).not.toBe('wrong');
+          }
+        },
+        patience,
+      );
     }
 
-    it('a network with relu, but finds its gradient wrong where it is', async () => {
-      const leaky = withGradient(tf.relu, (dy, x) => tf.mul(dy, tf.step(x, 0.02)));
-      const { inputs } = roughCases[0];
-      for (const seed of seeds) await expectVerdict('wrong', network(leaky), inputs(seed), { seed });
-    }, patience);
+    it(
+      'a network with relu, but finds its gradient wrong where it is',
+      async () => {
+        const leaky = withGradient(tf.relu, (dy, x) => tf.mul(dy, tf.step(x, 0.02)));
+        const { inputs } = roughCases[0];
+        for (const seed of seeds) await expectVerdict('wrong', network(leaky), inputs(seed), { seed });
+      },
+      patience,
+    );
   });
 
   describe('exact', () => {
