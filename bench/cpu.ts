@@ -76,9 +76,9 @@ interface Row {
 /** Milliseconds for which a kernel runs at a time, and how often; what takes longer than PATIENCE for one run is run once. */
 const SLICE = 12;
 const ROUNDS = 15;
-/** Milliseconds before that, after which the engine has compiled the kernel and its allocator the memory that results come in. */
-const WARM_UP = 600;
 const PATIENCE = 200;
+/** Milliseconds before that, after which the engine has compiled the kernel, and its allocator has the memory that results come in. */
+const WARM_UP = 600;
 
 async function main({
   filter,
