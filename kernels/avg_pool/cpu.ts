@@ -2,6 +2,7 @@
  * tfjs 'cpu' kernels of average pooling: TensorInfo -> arrays -> numeric function -> TensorInfo.
  * inputs and attrs are tfjs's own, and besides `dilations`, `dataFormat` and `countIncludePad`.
  */
+import { unwritten } from '../arrays.js';
 import { sizeOf, withDyShape } from '../geometry.js';
 import { type Kernel, makeTensor, poolGeometryOf, readFloats } from '../tensors.js';
 import { poolBySimd } from '../simd/pooling.js';
@@ -13,7 +14,7 @@ export const avgPool: Kernel = ({ inputs, attrs, backend }) => {
   const { x } = inputs;
   const g = poolGeometryOf(x, attrs);
   const values = readFloats(backend, 'x', x);
-  const y = new Float32Array(sizeOf(g.outShape));
+  const y = unwritten(sizeOf(g.outShape));
   const done = poolBySimd(g, [values], (instance, [floats]) => {
     simd.avgPool(instance, floats, g, y);
     return true;

@@ -2,7 +2,7 @@
  * The implementations of convolution on the cpu backend, and which of them serves. All have the same results, to rounding;
  * ../cpu_options.ts says how one is chosen by hand. Left alone it is WebAssembly, unless the work is too small for it to pay.
  */
-import type { Floats } from '../arrays.js';
+import { type Floats, unwritten } from '../arrays.js';
 import { chosen, type CpuPath, isSimd, simdFor } from '../cpu_options.js';
 import { type ConvGeometry, sizeOf } from '../geometry.js';
 import { type Simd, type SimdLevel, withSimd } from '../simd/runtime.js';
@@ -102,7 +102,7 @@ function written(
   level: SimdLevel,
   write: (instance: Simd, values: Float32Array) => void,
 ): Float32Array {
-  const values = allocating(shape, () => new Float32Array(sizeOf(shape)));
+  const values = allocating(shape, () => unwritten(sizeOf(shape)));
   withSimd(level, (w) => write(w, values));
   return values;
 }

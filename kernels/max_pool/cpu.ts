@@ -2,7 +2,7 @@
  * tfjs 'cpu' kernels of max pooling: TensorInfo -> arrays -> numeric function -> TensorInfo.
  * inputs and attrs are tfjs's own, and besides `dilations` and `dataFormat`.
  */
-import type { Numbers } from '../arrays.js';
+import { type Numbers, unwritten } from '../arrays.js';
 import { type PoolGeometry, sizeOf, withDyShape } from '../geometry.js';
 import { type Kernel, makeTensor, poolGeometryOf, readFloats, readNumbers } from '../tensors.js';
 import { poolBySimd } from '../simd/pooling.js';
@@ -16,7 +16,7 @@ export const maxPool: Kernel = ({ inputs, attrs, backend }) => {
   const values = readNumbers(backend, 'x', x);
   const size = sizeOf(g.outShape);
   const bySimd = poolBySimd(g, [values], (instance, floats) => {
-    const y = new Float32Array(size);
+    const y = unwritten(size);
     return simd.maxPool(instance, floats[0], g, y) ? undefined : y;
   });
   return makeTensor(backend, g.outShape, x.dtype, bySimd ?? maxima(values, g, size).y);
