@@ -33,6 +33,8 @@ interface Binary {
   fragmentShader: WebGLShader;
   program: { variableNames: string[]; customUniforms: [] };
   locations: Record<string, WebGLUniformLocation | null>;
+  /** What its uniforms are: a program keeps them from draw to draw. */
+  values: Record<string, readonly number[]>;
 }
 
 /** [width, height] of a tensor's texture. */
@@ -112,18 +114,22 @@ export function drawTexels(
   ].join('\n');
   const { gpgpu } = backend;
   const gl = glOf(backend);
-  const { webGLProgram, locations } = binaryOf(backend, source, [
+  const binary = binaryOf(backend, source, [
     ...Object.keys(inputs).flatMap((name) => [name, `${name}Scale`]),
     ...Object.keys(uniforms),
   ]);
+  const { webGLProgram } = binary;
   gpgpu.setProgram(webGLProgram);
   gpgpu.bindVertexArray(webGLProgram.vao!);
   Object.entries(inputs).forEach(([name, input], unit) => {
     const [width, height] = bindInput(backend, input, unit);
-    gl.uniform1i(locations[name], unit);
-    gl.uniform2f(locations[`${name}Scale`], 1 / width, 1 / height);
+    handOver(gl, binary, name, [unit], 'i');
+    handOver(gl, binary, `${name}Scale`, [1 / width, 1 / height], 'f');
   });
-  for (const [name, value] of Object.entries(uniforms)) setUniform(gl, locations[name], value);
+  for (const [name, value] of Object.entries(uniforms)) {
+    if (typeof value === 'number') handOver(gl, binary, name, [value], 'f');
+    else handOver(gl, binary, name, value, 'i');
+  }
   if (targets instanceof Layers) drawLayers(backend, targets);
   else drawTensors(backend, targets);
 }
@@ -195,7 +201,7 @@ function binaryOf(backend: MathBackendWebGL, source: string, names: string[]): B
     names.map((name) => [name, gpgpu.gl.getUniformLocation(webGLProgram, name)]),
   );
   const program = { variableNames: [], customUniforms: [] as [] };
-  return (binaryCache[key] = { webGLProgram, source, fragmentShader, program, locations });
+  return (binaryCache[key] = { webGLProgram, source, fragmentShader, program, locations, values: {} });
 }
 
 function compile(gl: WebGLRenderingContext, source: string): WebGLShader {
@@ -212,14 +218,15 @@ function typeOf(value: readonly number[] | number): string {
   return typeof value === 'number' ? 'float' : value.length === 1 ? 'int' : `ivec${value.length}`;
 }
 
-function setUniform(
+/** Only where it is another than before: comparing takes less, above all where the browser draws in another process. */
+function handOver(
   gl: WebGLRenderingContext,
-  at: WebGLUniformLocation | null,
-  value: readonly number[] | number,
+  { locations, values }: Binary,
+  name: string,
+  value: readonly number[],
+  type: 'i' | 'f',
 ): void {
-  if (typeof value === 'number') gl.uniform1f(at, value);
-  else if (value.length === 1) gl.uniform1iv(at, value as number[]);
-  else if (value.length === 2) gl.uniform2iv(at, value as number[]);
-  else if (value.length === 3) gl.uniform3iv(at, value as number[]);
-  else gl.uniform4iv(at, value as number[]);
+  if (value.every((number, i) => number === values[name]?.[i])) return;
+  values[name] = value;
+  gl[`uniform${value.length as 1 | 2 | 3 | 4}${type}v`](locations[name], value as number[]);
 }
