@@ -22,8 +22,11 @@ export default (config) =>
     ],
     customLaunchers: {
       chromium: { base: 'Chrome' },
-      // Firefox has WebGL only on an X display.
-      firefox: { base: process.env.DISPLAY ? 'Firefox' : 'FirefoxHeadless' },
+      firefox: {
+        base: process.env.DISPLAY ? 'Firefox' : 'FirefoxHeadless', // it has WebGL only on an X display
+        // On its way to the notice of what it reports, a new profile loads its page again after five minutes.
+        prefs: { 'datareporting.policy.dataSubmissionEnabled': false },
+      },
       webkit: { base: 'MiniBrowser' },
     },
     hostname: '127.0.0.1',

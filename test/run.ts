@@ -107,6 +107,11 @@ async function runInBrowser(browser: Browser, file: string, report: Report): Pro
       report.spec({ name: fullName, status, messages: log.map(inSources) });
     });
     server.on('browser_register', ({ name }: { name: string }) => (report.label = name));
+    let starts = 0;
+    server.on('browser_start', () => {
+      if (++starts > 1)
+        report.failure('the page was loaded again in the middle of its specs, which began anew');
+    });
     server.on('browser_error', (_, error) => report.failure('outside of a spec', [inSources(asText(error))]));
     server.on('browser_log', (_, text) => report.log(asText(text)));
     void server.start();
