@@ -126,9 +126,10 @@ function buildSpecs(level: SimdLevel): void {
   });
 
   it('gives a large filter back', () => {
-    const g = convGeometry([1, 1, 1, 4096], [1, 1, 4096, 4100]);
-    const [x, filter] = [new Float32Array(4096).fill(1), new Float32Array(4096 * 4100).fill(1)];
-    const y = new Float32Array(4100);
+    // Two strips of pixels: the packed filter, 64 MiB, has to stay for the second.
+    const g = convGeometry([1, 1, 32, 4096], [1, 1, 4096, 4100]);
+    const [x, filter] = [new Float32Array(32 * 4096).fill(1), new Float32Array(4096 * 4100).fill(1)];
+    const y = new Float32Array(32 * 4100);
     withSimd(level, (w) => {
       simd.conv2d(w, x, filter, g, y);
       expect(memoryBytes()).toBeGreaterThan(2 ** 26);
@@ -146,6 +147,7 @@ function buildSpecs(level: SimdLevel): void {
       withSimd(level, (w) => simd.conv2d(w, x, filter, g, y));
       return y;
     };
+    withSimd(level, (w) => w.place(2 ** 26 + 1)); // and so the next instance is new
     withSimd(level, (w) => w.place(0));
     spyOn(WebAssembly.Memory.prototype, 'grow').and.throwError(new RangeError('no more'));
     expect(run).toThrowError(/out of memory: \d+ MiB of WebAssembly memory are needed/);

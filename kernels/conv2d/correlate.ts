@@ -65,7 +65,7 @@ export function correlate(
   const panelDepth = kept ? last.firstRow + last.depth : Math.max(...blocks.map(({ depth }) => depth));
   const tableSize = most.target + MR * phases.length;
   const [staging, panels, bias, segments, pixels, outs, a, c] = simd.place(
-    4 * filter.tapSize,
+    4 * stagingSize(filter),
     4 * panelDepth * width,
     4 * width,
     4 * (last.firstSegment + segmentCount(last)),
@@ -75,7 +75,6 @@ export function correlate(
     4 * (most.target + 1) * width,
   );
   writeBias(simd, bias, width, epilogue);
-  const stage = stager(simd, filter, staging);
   const { lowest, highest } = epilogue;
 
   let counts: number[] = [];
@@ -94,7 +93,7 @@ export function correlate(
       for (const block of blocks) {
         const at = panels + (kept ? 4 * block.firstRow * width : 0);
         if (strip === strips[0])
-          packBlock(simd, stage, filter, taps, block, source.channels, target.channels, at);
+          packBlock(simd, filter, taps, block, source.channels, target.channels, staging, at);
         const isLast = block === blocks[blocks.length - 1];
         simd.multiply(
           pixels + tile,
@@ -198,47 +197,63 @@ export function pairs(rowTaps: readonly Tap[], colTaps: readonly Tap[]): TapPair
   return rowTaps.flatMap((row) => colTaps.map((col) => ({ row, col })));
 }
 
-/** Copies a tap, of all groups, to `at`. Returns the address of the group's part of it. */
-export function stageTap(
-  { f32 }: Simd,
-  { values, filterWidth, tapSize, start }: GroupFilter,
-  { row, col }: TapPair,
-  at: number,
-): number {
-  const first = (row.index * filterWidth + col.index) * tapSize;
-  f32.set(values.subarray(first, first + tapSize), at / 4);
-  return at + 4 * start;
+/** Floats of a filter that are brought into WebAssembly memory, and packed there, at a time. */
+const STAGED = 1 << 13;
+
+/** Floats that `packTap` needs at `staging`. */
+export function stagingSize({ tapSize, rowStep, colStep }: GroupFilter): number {
+  return Math.min(tapSize, STAGED + NR * Math.max(rowStep, colStep));
 }
 
-/** `stageTap`, but for a tap that is there already. */
-function stager(simd: Simd, filter: GroupFilter, at: number): (tap: TapPair) => number {
-  let staged: TapPair | undefined;
-  let matrix = 0;
-  return (tap) => {
-    if (tap !== staged) matrix = stageTap(simd, filter, tap, at);
-    staged = tap;
-    return matrix;
-  };
+/** Rows of a tap's matrix [source channels, target channels], in panels that lie panelStep bytes apart from `to` on. */
+export function packTap(
+  simd: Simd,
+  { values, filterWidth, tapSize, start, rowStep, colStep }: GroupFilter,
+  { row, col }: TapPair,
+  firstRow: number,
+  rows: number,
+  columns: number,
+  staging: number,
+  to: number,
+  panelStep: number,
+): void {
+  const first = (row.index * filterWidth + col.index) * tapSize + start + firstRow * rowStep;
+  const part = (from: number, length: number) =>
+    simd.f32.set(values.subarray(from, from + length), staging / 4);
+  if (colStep === 1) {
+    const together = Math.ceil(STAGED / rowStep);
+    for (let r = 0; r < rows; r += together) {
+      const count = Math.min(together, rows - r);
+      part(first + r * rowStep, (count - 1) * rowStep + columns);
+      simd.pack(staging, 4 * rowStep, 4, count, columns, to + 4 * NR * r, panelStep);
+    }
+  } else {
+    const together = roundUp(STAGED / colStep, NR);
+    for (let c = 0; c < columns; c += together) {
+      const count = Math.min(together, columns - c);
+      part(first + c * colStep, (count - 1) * colStep + rows);
+      simd.pack(staging, 4, 4 * colStep, rows, count, to + (c / NR) * panelStep, panelStep);
+    }
+  }
 }
 
 /** The block's rows in panels of target channels at `to`: [target channels / NR][depth][NR]. */
 function packBlock(
   simd: Simd,
-  stage: (tap: TapPair) => number,
-  { rowStep, colStep }: GroupFilter,
+  filter: GroupFilter,
   taps: readonly TapPair[],
   { start, depth }: Block,
   channels: number,
   targetChannels: number,
+  staging: number,
   to: number,
 ): void {
   for (let row = start; row < start + depth;) {
     const tap = Math.floor(row / channels);
     const first = row - tap * channels;
     const rows = Math.min(channels - first, start + depth - row);
-    const matrix = stage(taps[tap]) + 4 * first * rowStep;
     const panel = to + 4 * NR * (row - start);
-    simd.pack(matrix, 4 * rowStep, 4 * colStep, rows, targetChannels, panel, 4 * NR * depth);
+    packTap(simd, filter, taps[tap], first, rows, targetChannels, staging, panel, 4 * NR * depth);
     row += rows;
   }
 }

@@ -17,7 +17,7 @@ const PLAIN = { definition, thin, im2col };
 
 /** Below this many products the plain paths are faster: copies and tables take some ten microseconds. */
 const LEAST_PRODUCTS = 1 << 11;
-/** Values of a filter that are not brought into WebAssembly memory, where it has to lie whole. */
+/** Values of a filter that is left to the plain paths: WebAssembly memory may have to hold all its panels. */
 const LARGEST_FILTER = 1 << 26;
 
 /** The path of a convolution, or of a gradient of one, with these inputs. */

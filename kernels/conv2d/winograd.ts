@@ -32,7 +32,15 @@ import {
   type Rectangle,
   windowOf,
 } from '../simd/strips.js';
-import { type Epilogue, type GroupFilter, pairs, roundUp, stageTap, writeBias } from './correlate.js';
+import {
+  type Epilogue,
+  type GroupFilter,
+  packTap,
+  pairs,
+  roundUp,
+  stagingSize,
+  writeBias,
+} from './correlate.js';
 
 /** m, the side of a tile of outputs; 0 is the direct product. */
 export type WinogradTile = 0 | 2 | 4;
@@ -89,13 +97,11 @@ export function correlateByWinograd(
   const whole = strips.map((strip) => inWholeTiles(strip, m));
   const most = largest(whole, axes);
   const tileCount = roundUp(tilesIn(strips[0]), MR); // no strip is larger than the first
-  // Where rows of the filter are whole panels side by side, they need no packing.
-  const isAsStored = filter.colStep === 1 && width === target.channels;
   // A single strip needs one block of the transformed filter at a time.
   const kept = strips.length > 1;
   // Planes a multiple of 4096 bytes apart would fall on the same lines of the first-level cache.
   const plane = {
-    taps: 4 * (isAsStored ? filter.tapSize : depth * width) + 64,
+    taps: 4 * depth * width + 64,
     u: 4 * depth * blockWidth + 64,
     v: 4 * tileCount * depth + 64,
     m: 4 * tileCount * blockWidth + 64,
@@ -103,7 +109,7 @@ export function correlateByWinograd(
   const blockCount = Math.ceil(width / blockWidth);
   const [staging, taps, u, v, products, scratch, bias, none, zero, rows, outs, patches, tiles, a, c] =
     simd.place(
-      isAsStored ? 0 : 4 * filter.tapSize,
+      4 * stagingSize(filter),
       9 * plane.taps,
       n * n * plane.u * (kept ? blockCount : 1),
       n * n * plane.v,
@@ -123,7 +129,10 @@ export function correlateByWinograd(
   simd.f32.fill(0, none / 4, none / 4 + width);
   simd.i32[zero / 4] = 0;
   for (let t = 0; t < tileCount; t++) simd.i32[rows / 4 + t] = 4 * t * depth;
-  const nine = stageTaps(simd, filter, axes, isAsStored, target.channels, depth, staging, taps, plane.taps);
+  pairs(axes.rows.phases[0], axes.cols.phases[0]).forEach((tap, i) => {
+    const at = taps + i * plane.taps;
+    packTap(simd, filter, tap, 0, depth, target.channels, staging, at, 4 * NR * depth);
+  });
   const { lowest, highest } = epilogue;
 
   strips.forEach((strip, i) => {
@@ -139,9 +148,8 @@ export function correlateByWinograd(
       const columns = Math.min(blockWidth, width - first);
       const cells = u + (kept ? block * n * n * plane.u : 0);
       if (i === 0) {
-        const at = nine.at + (first / NR) * nine.panelStep;
-        // prettier-ignore
-        simd.winogradFilter(m, at, plane.taps, nine.rowStep, nine.panelStep, depth, columns / NR, cells, plane.u, scratch);
+        const at = taps + 4 * depth * first;
+        simd.winogradFilter(m, at, plane.taps, depth, columns / NR, cells, plane.u, scratch);
       }
       for (let t = 0; t < tileCount; t++) simd.i32[outs / 4 + t] = 4 * t * columns;
       for (let cell = 0; cell < n * n; cell++) {
@@ -156,28 +164,6 @@ export function correlateByWinograd(
     if (width !== target.channels) simd.compact(c, positionsIn(held), 4 * target.channels, 4 * width);
     copyOut(simd.f32, c / 4, held, target, strip);
   });
-}
-
-/** Brings the nine taps into WebAssembly memory: row r of panel n of tap i lies at at + i * step + r * rowStep + n * panelStep. */
-function stageTaps(
-  simd: Simd,
-  filter: GroupFilter,
-  { rows, cols }: Axes,
-  isAsStored: boolean,
-  columns: number,
-  depth: number,
-  staging: number,
-  at: number,
-  step: number,
-): { at: number; rowStep: number; panelStep: number } {
-  const [rowStep, colStep] = [4 * filter.rowStep, 4 * filter.colStep];
-  pairs(rows.phases[0], cols.phases[0]).forEach((tap, i) => {
-    const matrix = stageTap(simd, filter, tap, isAsStored ? at + i * step : staging);
-    if (!isAsStored) simd.pack(matrix, rowStep, colStep, depth, columns, at + i * step, 4 * NR * depth);
-  });
-  return isAsStored
-    ? { at: at + 4 * filter.start, rowStep, panelStep: 4 * NR }
-    : { at, rowStep: 4 * NR, panelStep: 4 * NR * depth };
 }
 
 /** The strip with rows and columns rounded up to whole tiles. */

@@ -94,8 +94,6 @@ interface MicroKernels {
     m: number,
     taps: number,
     tapStep: number,
-    rowStep: number,
-    panelStep: number,
     depth: number,
     panelCount: number,
     to: number,
