@@ -4,6 +4,7 @@ import * as avgDefinition from '../kernels/avg_pool/definition.js';
 import * as avgSimd from '../kernels/avg_pool/simd.js';
 import * as definition from '../kernels/conv2d/definition.js';
 import * as simd from '../kernels/conv2d/simd.js';
+import type { WinogradTile } from '../kernels/conv2d/winograd.js';
 import {
   type ConvGeometry,
   convGeometry,
@@ -23,7 +24,7 @@ import { floats, integers, random } from '../src/verify/data.js';
 import { compare, describeWorst } from '../src/verify/exact.js';
 import { roundingBound } from '../src/verify/rounded.js';
 import { expectExactly, tf } from './support/tfjs.js';
-import { winogradBound } from './support/winograd_bound.js';
+import { lineBound, winogradBound } from './support/winograd_bound.js';
 
 const LEVELS = CPU_PATHS.filter(isSimd);
 const UNWRITTEN = 666.666;
@@ -74,6 +75,7 @@ function buildSpecs(level: SimdLevel): void {
   });
 
   for (const m of [2, 4] as const) winogradSpecs(level, m);
+  lineSpecs(level);
 
   it('pools as the definition does on random geometries', () => {
     const next = random(20261123);
@@ -172,7 +174,7 @@ function winogradSpecs(level: SimdLevel, m: 2 | 4): void {
   for (const [inShape, filterShape, options] of cases) {
     const g = convGeometry(inShape, filterShape, options);
     it(`F(${m}x${m},3x3) is ${m === 2 ? 'exact' : 'right to the unit'} on whole numbers, on [${inShape}] * [${filterShape}]`, () => {
-      const whole = run(g, (size, seed) => Float32Array.from(integers(size, seed)));
+      const whole = bothPasses(level, m, g, (size, seed) => Float32Array.from(integers(size, seed)));
       for (const { got, want } of [whole.y, whole.dx]) {
         const worst = compare(m === 2 ? got : got.map(Math.round), want);
         expect(worst.error).withContext(describeWorst(worst)).toBe(0);
@@ -184,7 +186,9 @@ function winogradSpecs(level: SimdLevel, m: 2 | 4): void {
   it(`F(${m}x${m},3x3) keeps to its bound`, () => {
     for (let seed = 1; seed <= 6; seed++) {
       const g = convGeometry([1, 24, 26, 16 + 4 * seed], [3, 3, 16 + 4 * seed, 16], { pad: 'same' });
-      const { x, filter, y } = run(g, (size, s) => Float32Array.from(floats(size, s + 10 * seed)));
+      const { x, filter, y } = bothPasses(level, m, g, (size, s) =>
+        Float32Array.from(floats(size, s + 10 * seed)),
+      );
       const bound = winogradBound(m, x, filter, g);
       const worst = compare(y.got, y.want, (i) => bound[i]);
       expect(worst.error).withContext(describeWorst(worst)).toBeLessThanOrEqual(1);
@@ -205,17 +209,100 @@ function winogradSpecs(level: SimdLevel, m: 2 | 4): void {
       if (near >= m + 1) expect(y[i]).not.toBeNaN();
     }
   });
+}
 
-  function run(g: ConvGeometry, make: (size: number, seed: number) => Float32Array) {
-    const [x, filter, dy] = [g.inShape, g.filterShape, g.outShape].map((s, i) => make(sizeOf(s), i + 1));
-    const y = results(g.outShape);
-    const dx = results(g.inShape);
-    definition.conv2d(x, filter, g, y.want);
-    definition.conv2dBackpropInput(dy, filter, g, dx.want);
-    withSimd(level, (w) => simd.conv2d(w, x, filter, g, y.got, m));
-    withSimd(level, (w) => simd.conv2dBackpropInput(w, dy, filter, g, dx.got, m));
-    return { x, filter, y, dx };
+/** Filters along a line: every number of taps past whole triples, tiles sticking out, strips, blocks of more than a triple. */
+function lineSpecs(level: SimdLevel): void {
+  const cases: [number[], number[], ConvOptions][] = [
+    [[1, 17, 17, 64], [1, 7, 64, 72], { pad: 'same' }],
+    [[1, 17, 17, 68], [7, 1, 68, 64], { pad: 'same' }],
+    [[2, 9, 13, 64], [1, 3, 64, 64], { pad: 'valid' }],
+    [[9, 5, 8, 64], [5, 1, 64, 64], { pad: [[0, 0], [2, 0], [1, 3], [0, 0]] }],
+    [[1, 64, 20, 11], [3, 1, 64, 64], { pad: 'same', dataFormat: 'NCHW' }],
+    [[2, 12, 12, 128], [1, 4, 64, 144], { pad: 'same', groups: 2 }],
+    [[1, 50, 51, 64], [1, 5, 64, 64], { pad: 'same' }],
+    [[1, 21, 20, 260], [7, 1, 260, 64], { pad: 'same' }],
+    [[1, 1, 300, 64], [1, 6, 64, 64], { pad: 'same' }],
+  ]; // prettier-ignore
+  for (const [inShape, filterShape, options] of cases) {
+    const g = convGeometry(inShape, filterShape, options);
+    it(`F(2,3) is exact on whole numbers, on [${inShape}] * [${filterShape}]`, () => {
+      const whole = bothPasses(level, 2, g, (size, seed) => Float32Array.from(integers(size, seed)));
+      for (const { got, want } of [whole.y, whole.dx]) {
+        const worst = compare(got, want);
+        expect(worst.error).withContext(describeWorst(worst)).toBe(0);
+      }
+      expect(whole.y.got.some((value) => value !== 0)).toBeTrue();
+    });
   }
+
+  it('F(2,3) keeps to its bound', () => {
+    for (let taps = 3; taps <= 7; taps++) {
+      for (const [height, width] of [
+        [1, taps],
+        [taps, 1],
+      ]) {
+        // prettier-ignore
+        const g = convGeometry([1, 9, 10, 64], [height, width, 64, 64], { pad: 'same' });
+        const { x, filter, y } = bothPasses(level, 2, g, (size, s) =>
+          Float32Array.from(floats(size, s + taps)),
+        );
+        const bound = lineBound(x, filter, g);
+        const worst = compare(y.got, y.want, (i) => bound[i]);
+        expect(worst.error).withContext(describeWorst(worst)).toBeLessThanOrEqual(1);
+        const direct = results(g.outShape).got;
+        withSimd(level, (w) => simd.conv2d(w, x, filter, g, direct, 0));
+        expect(y.got).withContext('the direct sum').not.toEqual(direct);
+      }
+    }
+  });
+
+  it('F(2,3) adds the bias once, and bounds whole sums', () => {
+    for (const taps of [3, 4]) {
+      const g = convGeometry([1, 12, 12, 64], [1, taps, 64, 64]);
+      const filter = new Float32Array(sizeOf(g.filterShape)).fill(1);
+      filter.fill(-1, 0, 64 * 64);
+      const bias = Float32Array.from({ length: 64 }, (_, i) => i);
+      const y = results(g.outShape).got;
+      const epilogue = { bias, lowest: 80, highest: 64 * (taps - 2) + 40 };
+      const x = new Float32Array(sizeOf(g.inShape)).fill(1);
+      withSimd(level, (w) => simd.conv2d(w, x, filter, g, y, 2, epilogue));
+      const want = Array.from(y, (_, i) =>
+        Math.min(Math.max(64 * (taps - 2) + (i % 64), epilogue.lowest), epilogue.highest),
+      );
+      expect(Array.from(y)).toEqual(want);
+    }
+  });
+
+  it('F(2,3) spreads NaN over the outputs that meet it alone', () => {
+    const g = convGeometry([1, 8, 24, 64], [1, 4, 64, 64]);
+    const x = new Float32Array(sizeOf(g.inShape)).fill(1);
+    x[(5 * 24 + 10) * 64] = Infinity;
+    const y = new Float32Array(sizeOf(g.outShape));
+    const filter = new Float32Array(sizeOf(g.filterShape)).fill(1);
+    withSimd(level, (w) => simd.conv2d(w, x, filter, g, y, 2));
+    y.forEach((value, i) => {
+      const [row, col] = [Math.floor(i / 64 / 21), Math.floor(i / 64) % 21];
+      expect(Number.isFinite(value)).toBe(row !== 5 || col < 7 || col > 10);
+    });
+  });
+}
+
+/** Forward and the gradient of the input, and what the definition makes of the same. */
+function bothPasses(
+  level: SimdLevel,
+  winograd: WinogradTile,
+  g: ConvGeometry,
+  make: (size: number, seed: number) => Float32Array,
+) {
+  const [x, filter, dy] = [g.inShape, g.filterShape, g.outShape].map((s, i) => make(sizeOf(s), i + 1));
+  const y = results(g.outShape);
+  const dx = results(g.inShape);
+  definition.conv2d(x, filter, g, y.want);
+  definition.conv2dBackpropInput(dy, filter, g, dx.want);
+  withSimd(level, (w) => simd.conv2d(w, x, filter, g, y.got, winograd));
+  withSimd(level, (w) => simd.conv2dBackpropInput(w, dy, filter, g, dx.got, winograd));
+  return { x, filter, y, dx };
 }
 
 function results(shape: readonly number[]) {

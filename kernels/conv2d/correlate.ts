@@ -169,7 +169,7 @@ function phasesOf({ rows, cols }: Axes, channels: number): Phase[] {
 }
 
 /** The start, depth and segment length of the blocks of `rows` rows that come in runs: parts of a run, or some whole ones. */
-function partsOf(rows: number, runLength: number): [number, number, number][] {
+export function partsOf(rows: number, runLength: number): [number, number, number][] {
   const parts: [number, number, number][] = [];
   if (runLength > BLOCK_DEPTH) {
     const length = Math.ceil(runLength / Math.ceil(runLength / BLOCK_DEPTH));
@@ -238,11 +238,11 @@ export function packTap(
 }
 
 /** The block's rows in panels of target channels at `to`: [target channels / NR][depth][NR]. */
-function packBlock(
+export function packBlock(
   simd: Simd,
   filter: GroupFilter,
   taps: readonly TapPair[],
-  { start, depth }: Block,
+  { start, depth }: Pick<Block, 'start' | 'depth'>,
   channels: number,
   targetChannels: number,
   staging: number,

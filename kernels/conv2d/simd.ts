@@ -32,6 +32,7 @@ import {
 } from '../simd/strips.js';
 import { correlate, type Epilogue, type GroupFilter, roundUp, tapOffset } from './correlate.js';
 import { correlateByWinograd, winogradApplies, type WinogradTile } from './winograd.js';
+import { correlateByLine, lineApplies } from './winograd_line.js';
 
 const PLAIN: Epilogue = { lowest: -Infinity, highest: Infinity };
 
@@ -147,6 +148,8 @@ function product(
 ): void {
   if (winograd !== 0 && winogradApplies(source, target, axes, winograd)) {
     correlateByWinograd(simd, source, target, axes, filter, epilogue, winograd);
+  } else if (winograd !== 0 && lineApplies(source, target, axes)) {
+    correlateByLine(simd, source, target, axes, filter, epilogue);
   } else {
     correlate(simd, source, target, axes, filter, epilogue);
   }

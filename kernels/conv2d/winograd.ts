@@ -52,23 +52,31 @@ export type WinogradTile = 0 | 2 | 4;
 export const ROUNDINGS = { 2: 2 * (2 + 1 + 2) + 1, 4: 2 * (4 + 3 + 3) + 1 } as const;
 
 /** Floats of the transformed patches and products of a strip, */
-const STRIP_SIZE = 1 << 17;
+export const STRIP_SIZE = 1 << 17;
 /** unless these are fewer tiles: each of them saves reading the whole transformed filter once more. */
-const STRIP_TILES = 48;
+export const STRIP_TILES = 48;
 /** Floats of the part of the transformed filter that stays in a second-level cache while a strip meets it. */
 const BLOCK_SIZE = 1 << 17;
 
-/** With fewer channels than this the transforms of patches and products cost more than they save, */
-const LEAST_CHANNELS = 16;
-/** and with fewer tiles that of the filter does. */
-const LEAST_TILES = 16;
+/** With fewer channels than this the transforms of patches and products cost more than they save, with fewer tiles that of the filter. */
+const LEAST = { channels: 16, tiles: 16 };
 
 /** Whether the problem is a 3 x 3 convolution of stride 1 without dilation, large enough to gain by it. */
-export function winogradApplies(source: Image, target: Image, { rows, cols }: Axes, m: number): boolean {
+export function winogradApplies(source: Image, target: Image, axes: Axes, m: number): boolean {
+  return isPlain3(axes.rows) && isPlain3(axes.cols) && isLarge(source, target, axes, [m, m], LEAST);
+}
+
+/** Whether there are at least so many channels, in groups of four where they are read, and tiles of so many rows and columns. */
+export function isLarge(
+  source: Image,
+  target: Image,
+  { rows, cols }: Axes,
+  tile: readonly [number, number],
+  least: { readonly channels: number; readonly tiles: number },
+): boolean {
   const channels = Math.min(source.channels, target.channels);
-  const tiles = target.images * Math.ceil(rows.size / m) * Math.ceil(cols.size / m);
-  const large = channels >= LEAST_CHANNELS && tiles >= LEAST_TILES;
-  return large && source.channels % 4 === 0 && isPlain3(rows) && isPlain3(cols);
+  const tiles = target.images * Math.ceil(rows.size / tile[0]) * Math.ceil(cols.size / tile[1]);
+  return channels >= least.channels && source.channels % 4 === 0 && tiles >= least.tiles;
 }
 
 function isPlain3({ phases, lowest, highest, base }: Axis): boolean {
@@ -94,7 +102,7 @@ export function correlateByWinograd(
     const tiles = tilesIn(strip);
     return tiles <= STRIP_TILES || n * n * tiles * (depth + blockWidth) <= STRIP_SIZE;
   });
-  const whole = strips.map((strip) => inWholeTiles(strip, m));
+  const whole = strips.map((strip) => inWholeTiles(strip, [m, m]));
   const most = largest(whole, axes);
   const tileCount = roundUp(tilesIn(strips[0]), MR); // no strip is larger than the first
   // A single strip needs one block of the transformed filter at a time.
@@ -140,8 +148,8 @@ export function correlateByWinograd(
     const window = windowOf(held, axes);
     const count = tilesIn(strip);
     copyIn(simd.f32, a / 4, source, window);
-    writeCorners(simd.i32, patches / 4, held, m, window, 4 * depth);
-    writeCorners(simd.i32, tiles / 4, held, m, held, 4 * width);
+    writeCorners(simd.i32, patches / 4, held, [m, m], window, 4 * depth);
+    writeCorners(simd.i32, tiles / 4, held, [m, m], held, 4 * width);
     simd.winogradInput(m, patches, count, a, 4 * window.cols * depth, depth, v, plane.v, scratch);
     for (let block = 0; block < blockCount; block++) {
       const first = block * blockWidth;
@@ -167,22 +175,22 @@ export function correlateByWinograd(
 }
 
 /** The strip with rows and columns rounded up to whole tiles. */
-function inWholeTiles(strip: Rectangle, m: number): Rectangle {
-  return { ...strip, rows: roundUp(strip.rows, m), cols: roundUp(strip.cols, m) };
+export function inWholeTiles(strip: Rectangle, [tileRows, tileCols]: readonly [number, number]): Rectangle {
+  return { ...strip, rows: roundUp(strip.rows, tileRows), cols: roundUp(strip.cols, tileCols) };
 }
 
 /** at[t]: where the first cell of tile t lies in a rectangle of that many rows and columns, `step` bytes a cell. */
-function writeCorners(
+export function writeCorners(
   i32: Int32Array,
   at: number,
   strip: Rectangle,
-  m: number,
+  [tileRows, tileCols]: readonly [number, number],
   { rows, cols }: Rectangle,
   step: number,
 ): void {
   for (let b = 0; b < strip.images; b++) {
-    for (let row = 0; row < strip.rows; row += m) {
-      for (let col = 0; col < strip.cols; col += m) i32[at++] = step * ((b * rows + row) * cols + col);
+    for (let row = 0; row < strip.rows; row += tileRows) {
+      for (let col = 0; col < strip.cols; col += tileCols) i32[at++] = step * ((b * rows + row) * cols + col);
     }
   }
 }

@@ -126,6 +126,29 @@ interface MicroKernels {
     highest: number,
     scratch: number,
   ): void;
+  lineFilter(taps: number, tapStep: number, size: number, to: number, plane: number): void;
+  lineInput(
+    patches: number,
+    patchCount: number,
+    a: number,
+    step: number,
+    channels: number,
+    to: number,
+    plane: number,
+  ): void;
+  lineOutput(
+    from: number,
+    plane: number,
+    tiles: number,
+    tileCount: number,
+    c: number,
+    step: number,
+    channels: number,
+    bias: number,
+    continued: boolean,
+    lowest: number,
+    highest: number,
+  ): void;
 }
 
 export interface Simd extends MicroKernels {

@@ -1,6 +1,7 @@
-/** The elementwise bound of Winograd's algorithm that kernels/conv2d/winograd.ts derives, in float64. */
+/** The elementwise bounds of Winograd's algorithm that kernels/conv2d/winograd.ts and winograd_line.ts derive, in float64. */
 import type { ConvGeometry } from '../../kernels/geometry.js';
 import { ROUNDINGS } from '../../kernels/conv2d/winograd.js';
+import { ROUNDINGS as LINE_ROUNDINGS } from '../../kernels/conv2d/winograd_line.js';
 
 type Matrix = readonly (readonly number[])[];
 
@@ -65,6 +66,46 @@ export function winogradBound(
     }
   }
   return bound;
+}
+
+/** The same for a filter of 1 x L or L x 1. */
+export function lineBound(x: ArrayLike<number>, filter: ArrayLike<number>, g: ConvGeometry): Float64Array {
+  const { G, BT, AT } = MAGNITUDES[2];
+  const { inChannels, outChannels, outWidth } = g;
+  const alongRows = g.filterWidth === 1;
+  const taps = g.filterHeight * g.filterWidth;
+  const rest = taps % 3;
+  const roundings = taps * inChannels + LINE_ROUNDINGS;
+  const factor = (roundings * UNIT) / (1 - roundings * UNIT);
+  /** The source cell that tap k of output (oy, ox) meets, or the one as far past it. */
+  const cellOf = (oy: number, ox: number, k: number, c: number) => {
+    const iy = oy - g.padTop + (alongRows ? k : 0);
+    const ix = ox - g.padLeft + (alongRows ? 0 : k);
+    const inside = iy >= 0 && iy < g.inHeight && ix >= 0 && ix < g.inWidth;
+    return inside ? Math.abs(x[(iy * g.inWidth + ix) * inChannels + c]) : 0;
+  };
+  const tapOf = (k: number, c: number, oc: number) =>
+    Math.abs(filter[(k * inChannels + c) * outChannels + oc]);
+  const dot = (row: readonly number[], cell: (i: number) => number) =>
+    row.reduce((sum, value, i) => sum + value * cell(i), 0);
+  return Float64Array.from({ length: g.outHeight * outWidth * outChannels }, (_, at) => {
+    const oc = at % outChannels;
+    const pixel = (at - oc) / outChannels;
+    const [oy, ox] = [Math.floor(pixel / outWidth), pixel % outWidth];
+    const second = (alongRows ? oy : ox) % 2;
+    const [ty, tx] = alongRows ? [oy - second, ox] : [oy, ox - second];
+    let magnitude = 0;
+    for (let c = 0; c < inChannels; c++) {
+      for (let k = 0; k < taps - rest; k += 3) {
+        magnitude += dot(
+          AT[second],
+          (i) => dot(G[i], (j) => tapOf(k + j, c, oc)) * dot(BT[i], (j) => cellOf(ty, tx, k + j, c)),
+        );
+      }
+      for (let k = taps - rest; k < taps; k++) magnitude += tapOf(k, c, oc) * cellOf(oy, ox, k, c);
+    }
+    return factor * magnitude + 2 ** -100;
+  });
 }
 
 function square(size: number, cell: (row: number, col: number) => number): Matrix {
