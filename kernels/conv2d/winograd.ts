@@ -3,8 +3,8 @@
  *
  *   y = transpose(A) [ sum over channels of (G g transpose(G)) * (transpose(B) d B) ] A     for each tile of m x m outputs
  *
- * d: a patch of (m + 2) x (m + 2) source cells, g: 3 x 3 taps; the matrices stand in ../simd/assembly/winograd.ts. A tile
- * takes (m + 2)^2 multiplications a channel instead of 9 m^2: 2.25 times fewer for m = 2, 4 times for m = 4.
+ * d: a patch of (m + 2) x (m + 2) source cells, g: 3 x 3 taps; the matrices stand in ../simd/assembly/winograd_2x2.ts and
+ * winograd_4x4.ts. A tile takes (m + 2)^2 multiplications a channel instead of 9 m^2: 2.25 times fewer for m = 2, 4 times for m = 4.
  *
  * Rounding: with u = 2^-24, C source channels and |.| taken of every value of a matrix,
  *

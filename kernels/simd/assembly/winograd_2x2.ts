@@ -1,10 +1,10 @@
 /**
  * The transforms of Winograd's F(2 x 2, 3 x 3), of one tile and four channels; winograd.ts says what they are for.
  *
- *       1   0   0                  1   0  -1   0
- *   G = 1/2 1/2 1/2   transpose(B) = 0   1   1   0   transpose(A) = 1  1  1  0
- *       1/2-1/2 1/2                0  -1   1   0                  0  1 -1 -1
- *       0   0   1                  0   1   0  -1
+ *        1    0    0                     1  0 -1  0
+ *   G = 1/2  1/2  1/2    transpose(B) =   0  1  1  0    transpose(A) =  1  1  1  0
+ *       1/2 -1/2  1/2                     0 -1  1  0                    0  1 -1 -1
+ *        0    0    1                      0  1  0 -1
  *
  * What the columns give stays in registers: through memory, as for 4 x 4, a convolution takes 5 to 10% longer.
  */

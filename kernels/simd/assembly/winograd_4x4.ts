@@ -1,12 +1,12 @@
 /**
  * The transforms of Winograd's F(4 x 4, 3 x 3), of one tile and four channels; winograd.ts says what they are for.
  *
- *         1/4     0    0                    4  0 -5  0  1  0
- *        -1/6  -1/6 -1/6                    0 -4 -4  1  1  0                    1  1  1  1  1  0
- *   G =  -1/6   1/6 -1/6    transpose(B) =  0  4 -4 -1  1  0    transpose(A) =  0  1 -1  2 -2  0
- *         1/24  1/12 1/6                    0 -2 -1  2  1  0                    0  1  1  4  4  0
- *         1/24 -1/12 1/6                    0  2 -1 -2  1  0                    0  1 -1  8 -8  1
- *         0      0   1                      0  4  0 -5  0  1
+ *        1/4     0     0                     4  0 -5  0  1  0
+ *       -1/6  -1/6  -1/6                     0 -4 -4  1  1  0                    1  1  1  1  1  0
+ *   G = -1/6   1/6  -1/6    transpose(B) =   0  4 -4 -1  1  0    transpose(A) =  0  1 -1  2 -2  0
+ *       1/24  1/12   1/6                     0 -2 -1  2  1  0                    0  1  1  4  4  0
+ *       1/24 -1/12   1/6                     0  2 -1 -2  1  0                    0  1 -1  8 -8  1
+ *          0     0     1                     0  4  0 -5  0  1
  *
  * What the columns give, up to 6 x 6 cells of 16 bytes, goes through `scratch`.
  */
