@@ -9,10 +9,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import { Command } from 'commander';
-import { isSimd } from '../kernels/cpu_options.js';
+import { pathOf } from '../kernels/conv2d/paths.js';
+import { conv2d } from '../kernels/conv2d/simd.js';
+import { chosen, isSimd } from '../kernels/cpu_options.js';
 import { convGeometry, poolGeometry, sizeOf } from '../kernels/geometry.js';
 import { maxPool } from '../kernels/max_pool/definition.js';
 import { OWN } from '../kernels/registry.js';
+import { withSimd } from '../kernels/simd/runtime.js';
 import { backendInfo, configure, type CpuOptions } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { distinct, integers } from '../src/verify/data.js';
@@ -58,6 +61,8 @@ interface Run {
   attrs: tf.NamedAttrMap;
   /** Floating-point operations, in millions; undefined for pooling, which moves memory instead. */
   megaFlops?: number;
+  /** The same by the plugin's numeric function, where it is SIMD, into an array that exists. */
+  into?: (result: Float32Array) => void;
 }
 
 interface Row {
@@ -68,6 +73,8 @@ interface Row {
   plugin: number;
   /** Of which an array for the result, new from the engine and not written to but once a page, takes so many. */
   allocation: number;
+  /** The kernel's numeric function, copies included, into an array that exists. */
+  into?: number;
   cpu: number;
   wasm?: number;
   megaFlops?: number;
@@ -129,8 +136,13 @@ function convRuns({ x, strides = 1, pad = 'same' }: Shape, [height, width, outCh
   const data = { x: whole(x, 1), filter: whole(filterShape, 2), dy: whole(g.outShape, 3) };
   const attrs = { ...options, dilations: 1 };
   const megaFlops = (2 * sizeOf(g.outShape) * height * width * x[3]) / 1e6;
+  const path = pathOf(g, data.x, data.filter);
+  const into = isSimd(path)
+    ? (y: Float32Array) =>
+        withSimd(path, (simd) => conv2d(simd, data.x, data.filter, g, y, chosen().winograd))
+    : undefined;
   return [
-    { kernelName: 'Conv2D', inputs: { x: data.x, filter: data.filter }, shapes, attrs, megaFlops },
+    { kernelName: 'Conv2D', inputs: { x: data.x, filter: data.filter }, shapes, attrs, megaFlops, into },
     {
       kernelName: 'Conv2DBackpropInput',
       inputs: { dy: data.dy, filter: data.filter },
@@ -186,21 +198,26 @@ async function measure(run: Run, name: string): Promise<Omit<Row, 'shape'>> {
   const ours = await timedResult(run, plugin);
   for (const peer of peers.slice(1))
     check(`${run.kernelName}, ${name}, ${peer.backendName}`, ours, await timedResult(run, peer));
+  const result = new Float32Array(ours.length);
+  run.into?.(result);
+  if (run.into) check(`${run.kernelName}, ${name}, into an array`, ours, result);
   const slow = new Set(peers.filter((peer) => peer.times[0] > PATIENCE));
   for (const peer of peers.filter((who) => !slow.has(who))) {
     await time(run, peer, WARM_UP);
     peer.times.length = 0;
   }
-  const allocations: number[] = [];
+  const [allocations, intos]: number[][] = [[], []];
   for (let round = 0; round < ROUNDS; round++) {
     for (const peer of peers) if (!slow.has(peer)) await time(run, peer, SLICE);
-    allocations.push(timeAllocation(ours.length, SLICE / 2));
+    allocations.push(perRun(() => touched(ours.length), SLICE / 2));
+    if (run.into) intos.push(perRun(() => run.into!(result), SLICE));
   }
   tf.dispose(peers.map(({ tensors }) => tensors));
   return {
     kernelName: run.kernelName,
     plugin: median(plugin.times),
     allocation: median(allocations),
+    into: run.into && median(intos),
     cpu: median(cpu.times),
     wasm: wasm && median(wasm.times),
     megaFlops: run.megaFlops,
@@ -228,30 +245,29 @@ async function timedResult(run: Run, who: Contender): Promise<tf.TypedArray> {
   return data.slice();
 }
 
-/** Runs for about so many milliseconds, once at least, and notes how long one run took. */
+/** Runs for about so many milliseconds, and notes how long one run took. */
 async function time(run: Run, who: Contender, milliseconds: number): Promise<void> {
   await tf.setBackend(who.backendName);
+  who.times.push(perRun(() => execute(run, who).dispose(), milliseconds));
+}
+
+/** Milliseconds of one run, by running for about so many, once at least. */
+function perRun(run: () => void, milliseconds: number): number {
   const start = performance.now();
   let count = 0;
   do {
-    execute(run, who).dispose();
+    run();
     count++;
   } while (performance.now() - start < milliseconds);
-  who.times.push((performance.now() - start) / count);
+  return (performance.now() - start) / count;
 }
 
 const PAGE = 1 << 10;
 
-/** Milliseconds for a new array of so many floats, each page of which is touched. */
-function timeAllocation(length: number, milliseconds: number): number {
-  const start = performance.now();
-  let count = 0;
-  do {
-    const values = new Float32Array(length);
-    for (let i = 0; i < length; i += PAGE) values[i] = 1;
-    count++;
-  } while (performance.now() - start < milliseconds);
-  return (performance.now() - start) / count;
+/** A new array of so many floats, each page of which is touched. */
+function touched(length: number): void {
+  const values = new Float32Array(length);
+  for (let i = 0; i < length; i += PAGE) values[i] = 1;
 }
 
 /** On whole numbers both must be the same, but for the divisions of average pooling, which round differently. */
@@ -275,21 +291,23 @@ function asMarkdown({ machine, node, tfjs, path, winograd, peak: most, rows }: R
   const how = `${path}${isSimd(path as 'simd') ? `, Winograd ${winograd || 'off'}` : ''}`;
   const limit = most ? `; peak of one core in WebAssembly ${most.toFixed(0)} GFLOP/s` : '';
   const ratio = (peer: number | undefined, ours: number) => (peer ? `${(peer / ours).toFixed(2)}x` : '');
-  const lines = rows.map(({ kernelName, shape, network = '', plugin, allocation, cpu, wasm, megaFlops }) => {
-    const rate = megaFlops && megaFlops / plugin;
-    const share = rate && most ? `${((100 * rate) / most).toFixed(0)}%` : '';
-    return `| ${kernelName} | ${shape} | ${network} | ${plugin.toFixed(3)} | ${allocation.toFixed(3)} | ${rate?.toFixed(1) ?? ''} | ${share} | ${ratio(cpu, plugin)} | ${ratio(wasm, plugin)} |`;
-  });
+  const lines = rows.map(
+    ({ kernelName, shape, network = '', plugin, allocation, into, cpu, wasm, megaFlops }) => {
+      const rate = megaFlops && megaFlops / plugin;
+      const share = rate && most ? `${((100 * rate) / most).toFixed(0)}%` : '';
+      return `| ${kernelName} | ${shape} | ${network} | ${plugin.toFixed(3)} | ${allocation.toFixed(3)} | ${rate?.toFixed(1) ?? ''} | ${share} | ${ratio(cpu, plugin)} | ${ratio(wasm, plugin)} | ${into ? ratio(wasm, into) : ''} |`;
+    },
+  );
   return `${machine}, Node ${node}, tfjs ${tfjs}; path ${how}${limit}.
 
-| kernel | shape | network | plugin ms | of it new memory | GFLOP/s | of peak | over cpu | over wasm |
-|---|---|---|---:|---:|---:|---:|---:|---:|
+| kernel | shape | network | plugin ms | of it new memory | GFLOP/s | of peak | over cpu | over wasm | into an array |
+|---|---|---|---:|---:|---:|---:|---:|---:|---:|
 ${lines.join('\n')}
 
 Geometric means over the shapes of networks:
 
-| kernel | GFLOP/s | over cpu | over wasm | least over wasm |
-|---|---:|---:|---:|---:|
+| kernel | GFLOP/s | over cpu | over wasm | least over wasm | into an array | least |
+|---|---:|---:|---:|---:|---:|---:|
 ${[...new Set(rows.map((row) => row.kernelName))].map((name) => meanLine(name, rows)).join('\n')}
 `;
 }
@@ -300,9 +318,10 @@ function meanLine(kernelName: string, all: Row[]): string {
     values.length ? Math.exp(values.reduce((sum, v) => sum + Math.log(v), 0) / values.length) : undefined;
   const rate = mean(rows.flatMap(({ megaFlops, plugin }) => (megaFlops ? [megaFlops / plugin] : [])));
   const overWasm = rows.flatMap(({ wasm, plugin }) => (wasm ? [wasm / plugin] : []));
+  const intoOverWasm = rows.flatMap(({ wasm, into }) => (wasm && into ? [wasm / into] : []));
   const times = (value: number | undefined) => (value ? `${value.toFixed(2)}x` : '');
-  const least = overWasm.length ? Math.min(...overWasm) : undefined;
-  return `| ${kernelName} | ${rate?.toFixed(1) ?? ''} | ${times(mean(rows.map(({ cpu, plugin }) => cpu / plugin)))} | ${times(mean(overWasm))} | ${times(least)} |`;
+  const least = (values: number[]) => times(values.length ? Math.min(...values) : undefined);
+  return `| ${kernelName} | ${rate?.toFixed(1) ?? ''} | ${times(mean(rows.map(({ cpu, plugin }) => cpu / plugin)))} | ${times(mean(overWasm))} | ${least(overWasm)} | ${times(mean(intoOverWasm))} | ${least(intoOverWasm)} |`;
 }
 
 const program = new Command('npm run bench --')
