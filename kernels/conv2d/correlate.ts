@@ -206,7 +206,7 @@ export function stagingSize({ tapSize, rowStep, colStep }: GroupFilter): number 
 }
 
 /** Rows of a tap's matrix [source channels, target channels], in panels that lie panelStep bytes apart from `to` on. */
-export function packTap(
+function packTap(
   simd: Simd,
   { values, filterWidth, tapSize, start, rowStep, colStep }: GroupFilter,
   { row, col }: TapPair,

@@ -35,12 +35,15 @@ import {
 import {
   type Epilogue,
   type GroupFilter,
-  packTap,
+  packBlock,
   pairs,
   roundUp,
   stagingSize,
   writeBias,
 } from './correlate.js';
+
+/** Rows and columns of a tile of outputs. */
+export type Tile = readonly [number, number];
 
 /** m, the side of a tile of outputs; 0 is the direct product. */
 export type WinogradTile = 0 | 2 | 4;
@@ -52,9 +55,9 @@ export type WinogradTile = 0 | 2 | 4;
 export const ROUNDINGS = { 2: 2 * (2 + 1 + 2) + 1, 4: 2 * (4 + 3 + 3) + 1 } as const;
 
 /** Floats of the transformed patches and products of a strip, */
-export const STRIP_SIZE = 1 << 17;
+const STRIP_SIZE = 1 << 17;
 /** unless these are fewer tiles: each of them saves reading the whole transformed filter once more. */
-export const STRIP_TILES = 48;
+const STRIP_TILES = 48;
 /** Floats of the part of the transformed filter that stays in a second-level cache while a strip meets it. */
 const BLOCK_SIZE = 1 << 17;
 
@@ -63,7 +66,13 @@ const LEAST = { channels: 16, tiles: 16 };
 
 /** Whether the problem is a 3 x 3 convolution of stride 1 without dilation, large enough to gain by it. */
 export function winogradApplies(source: Image, target: Image, axes: Axes, m: number): boolean {
+  const isPlain3 = (axis: Axis) => isPlain(axis) && axis.phases[0].length === 3;
   return isPlain3(axes.rows) && isPlain3(axes.cols) && isLarge(source, target, axes, [m, m], LEAST);
+}
+
+/** Whether all positions have the same taps, one beside the other, and stride 1. */
+export function isPlain({ phases, lowest, highest, base }: Axis): boolean {
+  return phases.length === 1 && highest - lowest === phases[0].length - 1 && base(1) - base(0) === 1;
 }
 
 /** Whether there are at least so many channels, in groups of four where they are read, and tiles of so many rows and columns. */
@@ -71,16 +80,12 @@ export function isLarge(
   source: Image,
   target: Image,
   { rows, cols }: Axes,
-  tile: readonly [number, number],
+  tile: Tile,
   least: { readonly channels: number; readonly tiles: number },
 ): boolean {
   const channels = Math.min(source.channels, target.channels);
-  const tiles = target.images * Math.ceil(rows.size / tile[0]) * Math.ceil(cols.size / tile[1]);
+  const tiles = tilesIn({ images: target.images, rows: rows.size, cols: cols.size }, tile);
   return channels >= least.channels && source.channels % 4 === 0 && tiles >= least.tiles;
-}
-
-function isPlain3({ phases, lowest, highest, base }: Axis): boolean {
-  return phases.length === 1 && phases[0].length === 3 && highest - lowest === 2 && base(1) - base(0) === 1;
 }
 
 /** As `correlate`, where `winogradApplies`. */
@@ -96,15 +101,10 @@ export function correlateByWinograd(
   const n = m + 2;
   const depth = source.channels;
   const width = roundUp(target.channels, NR);
-  const tilesIn = (r: Rectangle) => r.images * Math.ceil(r.rows / m) * Math.ceil(r.cols / m);
+  const tile: Tile = [m, m];
   const blockWidth = Math.min(width, Math.max(NR, NR * Math.floor(BLOCK_SIZE / (n * n * depth * NR))));
-  const strips = planStrips(axes, target.images, [m, m], (strip) => {
-    const tiles = tilesIn(strip);
-    return tiles <= STRIP_TILES || n * n * tiles * (depth + blockWidth) <= STRIP_SIZE;
-  });
-  const whole = strips.map((strip) => inWholeTiles(strip, [m, m]));
+  const { strips, whole, tileCount } = planTiles(axes, target.images, tile, n * n * (depth + blockWidth));
   const most = largest(whole, axes);
-  const tileCount = roundUp(tilesIn(strips[0]), MR); // no strip is larger than the first
   // A single strip needs one block of the transformed filter at a time.
   const kept = strips.length > 1;
   // Planes a multiple of 4096 bytes apart would fall on the same lines of the first-level cache.
@@ -139,17 +139,17 @@ export function correlateByWinograd(
   for (let t = 0; t < tileCount; t++) simd.i32[rows / 4 + t] = 4 * t * depth;
   pairs(axes.rows.phases[0], axes.cols.phases[0]).forEach((tap, i) => {
     const at = taps + i * plane.taps;
-    packTap(simd, filter, tap, 0, depth, target.channels, staging, at, 4 * NR * depth);
+    packBlock(simd, filter, [tap], { start: 0, depth }, depth, target.channels, staging, at);
   });
   const { lowest, highest } = epilogue;
 
   strips.forEach((strip, i) => {
     const held = whole[i];
     const window = windowOf(held, axes);
-    const count = tilesIn(strip);
+    const count = tilesIn(strip, tile);
     copyIn(simd.f32, a / 4, source, window);
-    writeCorners(simd.i32, patches / 4, held, [m, m], window, 4 * depth);
-    writeCorners(simd.i32, tiles / 4, held, [m, m], held, 4 * width);
+    writeCorners(simd.i32, patches / 4, held, tile, window, 4 * depth);
+    writeCorners(simd.i32, tiles / 4, held, tile, held, 4 * width);
     simd.winogradInput(m, patches, count, a, 4 * window.cols * depth, depth, v, plane.v, scratch);
     for (let block = 0; block < blockCount; block++) {
       const first = block * blockWidth;
@@ -157,7 +157,7 @@ export function correlateByWinograd(
       const cells = u + (kept ? block * n * n * plane.u : 0);
       if (i === 0) {
         const at = taps + 4 * depth * first;
-        simd.winogradFilter(m, at, plane.taps, depth, columns / NR, cells, plane.u, scratch);
+        simd.winogradFilter(m, at, plane.taps, 4 * depth * columns, cells, plane.u, scratch);
       }
       for (let t = 0; t < tileCount; t++) simd.i32[outs / 4 + t] = 4 * t * columns;
       for (let cell = 0; cell < n * n; cell++) {
@@ -174,9 +174,26 @@ export function correlateByWinograd(
   });
 }
 
-/** The strip with rows and columns rounded up to whole tiles. */
-export function inWholeTiles(strip: Rectangle, [tileRows, tileCols]: readonly [number, number]): Rectangle {
-  return { ...strip, rows: roundUp(strip.rows, tileRows), cols: roundUp(strip.cols, tileCols) };
+export function tilesIn(
+  { images, rows, cols }: Pick<Rectangle, 'images' | 'rows' | 'cols'>,
+  tile: Tile,
+): number {
+  return images * Math.ceil(rows / tile[0]) * Math.ceil(cols / tile[1]);
+}
+
+/**
+ * The strips, for tiles that take so many floats each; `whole`, the same with rows and columns rounded up to whole tiles; and
+ * the most tiles that one of them has, in whole tiles of the micro-kernel.
+ */
+export function planTiles(axes: Axes, images: number, tile: Tile, tileSize: number) {
+  const strips = planStrips(axes, images, tile, (strip) => {
+    const tiles = tilesIn(strip, tile);
+    return tiles <= STRIP_TILES || tiles * tileSize <= STRIP_SIZE;
+  });
+  const whole = strips.map((strip) => {
+    return { ...strip, rows: roundUp(strip.rows, tile[0]), cols: roundUp(strip.cols, tile[1]) };
+  });
+  return { strips, whole, tileCount: roundUp(tilesIn(strips[0], tile), MR) }; // no strip is larger than the first
 }
 
 /** at[t]: where the first cell of tile t lies in a rectangle of that many rows and columns, `step` bytes a cell. */
@@ -184,7 +201,7 @@ export function writeCorners(
   i32: Int32Array,
   at: number,
   strip: Rectangle,
-  [tileRows, tileCols]: readonly [number, number],
+  [tileRows, tileCols]: Tile,
   { rows, cols }: Rectangle,
   step: number,
 ): void {

@@ -13,17 +13,7 @@
  * Source: Winograd, "Arithmetic complexity of computations", 1980; Lavin & Gray, 2015.
  */
 import { MR, NR, type Simd } from '../simd/runtime.js';
-import {
-  type Axes,
-  type Axis,
-  copyIn,
-  copyOut,
-  type Image,
-  largest,
-  planStrips,
-  type Rectangle,
-  windowOf,
-} from '../simd/strips.js';
+import { type Axes, type Axis, copyIn, copyOut, type Image, largest, windowOf } from '../simd/strips.js';
 import {
   correlate,
   type Epilogue,
@@ -35,7 +25,7 @@ import {
   stagingSize,
   writeBias,
 } from './correlate.js';
-import { inWholeTiles, isLarge, STRIP_SIZE, STRIP_TILES, writeCorners } from './winograd.js';
+import { isLarge, isPlain, planTiles, type Tile, tilesIn, writeCorners } from './winograd.js';
 
 /** r: 2 sums for g, 1 for d, 2 for M, 1 for the bias and 1 for the sum with the last taps. */
 export const ROUNDINGS = 2 + 1 + 2 + 1 + 1;
@@ -45,22 +35,21 @@ const LEAST = { channels: 64, tiles: 32 };
 
 /** Whether the problem is of that kind, with stride 1 and without dilation, and large enough to gain by it. */
 export function lineApplies(source: Image, target: Image, axes: Axes): boolean {
-  const along = lineOf(axes);
-  return !!along && isLarge(source, target, axes, tileAlong(along), LEAST) && target.channels % NR === 0;
+  const { rows, cols } = axes;
+  const [height, width] = [rows.phases[0].length, cols.phases[0].length];
+  const isLine =
+    Math.min(height, width) === 1 && Math.max(height, width) >= 3 && isPlain(rows) && isPlain(cols);
+  return (
+    isLine && target.channels % NR === 0 && isLarge(source, target, axes, tileAlong(lineOf(axes)), LEAST)
+  );
 }
 
 /** The axis that the filter lies along. */
-function lineOf({ rows, cols }: Axes): keyof Axes | undefined {
-  const isPlain = ({ phases, base }: Axis) => phases.length === 1 && base(1) - base(0) === 1;
-  const isLine = ({ phases: [taps], lowest, highest }: Axis) =>
-    taps.length >= 3 && highest - lowest === taps.length - 1;
-  if (!isPlain(rows) || !isPlain(cols)) return undefined;
-  if (rows.phases[0].length === 1 && isLine(cols)) return 'cols';
-  if (cols.phases[0].length === 1 && isLine(rows)) return 'rows';
-  return undefined;
+function lineOf({ rows }: Axes): keyof Axes {
+  return rows.phases[0].length === 1 ? 'cols' : 'rows';
 }
 
-function tileAlong(along: keyof Axes): readonly [number, number] {
+function tileAlong(along: keyof Axes): Tile {
   return along === 'cols' ? [1, 2] : [2, 1];
 }
 
@@ -73,7 +62,7 @@ export function correlateByLine(
   filter: GroupFilter,
   epilogue: Epilogue,
 ): void {
-  const along = lineOf(axes)!;
+  const along = lineOf(axes);
   const taps = pairs(axes.rows.phases[0], axes.cols.phases[0]);
   const rest = taps.length % 3;
   if (rest > 0) {
@@ -85,14 +74,8 @@ export function correlateByLine(
   const depth = triples * source.channels;
   const width = target.channels;
   const tile = tileAlong(along);
-  const tilesIn = (r: Rectangle) => r.images * Math.ceil(r.rows / tile[0]) * Math.ceil(r.cols / tile[1]);
-  const strips = planStrips(axes, target.images, tile, (strip) => {
-    const tiles = tilesIn(strip);
-    return tiles <= STRIP_TILES || 4 * tiles * (depth + width) <= STRIP_SIZE;
-  });
-  const whole = strips.map((strip) => inWholeTiles(strip, tile));
+  const { strips, whole, tileCount } = planTiles(axes, target.images, tile, 4 * (depth + width));
   const most = largest(whole, axes);
-  const tileCount = roundUp(tilesIn(strips[0]), MR); // no strip is larger than the first
   const blocks = partsOf(depth, depth);
   // Planes a multiple of 4096 bytes apart would fall on the same lines of the first-level cache.
   const plane = {
@@ -126,7 +109,7 @@ export function correlateByLine(
     simd.i32[outs / 4 + t] = 4 * t * width;
   }
   for (let i = 0; i < 3; i++) {
-    const every3rd = Array.from({ length: triples }, (_, triple) => taps[3 * triple + i]);
+    const every3rd = taps.slice(0, 3 * triples).filter((_, k) => k % 3 === i);
     for (const [start, rows] of blocks) {
       const to = g + i * plane.u + 4 * start * width;
       packBlock(simd, filter, every3rd, { start, depth: rows }, source.channels, width, staging, to);
@@ -138,7 +121,7 @@ export function correlateByLine(
   strips.forEach((strip, i) => {
     const held = whole[i];
     const window = windowOf(held, axes);
-    const count = tilesIn(strip);
+    const count = tilesIn(strip, tile);
     const step = 4 * source.channels * (along === 'cols' ? 1 : window.cols);
     copyIn(simd.f32, a / 4, source, window);
     writeCorners(simd.i32, corners / 4, held, tile, window, 4 * source.channels);

@@ -17,19 +17,17 @@
 import { filter2x2, input2x2, output2x2 } from './winograd_2x2';
 import { filter4x4, input4x4, output4x4 } from './winograd_4x4';
 
-/** U from the 3 x 3 taps, tapStep apart, each in panels: [panels][source channels][8]. */
+/** U from `size` bytes of each of the 3 x 3 taps, tapStep apart, in panels: [panels][source channels][8]. */
 export function winogradFilter(
   m: u32,
   taps: usize,
   tapStep: usize,
-  depth: u32,
-  panelCount: u32,
+  size: usize,
   to: usize,
   plane: usize,
   scratch: usize,
 ): void {
-  const end = taps + ((depth * panelCount) << 5);
-  for (; taps < end; taps += 16) {
+  for (const end = taps + size; taps < end; taps += 16) {
     if (m == 2) filter2x2(taps, tapStep, to, plane);
     else filter4x4(taps, tapStep, to, plane, scratch);
     to += 16;

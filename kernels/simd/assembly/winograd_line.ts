@@ -8,19 +8,12 @@
  * and M are planes, one for each cell, `plane` bytes apart: V [patches][source channels], M [tiles][target channels], U in the
  * order of the taps. Channels come in whole groups of four. Addresses and steps are in bytes.
  */
+import { filterRow, inputRow, outputRow } from './winograd_2x2';
 
 /** U from `size` bytes of each of three taps, tapStep apart. */
 export function lineFilter(g: usize, tapStep: usize, size: usize, to: usize, plane: usize): void {
-  const half = f32x4.splat(0.5);
   for (const end = g + size; g < end; g += 16) {
-    const g0 = v128.load(g);
-    const g1 = v128.load(g + tapStep);
-    const g2 = v128.load(g + 2 * tapStep);
-    const sum = f32x4.add(g0, g2);
-    v128.store(to, g0);
-    v128.store(to + plane, f32x4.mul(half, f32x4.add(sum, g1)));
-    v128.store(to + 2 * plane, f32x4.mul(half, f32x4.sub(sum, g1)));
-    v128.store(to + 3 * plane, g2);
+    filterRow(v128.load(g), v128.load(g + tapStep), v128.load(g + 2 * tapStep), to, plane);
     to += 16;
   }
 }
@@ -38,12 +31,14 @@ export function lineInput(
   for (let p: u32 = 0; p < patchCount; p++) {
     let d = a + load<u32>(patches + (p << 2));
     for (const end = d + (channels << 2); d < end; d += 16) {
-      const d1 = v128.load(d + step);
-      const d2 = v128.load(d + 2 * step);
-      v128.store(to, f32x4.sub(v128.load(d), d2));
-      v128.store(to + plane, f32x4.add(d1, d2));
-      v128.store(to + 2 * plane, f32x4.sub(d2, d1));
-      v128.store(to + 3 * plane, f32x4.sub(d1, v128.load(d + 3 * step)));
+      inputRow(
+        v128.load(d),
+        v128.load(d + step),
+        v128.load(d + 2 * step),
+        v128.load(d + 3 * step),
+        to,
+        plane,
+      );
       to += 16;
     }
   }
@@ -73,14 +68,18 @@ export function lineOutput(
     const tile = c + load<u32>(tiles + (t << 2));
     for (let at: usize = 0; at < size; at += 16) {
       const to = tile + at;
-      const v1 = v128.load(from + plane);
-      const v2 = v128.load(from + 2 * plane);
-      const y0 = f32x4.add(v128.load(from), f32x4.add(v1, v2));
-      const y1 = f32x4.sub(f32x4.sub(v1, v2), v128.load(from + 3 * plane));
-      const before0 = v128.load(continued ? to : bias + at);
-      const before1 = v128.load(continued ? to + step : bias + at);
-      v128.store(to, f32x4.min(f32x4.max(f32x4.add(before0, y0), low), high));
-      v128.store(to + step, f32x4.min(f32x4.max(f32x4.add(before1, y1), low), high));
+      outputRow(
+        v128.load(from),
+        v128.load(from + plane),
+        v128.load(from + 2 * plane),
+        v128.load(from + 3 * plane),
+        to,
+        step,
+        v128.load(continued ? to : bias + at),
+        v128.load(continued ? to + step : bias + at),
+        low,
+        high,
+      );
       from += 16;
     }
   }
