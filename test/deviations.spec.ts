@@ -254,25 +254,33 @@ deviation(14, 'an infinite filter over padding is skipped, or gives NaN on fast 
   },
 });
 
-/** What a single Infinity in x makes of 24x24 outputs that sum 3x3x16 cells: how many are not finite, and not a number. */
-const besideInfinity = () => {
-  const x = tf.buffer([1, 24, 24, 16]);
+/** What a single Infinity in x makes of 24x24 outputs that sum windows of so many cells: how many are not finite, and not a number. */
+const besideInfinity = (height = 3, width = 3, channels = 16) => {
+  const x = tf.buffer([1, 24, 24, channels]);
   x.set(Infinity, 0, 9, 9, 0);
-  const y = valuesOf(tf.conv2d(x.toTensor() as T4, tf.ones<tf.Rank.R4>([3, 3, 16, 16]), 1, 'same'));
-  const count = (is: (value: number) => boolean) => y.filter(is).length / 16;
+  const filter = tf.ones<tf.Rank.R4>([height, width, channels, channels]);
+  const y = valuesOf(tf.conv2d(x.toTensor() as T4, filter, 1, 'same'));
+  const count = (is: (value: number) => boolean) => y.filter(is).length / channels;
   return { notFinite: count((value) => !Number.isFinite(value)), notANumber: count(Number.isNaN) };
 };
 deviation(24, 'an Infinity in x gives Infinity in the outputs that see it, or NaN by Winograd', {
-  tfjs: () => expect(besideInfinity()).toEqual({ notFinite: 9, notANumber: 0 }),
+  tfjs() {
+    expect(besideInfinity()).toEqual({ notFinite: 9, notANumber: 0 });
+    expect(besideInfinity(1, 3, 64)).toEqual({ notFinite: 3, notANumber: 0 });
+  },
   ours() {
     const tiled = tf.getBackend() === 'cpu' && isSimd(backendInfo().cpu.serving);
     const { notFinite, notANumber } = besideInfinity();
     expect(notFinite).toBe(9);
     expect(notANumber > 0).toBe(tiled);
+    const alongLine = besideInfinity(1, 3, 64);
+    expect(alongLine.notFinite).toBe(3);
+    expect(alongLine.notANumber > 0).toBe(tiled);
     configure({ cpu: { winograd: 4 } });
     expect(besideInfinity().notFinite).toBe(tiled ? 16 : 9);
     configure({ cpu: { winograd: 0 } });
     expect(besideInfinity()).toEqual({ notFinite: 9, notANumber: 0 });
+    expect(besideInfinity(1, 3, 64)).toEqual({ notFinite: 3, notANumber: 0 });
     configure({ cpu: { winograd: 2 } });
   },
 });
