@@ -23,7 +23,8 @@ export interface CpuOptions {
   path?: CpuPath | 'auto';
   /**
    * Side of the tiles in which Winograd's algorithm computes 3x3 convolutions of stride 1: 2 (the default), 4, which is faster
-   * and less precise, or 0, not at all. Filters along a line, of 1xL and Lx1 with L from 3 on, have tiles of two unless it is 0.
+   * and less precise, or 0, not at all. Unless it is 0, tiles are 2 wide for filters along a line, of 1xL and Lx1 with L from 3
+   * on, and for the gradient of a 3x3 filter.
    */
   winograd?: WinogradTile;
 }

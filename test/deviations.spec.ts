@@ -263,10 +263,18 @@ const besideInfinity = (height = 3, width = 3, channels = 16) => {
   const count = (is: (value: number) => boolean) => y.filter(is).length / channels;
   return { notFinite: count((value) => !Number.isFinite(value)), notANumber: count(Number.isNaN) };
 };
+/** How many of the nine taps of a filter's gradient are not finite where x is Infinity in its first cell, which four of them meet. */
+const tapsBesideInfinity = () => {
+  const x = tf.buffer([1, 24, 24, 16]);
+  x.set(Infinity, 0, 0, 0, 0);
+  const dFilter = gradient((filter) => tf.conv2d(x.toTensor() as T4, filter, 1, 'same'), ones(3, 3, 16, 16));
+  return valuesOf(dFilter).filter((value) => !Number.isFinite(value)).length / 16;
+};
 deviation(24, 'an Infinity in x gives Infinity in the outputs that see it, or NaN by Winograd', {
   tfjs() {
     expect(besideInfinity()).toEqual({ notFinite: 9, notANumber: 0 });
     expect(besideInfinity(1, 3, 64)).toEqual({ notFinite: 3, notANumber: 0 });
+    expect(tapsBesideInfinity()).toBe(4);
   },
   ours() {
     const tiled = tf.getBackend() === 'cpu' && isSimd(backendInfo().cpu.serving);
@@ -276,11 +284,13 @@ deviation(24, 'an Infinity in x gives Infinity in the outputs that see it, or Na
     const alongLine = besideInfinity(1, 3, 64);
     expect(alongLine.notFinite).toBe(3);
     expect(alongLine.notANumber > 0).toBe(tiled);
+    expect(tapsBesideInfinity()).toBe(tiled ? 9 : 4);
     configure({ cpu: { winograd: 4 } });
     expect(besideInfinity().notFinite).toBe(tiled ? 16 : 9);
     configure({ cpu: { winograd: 0 } });
     expect(besideInfinity()).toEqual({ notFinite: 9, notANumber: 0 });
     expect(besideInfinity(1, 3, 64)).toEqual({ notFinite: 3, notANumber: 0 });
+    expect(tapsBesideInfinity()).toBe(4);
     configure({ cpu: { winograd: 2 } });
   },
 });

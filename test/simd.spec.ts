@@ -24,7 +24,7 @@ import { floats, integers, random } from '../src/verify/data.js';
 import { compare, describeWorst } from '../src/verify/exact.js';
 import { roundingBound } from '../src/verify/rounded.js';
 import { expectExactly, tf } from './support/tfjs.js';
-import { lineBound, winogradBound } from './support/winograd_bound.js';
+import { gradientBound, lineBound, winogradBound } from './support/winograd_bound.js';
 
 const LEVELS = CPU_PATHS.filter(isSimd);
 const UNWRITTEN = 666.666;
@@ -76,6 +76,7 @@ function buildSpecs(level: SimdLevel): void {
 
   for (const m of [2, 4] as const) winogradSpecs(level, m);
   lineSpecs(level);
+  gradientSpecs(level);
 
   it('pools as the definition does on random geometries', () => {
     const next = random(20261123);
@@ -273,6 +274,75 @@ function lineSpecs(level: SimdLevel): void {
     y.forEach((value, i) => {
       const [row, col] = [Math.floor(i / 64 / 21), Math.floor(i / 64) % 21];
       expect(Number.isFinite(value)).toBe(row !== 5 || col < 7 || col > 10);
+    });
+  });
+}
+
+/** The gradient of the filter: tiles sticking out, padding on one side, strips of rows, of columns and of images, layouts and groups. */
+function gradientSpecs(level: SimdLevel): void {
+  const cases: [number[], number[], ConvOptions][] = [
+    [[1, 32, 32, 16], [3, 3, 16, 16], { pad: 'same' }],
+    [[2, 13, 11, 20], [3, 3, 20, 24], { pad: 'valid' }],
+    [[40, 5, 7, 8], [3, 3, 8, 16], { pad: [[0, 0], [2, 0], [1, 3], [0, 0]] }],
+    [[1, 16, 23, 25], [3, 3, 16, 8], { pad: 'same', dataFormat: 'NCHW' }],
+    [[2, 14, 13, 24], [3, 3, 12, 32], { pad: 2, groups: 2 }],
+    [[1, 14, 13, 16], [3, 3, 16, 12], { pad: 'same' }],
+    [[1, 90, 91, 32], [3, 3, 32, 40], { pad: 'same' }],
+    [[1, 2, 900, 16], [3, 3, 16, 16], { pad: 'same' }],
+    [[3, 15, 17, 68], [3, 3, 68, 72], { pad: 'same' }],
+  ]; // prettier-ignore
+  const both = (g: ConvGeometry, make: (size: number, seed: number) => Float32Array) => {
+    const [x, dy] = [g.inShape, g.outShape].map((s, i) => make(sizeOf(s), i + 1));
+    const dFilter = results(g.filterShape);
+    definition.conv2dBackpropFilter(x, dy, g, dFilter.want);
+    withSimd(level, (w) => simd.conv2dBackpropFilter(w, x, dy, g, dFilter.got, 2));
+    return { x, dy, dFilter };
+  };
+  for (const [inShape, filterShape, options] of cases) {
+    it(`F(3x3,2x2) is exact on whole numbers, on [${inShape}] * [${filterShape}]`, () => {
+      const { got, want } = both(convGeometry(inShape, filterShape, options), (size, seed) =>
+        Float32Array.from(integers(size, seed)),
+      ).dFilter;
+      const worst = compare(got, want);
+      expect(worst.error).withContext(describeWorst(worst)).toBe(0);
+      expect(got.some((value) => value !== 0)).toBeTrue();
+    });
+  }
+
+  it('F(3x3,2x2) leaves out what lies past a dy that is larger than y needs', () => {
+    const forward = convGeometry([1, 12, 12, 8], [3, 3, 8, 8], { pad: 'valid' });
+    const g = withDyShape(forward, [1, 11, 11, 8]);
+    const [x, dy] = [forward.inShape, [1, 11, 11, 8]].map((s, i) =>
+      Float32Array.from(integers(sizeOf(s), i)),
+    );
+    const dFilter = results(g.filterShape);
+    definition.conv2dBackpropFilter(x, dy, g, dFilter.want);
+    withSimd(level, (w) => simd.conv2dBackpropFilter(w, x, dy, g, dFilter.got, 2));
+    expect(Array.from(dFilter.got)).toEqual(Array.from(dFilter.want));
+  });
+
+  it('F(3x3,2x2) keeps to its bound', () => {
+    for (let seed = 1; seed <= 6; seed++) {
+      const g = convGeometry([2, 9 + seed, 12, 8], [3, 3, 8, 16], { pad: 'same' });
+      const { x, dy, dFilter } = both(g, (size, s) => Float32Array.from(floats(size, s + 10 * seed)));
+      const bound = gradientBound(x, dy, g);
+      const worst = compare(dFilter.got, dFilter.want, (i) => bound[i]);
+      expect(worst.error).withContext(describeWorst(worst)).toBeLessThanOrEqual(1);
+      const direct = results(g.filterShape).got;
+      withSimd(level, (w) => simd.conv2dBackpropFilter(w, x, dy, g, direct, 0));
+      expect(dFilter.got).withContext('the direct sum').not.toEqual(direct);
+    }
+  });
+
+  it('F(3x3,2x2) spreads NaN over the taps of the channels that meet it alone', () => {
+    const g = convGeometry([1, 12, 12, 8], [3, 3, 8, 8], { pad: 'same' });
+    const [x, dy] = [g.inShape, g.outShape].map((shape) => new Float32Array(sizeOf(shape)).fill(1));
+    x[(5 * 12 + 6) * 8 + 3] = Infinity;
+    dy[(7 * 12 + 2) * 8 + 6] = Infinity;
+    const dFilter = results(g.filterShape).got;
+    withSimd(level, (w) => simd.conv2dBackpropFilter(w, x, dy, g, dFilter, 2));
+    dFilter.forEach((value, i) => {
+      expect(Number.isFinite(value)).toBe((i >> 3) % 8 !== 3 && i % 8 !== 6);
     });
   });
 }

@@ -84,7 +84,7 @@ export function conv2dBackpropFilter(path: CpuPath, x: Floats, dy: Floats, g: Co
     return rounded(g.filterShape, (sums) => PLAIN[path].conv2dBackpropFilter(x, dy, g, sums));
   }
   return written(g.filterShape, path, (w, dFilter) =>
-    simd.conv2dBackpropFilter(w, x as Float32Array, dy as Float32Array, g, dFilter),
+    simd.conv2dBackpropFilter(w, x as Float32Array, dy as Float32Array, g, dFilter, chosen().winograd),
   );
 }
 

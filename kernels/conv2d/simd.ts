@@ -9,7 +9,8 @@
  * memory with its padding around it, so that the micro-kernels (../simd/assembly) read every tap of every pixel where
  * it lies, without bounds checks and without gathering; the result is copied out while it is in the cache. Memory
  * holds one strip and the filter, whatever the size of batch and image. For dx with a stride, positions fall into
- * stride x stride phases that different taps reach: no zeros are inserted.
+ * stride x stride phases that different taps reach: no zeros are inserted. Winograd's algorithm serves where it applies:
+ * winograd.ts and winograd_line.ts for forward and dx, winograd_gradient.ts for dFilter.
  *
  * A filter value of Infinity or NaN over padding is multiplied by 0 there and gives NaN (docs/deviations.md, row 14).
  */
@@ -32,6 +33,7 @@ import {
 } from '../simd/strips.js';
 import { correlate, type Epilogue, type GroupFilter, roundUp, tapOffset } from './correlate.js';
 import { correlateByWinograd, winogradApplies, type WinogradTile } from './winograd.js';
+import { gradientApplies, gradientByWinograd } from './winograd_gradient.js';
 import { correlateByLine, lineApplies } from './winograd_line.js';
 
 const PLAIN: Epilogue = { lowest: -Infinity, highest: Infinity };
@@ -81,60 +83,76 @@ export function conv2dBackpropFilter(
   dy: Float32Array,
   g: ConvGeometry,
   dFilter: Float32Array,
+  winograd: WinogradTile = 0,
 ): void {
-  const [inPerGroup, outPerGroup] = [g.inChannels / g.groups, g.outChannels / g.groups];
   const axes = forwardAxes(g);
-  const taps = g.filterHeight * g.filterWidth * inPerGroup;
-  const tapCount = roundUp(taps, MR);
-  const width = roundUp(outPerGroup, NR);
-  const strips = planStrips(axes, g.batchSize, [1, 1], (strip) => fitsCache(strip, axes, inPerGroup, width));
-  const most = largest(strips, axes);
-  const [tapsAt, rowsAt, a, dense, panels, sums] = simd.place(
-    4 * tapCount,
-    4 * most.rows,
-    4 * most.source * inPerGroup,
-    4 * most.target * outPerGroup,
-    4 * most.target * width,
-    4 * tapCount * width,
-  );
   for (let group = 0; group < g.groups; group++) {
     const [source, target] = [inputImage(x, g, group), outputImage(dy, g, group)];
-    simd.f32.fill(0, sums / 4, sums / 4 + tapCount * width);
-    for (const strip of strips) {
-      const window = windowOf(strip, axes);
-      copyIn(simd.f32, a / 4, source, window);
-      copyIn(simd.f32, dense / 4, target, strip);
-      const pixels = positionsIn(strip);
-      simd.pack(dense, 4 * outPerGroup, 4, pixels, outPerGroup, panels, 4 * NR * pixels);
-      writeFilterOffsets(simd.i32, tapsAt / 4, tapCount, axes, inPerGroup, window);
-      writeRowOffsets(simd.i32, rowsAt / 4, strip, axes.rows, inPerGroup, window);
-      simd.accumulate(
-        tapsAt,
-        tapCount,
-        rowsAt,
-        strip.images * strip.rows,
-        strip.cols,
-        4 * g.strideWidth * inPerGroup,
-        a,
-        panels,
-        width / NR,
-        sums,
-        4 * width,
-      );
-    }
-    if (width !== outPerGroup) simd.compact(sums, taps, 4 * outPerGroup, 4 * width);
+    const at =
+      winograd !== 0 && gradientApplies(source, target, axes)
+        ? gradientByWinograd(simd, source, target, axes)
+        : gradient(simd, source, target, axes);
+    const rows = g.filterHeight * g.filterWidth * source.channels;
     const result: Image = {
       values: dFilter,
       steps: { batch: 0, row: 0, col: g.outChannels, channel: 1 },
       images: 1,
       height: 1,
-      width: taps,
-      channel: group * outPerGroup,
-      channels: outPerGroup,
+      width: rows,
+      channel: target.channel,
+      channels: target.channels,
     };
-    const all = { image: 0, images: 1, row: 0, rows: 1, col: 0, cols: taps };
-    copyOut(simd.f32, sums / 4, all, result, all);
+    const all = { image: 0, images: 1, row: 0, rows: 1, col: 0, cols: rows };
+    copyOut(simd.f32, at / 4, all, result, all);
   }
+}
+
+/**
+ * dFilter of one group, left in WebAssembly memory.
+ * @returns its address: [filterHeight, filterWidth, source channels, target channels]
+ */
+function gradient(simd: Simd, source: Image, target: Image, axes: Axes): number {
+  const taps = axes.rows.phases[0].length * axes.cols.phases[0].length * source.channels;
+  const tapCount = roundUp(taps, MR);
+  const width = roundUp(target.channels, NR);
+  const strips = planStrips(axes, target.images, [1, 1], (strip) =>
+    fitsCache(strip, axes, source.channels, width),
+  );
+  const most = largest(strips, axes);
+  const [tapsAt, rowsAt, a, dense, panels, sums] = simd.place(
+    4 * tapCount,
+    4 * most.rows,
+    4 * most.source * source.channels,
+    4 * most.target * target.channels,
+    4 * most.target * width,
+    4 * tapCount * width,
+  );
+  const colStep = 4 * (axes.cols.base(1) - axes.cols.base(0)) * source.channels;
+  simd.f32.fill(0, sums / 4, sums / 4 + tapCount * width);
+  for (const strip of strips) {
+    const window = windowOf(strip, axes);
+    copyIn(simd.f32, a / 4, source, window);
+    copyIn(simd.f32, dense / 4, target, strip);
+    const pixels = positionsIn(strip);
+    simd.pack(dense, 4 * target.channels, 4, pixels, target.channels, panels, 4 * NR * pixels);
+    writeFilterOffsets(simd.i32, tapsAt / 4, tapCount, axes, source.channels, window);
+    writeRowOffsets(simd.i32, rowsAt / 4, strip, axes.rows, source.channels, window);
+    simd.accumulate(
+      tapsAt,
+      tapCount,
+      rowsAt,
+      strip.images * strip.rows,
+      strip.cols,
+      colStep,
+      a,
+      panels,
+      width / NR,
+      sums,
+      4 * width,
+    );
+  }
+  if (width !== target.channels) simd.compact(sums, taps, 4 * target.channels, 4 * width);
+  return sums;
 }
 
 function product(

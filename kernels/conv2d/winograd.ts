@@ -66,8 +66,12 @@ const LEAST = { channels: 16, tiles: 16 };
 
 /** Whether the problem is a 3 x 3 convolution of stride 1 without dilation, large enough to gain by it. */
 export function winogradApplies(source: Image, target: Image, axes: Axes, m: number): boolean {
-  const isPlain3 = (axis: Axis) => isPlain(axis) && axis.phases[0].length === 3;
-  return isPlain3(axes.rows) && isPlain3(axes.cols) && isLarge(source, target, axes, [m, m], LEAST);
+  return isPlain3(axes) && isLarge(source, target, axes, [m, m], LEAST);
+}
+
+/** Whether all positions have the same 3 x 3 taps, one beside the other, and stride 1. */
+export function isPlain3({ rows, cols }: Axes): boolean {
+  return [rows, cols].every((axis) => isPlain(axis) && axis.phases[0].length === 3);
 }
 
 /** Whether all positions have the same taps, one beside the other, and stride 1. */
@@ -185,10 +189,16 @@ export function tilesIn(
  * The strips, for tiles that take so many floats each; `whole`, the same with rows and columns rounded up to whole tiles; and
  * the most tiles that one of them has, in whole tiles of the micro-kernel.
  */
-export function planTiles(axes: Axes, images: number, tile: Tile, tileSize: number) {
+export function planTiles(
+  axes: Axes,
+  images: number,
+  tile: Tile,
+  tileSize: number,
+  stripTiles = STRIP_TILES,
+) {
   const strips = planStrips(axes, images, tile, (strip) => {
     const tiles = tilesIn(strip, tile);
-    return tiles <= STRIP_TILES || tiles * tileSize <= STRIP_SIZE;
+    return tiles <= stripTiles || tiles * tileSize <= STRIP_SIZE;
   });
   const whole = strips.map((strip) => {
     return { ...strip, rows: roundUp(strip.rows, tile[0]), cols: roundUp(strip.cols, tile[1]) };

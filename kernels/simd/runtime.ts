@@ -125,6 +125,16 @@ interface MicroKernels {
     highest: number,
     scratch: number,
   ): void;
+  gradientTiles(
+    tiles: number,
+    tileCount: number,
+    dy: number,
+    rowStep: number,
+    channels: number,
+    to: number,
+    plane: number,
+  ): void;
+  gradientTaps(from: number, plane: number, size: number, to: number, tapStep: number): void;
   lineFilter(taps: number, tapStep: number, size: number, to: number, plane: number): void;
   lineInput(
     patches: number,

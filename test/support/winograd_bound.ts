@@ -1,6 +1,7 @@
-/** The elementwise bounds of Winograd's algorithm that kernels/conv2d/winograd.ts and winograd_line.ts derive, in float64. */
+/** The elementwise bounds of Winograd's algorithm that kernels/conv2d/winograd.ts, winograd_line.ts and winograd_gradient.ts derive, in float64. */
 import type { ConvGeometry } from '../../kernels/geometry.js';
 import { ROUNDINGS } from '../../kernels/conv2d/winograd.js';
+import { ROUNDINGS as GRADIENT_ROUNDINGS } from '../../kernels/conv2d/winograd_gradient.js';
 import { ROUNDINGS as LINE_ROUNDINGS } from '../../kernels/conv2d/winograd_line.js';
 
 type Matrix = readonly (readonly number[])[];
@@ -106,6 +107,59 @@ export function lineBound(x: ArrayLike<number>, filter: ArrayLike<number>, g: Co
     }
     return factor * magnitude + 2 ** -100;
   });
+}
+
+/** |G| and |transpose(A)| of F(3 x 3, 2 x 2). */
+const GRADIENT: { G: Matrix; AT: Matrix } = {
+  G: [[1, 0], [0.5, 0.5], [0.5, 0.5], [0, 1]],
+  AT: [[1, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 1]],
+}; // prettier-ignore
+
+/** The same for each element of dFilter of a 3 x 3 convolution of stride 1, NHWC and one group. */
+export function gradientBound(x: ArrayLike<number>, dy: ArrayLike<number>, g: ConvGeometry): Float64Array {
+  const { inChannels, outChannels } = g;
+  const tiles = g.batchSize * Math.ceil(g.outHeight / 2) * Math.ceil(g.outWidth / 2);
+  const roundings = tiles + GRADIENT_ROUNDINGS;
+  const factor = (roundings * UNIT) / (1 - roundings * UNIT);
+  const cell = (values: ArrayLike<number>, [height, width, channels]: number[], b: number, row: number, col: number, c: number) =>
+    row < 0 || row >= height || col < 0 || col >= width
+      ? 0
+      : Math.abs(values[((b * height + row) * width + col) * channels + c]); // prettier-ignore
+  const [xSize, dySize] = [
+    [g.inHeight, g.inWidth, inChannels],
+    [g.outHeight, g.outWidth, outChannels],
+  ];
+  const sums = Array.from({ length: inChannels * outChannels }, () => new Float64Array(16));
+  for (let b = 0; b < g.batchSize; b++) {
+    for (let ty = 0; ty < g.outHeight; ty += 2) {
+      for (let tx = 0; tx < g.outWidth; tx += 2) {
+        const V = Array.from({ length: inChannels }, (_, c) =>
+          sandwich(MAGNITUDES[2].BT, square(4, (r, q) => cell(x, xSize, b, ty - g.padTop + r, tx - g.padLeft + q, c))),
+        ); // prettier-ignore
+        const W = Array.from({ length: outChannels }, (_, oc) =>
+          sandwich(
+            GRADIENT.G,
+            square(2, (r, q) => cell(dy, dySize, b, ty + r, tx + q, oc)),
+          ),
+        );
+        sums.forEach((M, i) => {
+          const [v, w] = [V[Math.floor(i / outChannels)], W[i % outChannels]];
+          for (let k = 0; k < 16; k++) M[k] += v[k >> 2][k & 3] * w[k >> 2][k & 3];
+        });
+      }
+    }
+  }
+  const bound = new Float64Array(9 * sums.length);
+  sums.forEach((M, i) => {
+    const taps = sandwich(
+      GRADIENT.AT,
+      square(4, (r, q) => M[4 * r + q]),
+    );
+    taps.forEach((row, r) =>
+      row.forEach((magnitude, q) => (bound[(3 * r + q) * sums.length + i] = factor * magnitude + 2 ** -100)),
+    );
+  });
+  return bound;
 }
 
 function square(size: number, cell: (row: number, col: number) => number): Matrix {

@@ -1,0 +1,91 @@
+/**
+ * The gradient of a 3 x 3 filter with fewer multiplications: Winograd's F(3 x 3, 2 x 2), in WebAssembly.
+ *
+ *   dFilter = transpose(A) [ sum over tiles of (transpose(B) d B) * (G dy transpose(G)) ] A
+ *
+ * for each source and target channel. dy: a tile of 2 x 2 outputs' gradients, d: the 4 x 4 source cells that their windows
+ * reach; the matrices stand in ../simd/assembly/winograd_gradient.ts. A tile takes 16 multiplications instead of 36.
+ *
+ * Rounding is bounded as in winograd.ts, with T, the tiles of all images, instead of C and r = `ROUNDINGS`. All constants are
+ * powers of two: whole numbers stay exact. On random data the magnitude is 4 to 12 times the direct sum's. An Infinity in d or dy gives
+ * NaN in the taps that meet it, and at the image's edge in others too: the last tap of a row takes d1, which cancels.
+ *
+ * Source: Winograd, "Arithmetic complexity of computations", 1980; Lavin & Gray, 2015.
+ */
+import { NR, type Simd } from '../simd/runtime.js';
+import { type Axes, copyIn, type Image, largest, windowOf } from '../simd/strips.js';
+import { isLarge, isPlain3, planTiles, type Tile, tilesIn, writeCorners } from './winograd.js';
+
+/** r: each transform has two passes, of 1 sum for d, 1 for dy and 2 for M. */
+export const ROUNDINGS = 2 * (1 + 1 + 2);
+
+const TILE: Tile = [2, 2];
+
+/** With fewer of them the transforms cost more than they save. */
+const LEAST = { channels: 8, tiles: 16 };
+/** Cells of M: past this they cost more to hold than they save. */
+const MOST_SUMS = 1 << 22;
+/** Tiles that a strip has at least, if there are so many: each strip adds to all of M. */
+const STRIP_TILES = 96;
+
+/** Whether the problem is the gradient of a 3 x 3 convolution of stride 1 without dilation, large enough to gain by it. */
+export function gradientApplies(source: Image, target: Image, axes: Axes): boolean {
+  const sums = 16 * source.channels * target.channels;
+  const isRight = isPlain3(axes) && target.channels % NR === 0 && sums <= MOST_SUMS;
+  return isRight && isLarge(source, target, axes, TILE, LEAST);
+}
+
+/**
+ * dFilter of one group, where `gradientApplies`, left in WebAssembly memory.
+ * @returns its address: [3, 3, source channels, target channels]
+ */
+export function gradientByWinograd(simd: Simd, source: Image, target: Image, axes: Axes): number {
+  const [depth, width] = [source.channels, target.channels];
+  const { strips, whole, tileCount } = planTiles(
+    axes,
+    target.images,
+    TILE,
+    16 * (depth + width),
+    STRIP_TILES,
+  );
+  const most = largest(whole, axes);
+  // Planes a multiple of 4096 bytes apart would fall on the same lines of the first-level cache.
+  const plane = {
+    v: 4 * tileCount * depth + 64,
+    w: 4 * tileCount * width + 64,
+    m: 4 * depth * width + 64,
+  };
+  const [channels, zero, v, w, m, patches, tiles, a, dy, result] = simd.place(
+    4 * depth,
+    4,
+    16 * plane.v,
+    16 * plane.w,
+    16 * plane.m,
+    4 * tileCount,
+    4 * tileCount,
+    4 * most.source * depth,
+    4 * most.target * width,
+    4 * 9 * depth * width,
+  );
+  for (let c = 0; c < depth; c++) simd.i32[channels / 4 + c] = 4 * c;
+  simd.i32[zero / 4] = 0;
+  simd.f32.fill(0, m / 4, m / 4 + 4 * plane.m);
+  strips.forEach((strip, i) => {
+    const held = whole[i];
+    const window = windowOf(held, axes);
+    const count = tilesIn(strip, TILE);
+    copyIn(simd.f32, a / 4, source, window);
+    copyIn(simd.f32, dy / 4, target, held);
+    writeCorners(simd.i32, patches / 4, held, TILE, window, 4 * depth);
+    writeCorners(simd.i32, tiles / 4, held, TILE, held, 4 * width);
+    simd.winogradInput(2, patches, count, a, 4 * window.cols * depth, depth, v, plane.v, 0);
+    simd.gradientTiles(tiles, count, dy, 4 * held.cols * width, width, w, plane.w);
+    for (let cell = 0; cell < 16; cell++) {
+      const [from, panels, to] = [v + cell * plane.v, w + cell * plane.w, m + cell * plane.m];
+      // prettier-ignore
+      simd.accumulate(channels, depth, zero, 1, count, 4 * depth, from, panels, width / NR, to, 4 * width);
+    }
+  });
+  simd.gradientTaps(m, plane.m, 4 * depth * width, result, 4 * depth * width);
+  return result;
+}

@@ -1,0 +1,120 @@
+/**
+ * Transforms of Winograd's F(3 x 3, 2 x 2): the nine taps of dFilter from patches of 4 x 4 cells of x and tiles of 2 x 2 of dy.
+ *
+ *   W = G dy transpose(G)   V = transpose(B) d B   M = sum over tiles of V * W, cell by cell   dFilter = transpose(A) M A
+ *
+ *        1    0                     1  1  1  0
+ *   G = 1/2  1/2    transpose(A) =  0  1 -1  0
+ *       1/2 -1/2                    0  1  1 -1
+ *        0    1
+ *
+ * B and V are those of F(2 x 2, 3 x 3), see winograd.ts and winograd_2x2.ts; the sum is the product of accumulate.ts, once for each of
+ * the 16 cells. W and M are planes, one for each cell, `plane` bytes apart: W [panels][tiles][8], M [source channels][target
+ * channels]. Target channels come in whole panels of eight. Addresses and steps are in bytes.
+ *
+ * Source: Winograd, "Arithmetic complexity of computations", 1980; Lavin & Gray, "Fast algorithms for convolutional neural
+ * networks", 2015, section 4.
+ */
+
+/** W from the tiles of dy, whose rows are rowStep and whose columns are 4 * channels apart. */
+export function gradientTiles(
+  tiles: usize,
+  tileCount: u32,
+  dy: usize,
+  rowStep: usize,
+  channels: u32,
+  to: usize,
+  plane: usize,
+): void {
+  const half = f32x4.splat(0.5);
+  const colStep = channels << 2;
+  for (let t: u32 = 0; t < tileCount; t++) {
+    const tile = dy + load<u32>(tiles + (t << 2));
+    for (let at: usize = 0; at < colStep; at += 16) {
+      const g = tile + at;
+      const g00 = v128.load(g);
+      const g01 = v128.load(g + colStep);
+      const g10 = v128.load(g + rowStep);
+      const g11 = v128.load(g + rowStep + colStep);
+      const cell = to + (((at >> 5) * tileCount + t) << 5) + (at & 16);
+      tileRow(g00, g01, cell, plane);
+      tileRow(
+        f32x4.mul(half, f32x4.add(g00, g10)),
+        f32x4.mul(half, f32x4.add(g01, g11)),
+        cell + 4 * plane,
+        plane,
+      );
+      tileRow(
+        f32x4.mul(half, f32x4.sub(g00, g10)),
+        f32x4.mul(half, f32x4.sub(g01, g11)),
+        cell + 8 * plane,
+        plane,
+      );
+      tileRow(g10, g11, cell + 12 * plane, plane);
+    }
+  }
+}
+
+/** G g, `step` apart. */
+// @ts-ignore: decorator
+@inline
+function tileRow(g0: v128, g1: v128, to: usize, step: usize): void {
+  const half = f32x4.splat(0.5);
+  v128.store(to, g0);
+  v128.store(to + step, f32x4.mul(half, f32x4.add(g0, g1)));
+  v128.store(to + 2 * step, f32x4.mul(half, f32x4.sub(g0, g1)));
+  v128.store(to + 3 * step, g1);
+}
+
+/** The taps, tapStep apart, from M, of which each plane has `size` bytes. */
+export function gradientTaps(from: usize, plane: usize, size: usize, to: usize, tapStep: usize): void {
+  for (const end = from + size; from < end; from += 16) {
+    const m10 = v128.load(from + 4 * plane);
+    const m11 = v128.load(from + 5 * plane);
+    const m12 = v128.load(from + 6 * plane);
+    const m13 = v128.load(from + 7 * plane);
+    const m20 = v128.load(from + 8 * plane);
+    const m21 = v128.load(from + 9 * plane);
+    const m22 = v128.load(from + 10 * plane);
+    const m23 = v128.load(from + 11 * plane);
+    const sum0 = f32x4.add(m10, m20);
+    const sum1 = f32x4.add(m11, m21);
+    const sum2 = f32x4.add(m12, m22);
+    const sum3 = f32x4.add(m13, m23);
+    tapRow(
+      f32x4.add(v128.load(from), sum0),
+      f32x4.add(v128.load(from + plane), sum1),
+      f32x4.add(v128.load(from + 2 * plane), sum2),
+      f32x4.add(v128.load(from + 3 * plane), sum3),
+      to,
+      tapStep,
+    );
+    tapRow(
+      f32x4.sub(m10, m20),
+      f32x4.sub(m11, m21),
+      f32x4.sub(m12, m22),
+      f32x4.sub(m13, m23),
+      to + 3 * tapStep,
+      tapStep,
+    );
+    tapRow(
+      f32x4.sub(sum0, v128.load(from + 12 * plane)),
+      f32x4.sub(sum1, v128.load(from + 13 * plane)),
+      f32x4.sub(sum2, v128.load(from + 14 * plane)),
+      f32x4.sub(sum3, v128.load(from + 15 * plane)),
+      to + 6 * tapStep,
+      tapStep,
+    );
+    to += 16;
+  }
+}
+
+/** transpose(A) m, `step` apart. */
+// @ts-ignore: decorator
+@inline
+function tapRow(m0: v128, m1: v128, m2: v128, m3: v128, to: usize, step: usize): void {
+  const sum = f32x4.add(m1, m2);
+  v128.store(to, f32x4.add(m0, sum));
+  v128.store(to + step, f32x4.sub(m1, m2));
+  v128.store(to + 2 * step, f32x4.sub(sum, m3));
+}
