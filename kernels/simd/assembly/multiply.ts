@@ -10,8 +10,8 @@
  * `segmentLength` consecutive floats, run s starting at a + pixels[p] + segments[s]. B comes in panels of NR columns,
  * panel[k * NR + j], one after the other. C is written NR floats at a time at c + outs[p] + panel * NR * 4.
  *
- * MR x NR = 4 x 8: eight sums, two columns and one splat value leave registers free, so that no engine's code spills
- * (6 x 8 does on V8 before 13, at half the speed). Who pads: the caller. pixelCount is a multiple of MR, where `outs`
+ * MR x NR = 4 x 8: eight sums, two columns and four splat values are alive at once, and no engine's code spills (6 x 8 does on
+ * V8 before 13 and in Firefox, at half the speed). Who pads: the caller. pixelCount is a multiple of MR, where `outs`
  * of superfluous pixels point to a place that nobody reads; bias has NR values a panel. Addresses and steps are in bytes,
  * aligned to 4.
  *
