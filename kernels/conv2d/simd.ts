@@ -91,7 +91,7 @@ export function conv2dBackpropFilter(
     const at =
       winograd !== 0 && gradientApplies(source, target, axes)
         ? gradientByWinograd(simd, source, target, axes)
-        : gradient(simd, source, target, axes);
+        : gradientDirectly(simd, source, target, axes);
     const rows = g.filterHeight * g.filterWidth * source.channels;
     const result: Image = {
       values: dFilter,
@@ -111,7 +111,7 @@ export function conv2dBackpropFilter(
  * dFilter of one group, left in WebAssembly memory.
  * @returns its address: [filterHeight, filterWidth, source channels, target channels]
  */
-function gradient(simd: Simd, source: Image, target: Image, axes: Axes): number {
+function gradientDirectly(simd: Simd, source: Image, target: Image, axes: Axes): number {
   const taps = axes.rows.phases[0].length * axes.cols.phases[0].length * source.channels;
   const tapCount = roundUp(taps, MR);
   const width = roundUp(target.channels, NR);

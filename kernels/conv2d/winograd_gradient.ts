@@ -6,9 +6,12 @@
  * for each source and target channel. dy: a tile of 2 x 2 outputs' gradients, d: the 4 x 4 source cells that their windows
  * reach; the matrices stand in ../simd/assembly/winograd_gradient.ts. A tile takes 16 multiplications instead of 36.
  *
- * Rounding is bounded as in winograd.ts, with T, the tiles of all images, instead of C and r = `ROUNDINGS`. All constants are
- * powers of two: whole numbers stay exact. On random data the magnitude is 4 to 12 times the direct sum's. An Infinity in d or dy gives
- * NaN in the taps that meet it, and at the image's edge in others too: the last tap of a row takes d1, which cancels.
+ * Rounding is bounded as in winograd.ts, with T, the tiles of all images, instead of C and r = `ROUNDINGS`: parts that strips have
+ * summed are fewer than the tiles of the other strips. On random data the magnitude is 4 times the direct sum's at the
+ * tap in the middle to 9 at the corners, more in images of a few cells. All constants are powers of two: whole numbers stay exact.
+ *
+ * An Infinity in d or dy, or a sum that overflows, gives NaN or Infinity in the taps that meet it; at the edge of x in others too,
+ * as the first tap of a row takes d2 and the last one d1, which cancel, and tiles that stick out multiply cells by 0.
  *
  * Source: Winograd, "Arithmetic complexity of computations", 1980; Lavin & Gray, 2015.
  */
@@ -21,11 +24,11 @@ export const ROUNDINGS = 2 * (1 + 1 + 2);
 
 const TILE: Tile = [2, 2];
 
-/** With fewer of them the transforms cost more than they save. */
-const LEAST = { channels: 8, tiles: 16 };
-/** Cells of M: past this they cost more to hold than they save. */
+/** With fewer of them the transforms cost as much as they save. */
+const LEAST = { channels: 8, tiles: 9 };
+/** Floats of M, which has to be held at once: 16 MB. */
 const MOST_SUMS = 1 << 22;
-/** Tiles that a strip has at least, if there are so many: each strip adds to all of M. */
+/** Strips of no more tiles than this are not split for their size: each of them adds to all of M. */
 const STRIP_TILES = 96;
 
 /** Whether the problem is the gradient of a 3 x 3 convolution of stride 1 without dilation, large enough to gain by it. */
@@ -55,7 +58,7 @@ export function gradientByWinograd(simd: Simd, source: Image, target: Image, axe
     w: 4 * tileCount * width + 64,
     m: 4 * depth * width + 64,
   };
-  const [channels, zero, v, w, m, patches, tiles, a, dy, result] = simd.place(
+  const [tapsAt, rowAt, v, w, m, patches, tiles, a, dy, result] = simd.place(
     4 * depth,
     4,
     16 * plane.v,
@@ -67,8 +70,8 @@ export function gradientByWinograd(simd: Simd, source: Image, target: Image, axe
     4 * most.target * width,
     4 * 9 * depth * width,
   );
-  for (let c = 0; c < depth; c++) simd.i32[channels / 4 + c] = 4 * c;
-  simd.i32[zero / 4] = 0;
+  for (let c = 0; c < depth; c++) simd.i32[tapsAt / 4 + c] = 4 * c;
+  simd.i32[rowAt / 4] = 0;
   simd.f32.fill(0, m / 4, m / 4 + 4 * plane.m);
   strips.forEach((strip, i) => {
     const held = whole[i];
@@ -83,9 +86,9 @@ export function gradientByWinograd(simd: Simd, source: Image, target: Image, axe
     for (let cell = 0; cell < 16; cell++) {
       const [from, panels, to] = [v + cell * plane.v, w + cell * plane.w, m + cell * plane.m];
       // prettier-ignore
-      simd.accumulate(channels, depth, zero, 1, count, 4 * depth, from, panels, width / NR, to, 4 * width);
+      simd.accumulate(tapsAt, depth, rowAt, 1, count, 4 * depth, from, panels, width / NR, to, 4 * width);
     }
   });
-  simd.gradientTaps(m, plane.m, 4 * depth * width, result, 4 * depth * width);
+  simd.gradientTaps(m, plane.m, 4 * depth * width, result);
   return result;
 }

@@ -134,7 +134,7 @@ interface MicroKernels {
     to: number,
     plane: number,
   ): void;
-  gradientTaps(from: number, plane: number, size: number, to: number, tapStep: number): void;
+  gradientTaps(from: number, plane: number, size: number, to: number): void;
   lineFilter(taps: number, tapStep: number, size: number, to: number, plane: number): void;
   lineInput(
     patches: number,

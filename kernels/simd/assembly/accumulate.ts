@@ -7,6 +7,8 @@
  * so a stride is nothing but a larger step. B is dy in panels of NR channels, panel[pixel * NR + j]. C is
  * [tapCount, cStep / 4], updated NR floats at a time.
  *
+ * Winograd's gradient (winograd_gradient.ts) has planes of V and W as A and B, and tiles as the pixels of a single row.
+ *
  * MR x NR = 4 x 8, for the reason given in multiply.ts. Who pads: the caller; tapCount is a multiple of MR and C has a
  * row for each of them. Addresses and steps are in bytes, aligned to 4.
  */

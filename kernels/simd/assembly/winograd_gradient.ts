@@ -66,8 +66,8 @@ function tileRow(g0: v128, g1: v128, to: usize, step: usize): void {
   v128.store(to + 3 * step, g1);
 }
 
-/** The taps, tapStep apart, from M, of which each plane has `size` bytes. */
-export function gradientTaps(from: usize, plane: usize, size: usize, to: usize, tapStep: usize): void {
+/** The nine taps, of `size` bytes each, one after the other, from M. */
+export function gradientTaps(from: usize, plane: usize, size: usize, to: usize): void {
   for (const end = from + size; from < end; from += 16) {
     const m10 = v128.load(from + 4 * plane);
     const m11 = v128.load(from + 5 * plane);
@@ -87,23 +87,23 @@ export function gradientTaps(from: usize, plane: usize, size: usize, to: usize, 
       f32x4.add(v128.load(from + 2 * plane), sum2),
       f32x4.add(v128.load(from + 3 * plane), sum3),
       to,
-      tapStep,
+      size,
     );
     tapRow(
       f32x4.sub(m10, m20),
       f32x4.sub(m11, m21),
       f32x4.sub(m12, m22),
       f32x4.sub(m13, m23),
-      to + 3 * tapStep,
-      tapStep,
+      to + 3 * size,
+      size,
     );
     tapRow(
       f32x4.sub(sum0, v128.load(from + 12 * plane)),
       f32x4.sub(sum1, v128.load(from + 13 * plane)),
       f32x4.sub(sum2, v128.load(from + 14 * plane)),
       f32x4.sub(sum3, v128.load(from + 15 * plane)),
-      to + 6 * tapStep,
-      tapStep,
+      to + 6 * size,
+      size,
     );
     to += 16;
   }
