@@ -286,55 +286,59 @@ function gradientSpecs(level: SimdLevel): void {
     [[40, 5, 7, 8], [3, 3, 8, 16], { pad: [[0, 0], [2, 0], [1, 3], [0, 0]] }],
     [[1, 16, 23, 25], [3, 3, 16, 8], { pad: 'same', dataFormat: 'NCHW' }],
     [[2, 14, 13, 24], [3, 3, 12, 32], { pad: 2, groups: 2 }],
-    [[1, 90, 91, 32], [3, 3, 32, 40], { pad: 'same' }],
+    [[1, 40, 41, 32], [3, 3, 32, 24], { pad: 'same' }],
     [[1, 2, 900, 16], [3, 3, 16, 16], { pad: 'same' }],
-    [[3, 15, 17, 68], [3, 3, 68, 72], { pad: 'same' }],
+    [[3, 15, 17, 36], [3, 3, 36, 40], { pad: 'same' }],
   ]; // prettier-ignore
   const whole = (size: number, seed: number) => Float32Array.from(integers(size, seed));
-  const both = (g: ConvGeometry, make: typeof whole, dyShape: readonly number[] = g.outShape) => {
+  const fractions = (size: number, seed: number) => Float32Array.from(floats(size, seed));
+  const run = (g: ConvGeometry, make: typeof whole, dyShape: readonly number[] = g.outShape) => {
     const [x, dy] = [g.inShape, dyShape].map((s, i) => make(sizeOf(s), i + 1));
-    const dFilter = results(g.filterShape);
-    const direct = results(g.filterShape).got;
-    definition.conv2dBackpropFilter(x, dy, g, dFilter.want);
+    const [got, direct] = [results(g.filterShape).got, results(g.filterShape).got];
     withSimd(level, (w) => {
-      simd.conv2dBackpropFilter(w, x, dy, g, dFilter.got, 2);
+      simd.conv2dBackpropFilter(w, x, dy, g, got, 2);
       simd.conv2dBackpropFilter(w, x, dy, g, direct, 0);
     });
-    return { x, dy, ...dFilter, direct };
+    const want = () => {
+      const sums = new Float64Array(got.length);
+      definition.conv2dBackpropFilter(x, dy, g, sums);
+      return sums;
+    };
+    return { x, dy, got, direct, want };
   };
   for (const [inShape, filterShape, options] of cases) {
     it(`F(3x3,2x2) is exact on whole numbers, on [${inShape}] * [${filterShape}]`, () => {
       const g = convGeometry(inShape, filterShape, options);
-      const { got, want } = both(g, whole);
-      const worst = compare(got, want);
+      const { got, want } = run(g, whole);
+      const worst = compare(got, want());
       expect(worst.error).withContext(describeWorst(worst)).toBe(0);
-      const other = both(g, (size, seed) => Float32Array.from(floats(size, seed)));
+      const other = run(g, fractions);
       expect(other.got).withContext('the direct sum').not.toEqual(other.direct);
     });
   }
 
   it('leaves 12 channels to the direct sum', () => {
     const g = convGeometry([1, 14, 13, 16], [3, 3, 16, 12], { pad: 'same' });
-    const { got, want } = both(g, whole);
-    expect(compare(got, want).error).toBe(0);
-    const other = both(g, (size, seed) => Float32Array.from(floats(size, seed)));
+    const { got, want } = run(g, whole);
+    expect(compare(got, want()).error).toBe(0);
+    const other = run(g, fractions);
     expect(other.got).toEqual(other.direct);
   });
 
   it('F(3x3,2x2) leaves out what lies past y in a larger dy', () => {
     const forward = convGeometry([1, 13, 13, 8], [3, 3, 8, 8], { pad: 'valid' });
     const dyShape = [1, 12, 12, 8];
-    const { got, want } = both(withDyShape(forward, dyShape), whole, dyShape);
-    expect(Array.from(got)).toEqual(Array.from(want));
+    const { got, want } = run(withDyShape(forward, dyShape), whole, dyShape);
+    expect(Array.from(got)).toEqual(Array.from(want()));
   });
 
   it('F(3x3,2x2) keeps to its bound', () => {
     // The last one has two strips.
     for (const [i, batch] of [1, 1, 2, 2, 3, 9].entries()) {
       const g = convGeometry([batch, 14 + i, 12, 8], [3, 3, 8, 16], { pad: 'same' });
-      const { x, dy, got, want, direct } = both(g, (size, s) => Float32Array.from(floats(size, s + 10 * i)));
+      const { x, dy, got, want, direct } = run(g, (size, seed) => fractions(size, seed + 10 * i));
       const bound = gradientBound(x, dy, g);
-      const worst = compare(got, want, (k) => bound[k]);
+      const worst = compare(got, want(), (k) => bound[k]);
       expect(worst.error).withContext(describeWorst(worst)).toBeLessThanOrEqual(1);
       expect(got).withContext('the direct sum').not.toEqual(direct);
     }
