@@ -29,6 +29,9 @@ import { gradientBound, lineBound, winogradBound } from './support/winograd_boun
 const LEVELS = CPU_PATHS.filter(isSimd);
 const UNWRITTEN = 666.666;
 
+const whole = (size: number, seed: number) => Float32Array.from(integers(size, seed));
+const fractions = (size: number, seed: number) => Float32Array.from(floats(size, seed));
+
 describe('WebAssembly', () => {
   for (const level of LEVELS) {
     describe(level, () => {
@@ -182,9 +185,7 @@ function winogradSpecs(level: SimdLevel, m: 2 | 4): void {
   it(`F(${m}x${m},3x3) keeps to its bound`, () => {
     for (let seed = 1; seed <= 6; seed++) {
       const g = convGeometry([1, 24, 26, 16 + 4 * seed], [3, 3, 16 + 4 * seed, 16], { pad: 'same' });
-      const { x, filter, y } = bothPasses(level, m, g, (size, s) =>
-        Float32Array.from(floats(size, s + 10 * seed)),
-      );
+      const { x, filter, y } = bothPasses(level, m, g, (size, s) => fractions(size, s + 10 * seed));
       const bound = winogradBound(m, x, filter, g);
       const worst = compare(y.got, y.want, (i) => bound[i]);
       expect(worst.error).withContext(describeWorst(worst)).toBeLessThanOrEqual(1);
@@ -234,9 +235,7 @@ function lineSpecs(level: SimdLevel): void {
         [taps, 1],
       ]) {
         const g = convGeometry([1, 9, 10, 64], [...window, 64, 64], { pad: 'same' });
-        const { x, filter, y } = bothPasses(level, 2, g, (size, s) =>
-          Float32Array.from(floats(size, s + taps)),
-        );
+        const { x, filter, y } = bothPasses(level, 2, g, (size, s) => fractions(size, s + taps));
         const bound = lineBound(x, filter, g);
         const worst = compare(y.got, y.want, (i) => bound[i]);
         expect(worst.error).withContext(describeWorst(worst)).toBeLessThanOrEqual(1);
@@ -290,17 +289,15 @@ function gradientSpecs(level: SimdLevel): void {
     [[1, 2, 900, 16], [3, 3, 16, 16], { pad: 'same' }],
     [[3, 15, 17, 36], [3, 3, 36, 40], { pad: 'same' }],
   ]; // prettier-ignore
-  const whole = (size: number, seed: number) => Float32Array.from(integers(size, seed));
-  const fractions = (size: number, seed: number) => Float32Array.from(floats(size, seed));
   const run = (g: ConvGeometry, make: typeof whole, dyShape: readonly number[] = g.outShape) => {
     const [x, dy] = [g.inShape, dyShape].map((s, i) => make(sizeOf(s), i + 1));
-    const [got, direct] = [results(g.filterShape).got, results(g.filterShape).got];
+    const { got, want: sums } = results(g.filterShape);
+    const direct = results(g.filterShape).got;
     withSimd(level, (w) => {
       simd.conv2dBackpropFilter(w, x, dy, g, got, 2);
       simd.conv2dBackpropFilter(w, x, dy, g, direct, 0);
     });
     const want = () => {
-      const sums = new Float64Array(got.length);
       definition.conv2dBackpropFilter(x, dy, g, sums);
       return sums;
     };
@@ -359,7 +356,7 @@ function gradientSpecs(level: SimdLevel): void {
 
 /** Forward and the gradient of the input on whole numbers: exact, but for tiles of 4 x 4, whose constants are not: right to the unit. */
 function expectBothRight(level: SimdLevel, m: 2 | 4, g: ConvGeometry): void {
-  const { y, dx } = bothPasses(level, m, g, (size, seed) => Float32Array.from(integers(size, seed)));
+  const { y, dx } = bothPasses(level, m, g, whole);
   for (const { got, want } of [y, dx]) {
     const worst = compare(m === 2 ? got : got.map(Math.round), want);
     expect(worst.error).withContext(describeWorst(worst)).toBe(0);

@@ -1,5 +1,6 @@
 /** The elementwise bounds of Winograd's algorithm that kernels/conv2d/winograd.ts, winograd_line.ts and winograd_gradient.ts derive, in float64. */
 import type { ConvGeometry } from '../../kernels/geometry.js';
+import { UNIT } from '../../src/verify/rounded.js';
 import { ROUNDINGS } from '../../kernels/conv2d/winograd.js';
 import { ROUNDINGS as GRADIENT_ROUNDINGS } from '../../kernels/conv2d/winograd_gradient.js';
 import { ROUNDINGS as LINE_ROUNDINGS } from '../../kernels/conv2d/winograd_line.js';
@@ -20,7 +21,18 @@ const MAGNITUDES: Record<2 | 4, { G: Matrix; BT: Matrix; AT: Matrix }> = {
   },
 }; // prettier-ignore
 
-const UNIT = 2 ** -24;
+/** What a magnitude is multiplied by, after so many roundings. */
+function factorOf(roundings: number): number {
+  return (roundings * UNIT) / (1 - roundings * UNIT);
+}
+
+/** Reads the magnitudes of an NHWC tensor of images of this size: 0 past the edges. */
+function magnitudesOf(values: ArrayLike<number>, height: number, width: number, channels: number) {
+  return (b: number, row: number, col: number, c: number) =>
+    row < 0 || row >= height || col < 0 || col >= width
+      ? 0
+      : Math.abs(values[((b * height + row) * width + col) * channels + c]);
+}
 
 /** For each element of y, NHWC and one group, how far the computed one may be off. */
 export function winogradBound(
@@ -31,12 +43,8 @@ export function winogradBound(
 ): Float64Array {
   const { G, BT, AT } = MAGNITUDES[m];
   const n = m + 2;
-  const roundings = g.inChannels + ROUNDINGS[m];
-  const factor = (roundings * UNIT) / (1 - roundings * UNIT);
-  const cellOf = (b: number, iy: number, ix: number, c: number) =>
-    iy < 0 || iy >= g.inHeight || ix < 0 || ix >= g.inWidth
-      ? 0
-      : Math.abs(x[((b * g.inHeight + iy) * g.inWidth + ix) * g.inChannels + c]);
+  const factor = factorOf(g.inChannels + ROUNDINGS[m]);
+  const xAt = magnitudesOf(x, g.inHeight, g.inWidth, g.inChannels);
   const bound = new Float64Array(g.batchSize * g.outHeight * g.outWidth * g.outChannels);
   const U = Array.from({ length: g.inChannels * g.outChannels }, (_, i) => {
     const taps = square(3, (r, q) => Math.abs(filter[(r * 3 + q) * g.inChannels * g.outChannels + i]));
@@ -48,7 +56,7 @@ export function winogradBound(
         const V = Array.from({ length: g.inChannels }, (_, c) =>
           sandwich(
             BT,
-            square(n, (r, q) => cellOf(b, ty - g.padTop + r, tx - g.padLeft + q, c)),
+            square(n, (r, q) => xAt(b, ty - g.padTop + r, tx - g.padLeft + q, c)),
           ),
         );
         for (let oc = 0; oc < g.outChannels; oc++) {
@@ -76,15 +84,11 @@ export function lineBound(x: ArrayLike<number>, filter: ArrayLike<number>, g: Co
   const alongRows = g.filterWidth === 1;
   const taps = g.filterHeight * g.filterWidth;
   const rest = taps % 3;
-  const roundings = taps * inChannels + LINE_ROUNDINGS;
-  const factor = (roundings * UNIT) / (1 - roundings * UNIT);
+  const factor = factorOf(taps * inChannels + LINE_ROUNDINGS);
+  const xAt = magnitudesOf(x, g.inHeight, g.inWidth, inChannels);
   /** The source cell that tap k of output (oy, ox) meets, or the one as far past it. */
-  const cellOf = (oy: number, ox: number, k: number, c: number) => {
-    const iy = oy - g.padTop + (alongRows ? k : 0);
-    const ix = ox - g.padLeft + (alongRows ? 0 : k);
-    const inside = iy >= 0 && iy < g.inHeight && ix >= 0 && ix < g.inWidth;
-    return inside ? Math.abs(x[(iy * g.inWidth + ix) * inChannels + c]) : 0;
-  };
+  const cellOf = (oy: number, ox: number, k: number, c: number) =>
+    xAt(0, oy - g.padTop + (alongRows ? k : 0), ox - g.padLeft + (alongRows ? 0 : k), c);
   const tapOf = (k: number, c: number, oc: number) =>
     Math.abs(filter[(k * inChannels + c) * outChannels + oc]);
   const dot = (row: readonly number[], cell: (i: number) => number) =>
@@ -119,27 +123,23 @@ const GRADIENT: { G: Matrix; AT: Matrix } = {
 export function gradientBound(x: ArrayLike<number>, dy: ArrayLike<number>, g: ConvGeometry): Float64Array {
   const { inChannels, outChannels } = g;
   const tiles = g.batchSize * Math.ceil(g.outHeight / 2) * Math.ceil(g.outWidth / 2);
-  const roundings = tiles + GRADIENT_ROUNDINGS;
-  const factor = (roundings * UNIT) / (1 - roundings * UNIT);
-  const cell = (values: ArrayLike<number>, [height, width, channels]: number[], b: number, row: number, col: number, c: number) =>
-    row < 0 || row >= height || col < 0 || col >= width
-      ? 0
-      : Math.abs(values[((b * height + row) * width + col) * channels + c]); // prettier-ignore
-  const [xSize, dySize] = [
-    [g.inHeight, g.inWidth, inChannels],
-    [g.outHeight, g.outWidth, outChannels],
-  ];
+  const factor = factorOf(tiles + GRADIENT_ROUNDINGS);
+  const xAt = magnitudesOf(x, g.inHeight, g.inWidth, inChannels);
+  const dyAt = magnitudesOf(dy, g.outHeight, g.outWidth, outChannels);
   const sums = Array.from({ length: inChannels * outChannels }, () => new Float64Array(16));
   for (let b = 0; b < g.batchSize; b++) {
     for (let ty = 0; ty < g.outHeight; ty += 2) {
       for (let tx = 0; tx < g.outWidth; tx += 2) {
         const V = Array.from({ length: inChannels }, (_, c) =>
-          sandwich(MAGNITUDES[2].BT, square(4, (r, q) => cell(x, xSize, b, ty - g.padTop + r, tx - g.padLeft + q, c))),
-        ); // prettier-ignore
+          sandwich(
+            MAGNITUDES[2].BT,
+            square(4, (r, q) => xAt(b, ty - g.padTop + r, tx - g.padLeft + q, c)),
+          ),
+        );
         const W = Array.from({ length: outChannels }, (_, oc) =>
           sandwich(
             GRADIENT.G,
-            square(2, (r, q) => cell(dy, dySize, b, ty + r, tx + q, oc)),
+            square(2, (r, q) => dyAt(b, ty + r, tx + q, oc)),
           ),
         );
         sums.forEach((M, i) => {
