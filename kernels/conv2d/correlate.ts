@@ -120,7 +120,7 @@ export function correlate(
   }
 }
 
-interface TapPair {
+export interface TapPair {
   readonly row: Tap;
   readonly col: Tap;
 }
@@ -237,11 +237,11 @@ function packTap(
   }
 }
 
-/** The block's rows in panels of target channels at `to`: [target channels / NR][depth][NR]. */
+/** The block's rows in panels of target channels at `to`: [target channels / NR][depth][NR]; zeros where there is no tap. */
 export function packBlock(
   simd: Simd,
   filter: GroupFilter,
-  taps: readonly TapPair[],
+  taps: readonly (TapPair | undefined)[],
   { start, depth }: Pick<Block, 'start' | 'depth'>,
   channels: number,
   targetChannels: number,
@@ -253,9 +253,15 @@ export function packBlock(
     const first = row - tap * channels;
     const rows = Math.min(channels - first, start + depth - row);
     const panel = to + 4 * NR * (row - start);
-    packTap(simd, filter, taps[tap], first, rows, targetChannels, staging, panel, 4 * NR * depth);
+    const pair = taps[tap];
+    if (pair) packTap(simd, filter, pair, first, rows, targetChannels, staging, panel, 4 * NR * depth);
+    else clearRows(simd, panel, rows, targetChannels, 4 * NR * depth);
     row += rows;
   }
+}
+
+function clearRows({ f32 }: Simd, panel: number, rows: number, columns: number, panelStep: number): void {
+  for (let n = 0; n < columns; n += NR, panel += panelStep) f32.fill(0, panel / 4, panel / 4 + NR * rows);
 }
 
 export function writeBias({ f32 }: Simd, at: number, width: number, { bias }: Epilogue): void {
@@ -342,7 +348,7 @@ function ofPhase(axis: Axis, phase: number, first: number, count: number): numbe
 }
 
 /** Whether two strips have the same tables: each starts at a multiple of the number of phases, so in the same phase. */
-function alike(a: Rectangle, b: Rectangle): boolean {
+export function alike(a: Rectangle, b: Rectangle): boolean {
   return a.images === b.images && a.rows === b.rows && a.cols === b.cols;
 }
 

@@ -32,9 +32,9 @@ import {
   windowOf,
 } from '../simd/strips.js';
 import { correlate, type Epilogue, type GroupFilter, roundUp, tapOffset } from './correlate.js';
-import { correlateByWinograd, winogradApplies, type WinogradTile } from './winograd.js';
+import { correlateByWinograd, schemeFor, type WinogradTile } from './winograd.js';
 import { gradientApplies, gradientByWinograd } from './winograd_gradient.js';
-import { correlateByLine, lineApplies } from './winograd_line.js';
+import { correlateByLine, lineFor } from './winograd_line.js';
 
 const PLAIN: Epilogue = { lowest: -Infinity, highest: Infinity };
 
@@ -164,13 +164,11 @@ function product(
   epilogue: Epilogue,
   winograd: WinogradTile,
 ): void {
-  if (winograd !== 0 && winogradApplies(source, target, axes, winograd)) {
-    correlateByWinograd(simd, source, target, axes, filter, epilogue, winograd);
-  } else if (winograd !== 0 && lineApplies(source, target, axes)) {
-    correlateByLine(simd, source, target, axes, filter, epilogue);
-  } else {
-    correlate(simd, source, target, axes, filter, epilogue);
-  }
+  const scheme = schemeFor(source, target, axes, winograd);
+  const line = winograd !== 0 && !scheme ? lineFor(source, target, axes) : undefined;
+  if (scheme) correlateByWinograd(simd, source, target, axes, filter, epilogue, scheme);
+  else if (line) correlateByLine(simd, source, target, axes, filter, epilogue, line);
+  else correlate(simd, source, target, axes, filter, epilogue);
 }
 
 /** at[k]: where, from a pixel's first cell, the value lies that filter cell k = [row, col, channel] meets. */
@@ -209,7 +207,7 @@ function writeRowOffsets(
   }
 }
 
-function forwardAxes(g: ConvGeometry): Axes {
+export function forwardAxes(g: ConvGeometry): Axes {
   return {
     rows: forwardAxis(g.outHeight, g.filterHeight, g.strideHeight, g.dilationHeight, g.padTop),
     cols: forwardAxis(g.outWidth, g.filterWidth, g.strideWidth, g.dilationWidth, g.padLeft),

@@ -3,18 +3,22 @@
  *
  *   y = transpose(A) [ sum over channels of (G g transpose(G)) * (transpose(B) d B) ] A     for each tile of m x m outputs
  *
- * d: a patch of (m + 2) x (m + 2) source cells, g: 3 x 3 taps; the matrices stand in ../simd/assembly/winograd_2x2.ts and
- * winograd_4x4.ts. A tile takes (m + 2)^2 multiplications a channel instead of 9 m^2: 2.25 times fewer for m = 2, 4 times for m = 4.
+ * d: a patch of (m + 2) x (m + 2) source cells, g: 3 x 3 taps. A tile takes n x n multiplications a channel instead of 9 m^2:
+ *
+ *   m  n                                                                      fewer      magnitude   matrices, in ../simd/assembly
+ *   2  4                                                                      2.25       6 to 8      winograd_2x2.ts
+ *   4  7  the default for images in which it takes fewer than the first       2.94       13 to 26    winograd_7.ts
+ *   4  6  if so chosen                                                        4          20 to 300   winograd_4x4.ts
  *
  * Rounding: with u = 2^-24, C source channels and |.| taken of every value of a matrix,
  *
  *   |computed y - y| <= (C + r) u * transpose(|A|) [ sum of (|G| |g| transpose(|G|)) * (transpose(|B|) |d| |B|) ] |A|
  *
  * to first order in u: each product and each of the sums rounds once, and the transforms and the bias r times
- * (`ROUNDINGS`). The magnitude on the right is larger than the direct sum's, on random data 6 to 8 times for m = 2
- * and 20 to 300 times for m = 4. For m = 2 all constants are powers of two, so that whole numbers stay exact; for m = 4 they are
- * not. An Infinity in a patch, or a sum that overflows, gives NaN: for m = 2 in the outputs whose windows hold it, for m = 4 in
- * all of the tile.
+ * (`ROUNDINGS`). The magnitude on the right is larger than the direct sum's, on random data so many times as the table says; of the
+ * first two rows the errors themselves are no larger than the direct sum's, which adds more products one after the other. Their
+ * constants are powers of two, so that whole numbers stay exact; those of the last row are not. An Infinity in a patch, or a sum that
+ * overflows, gives NaN: for m = 2 in the outputs whose windows hold it, for m = 4 in others of the tile too.
  *
  * Source: Lavin & Gray, "Fast algorithms for convolutional neural networks", 2015; Higham, "Accuracy and Stability of
  * Numerical Algorithms", 2002, section 3.
@@ -25,6 +29,7 @@ import {
   type Axis,
   copyIn,
   copyOut,
+  type Extent,
   type Image,
   largest,
   planStrips,
@@ -48,25 +53,50 @@ export type Tile = readonly [number, number];
 /** m, the side of a tile of outputs; 0 is the direct product. */
 export type WinogradTile = 0 | 2 | 4;
 
+/** A tile of m x m outputs by n x n products. */
+export interface Scheme {
+  readonly m: 2 | 4;
+  readonly n: 4 | 6 | 7;
+}
+
+const SCHEMES: Record<WinogradTile, Scheme[]> = {
+  0: [],
+  2: [
+    { m: 2, n: 4 },
+    { m: 4, n: 7 },
+  ],
+  4: [{ m: 4, n: 6 }],
+};
+
 /**
- * r: roundings on the way of a value through the transforms, each of which has two passes. For m = 2, g: 2 sums a pass;
- * d: 1; M: 2. For m = 4, g: a constant, its product and 2 sums; d: a product and 2 sums; M: 3 sums. And 1 for the bias.
+ * r: roundings on the way of a value through the transforms, each of which has two passes. For n = 4, g: 2 sums a pass;
+ * d: 1; M: 2. For n = 7, g: 2 sums; d: 2; M: 3. For n = 6, g: a constant, its product and 2 sums; d: a product and 2 sums; M: 3 sums.
+ * And 1 for the bias.
  */
-export const ROUNDINGS = { 2: 2 * (2 + 1 + 2) + 1, 4: 2 * (4 + 3 + 3) + 1 } as const;
+export const ROUNDINGS = { 4: 2 * (2 + 1 + 2) + 1, 6: 2 * (4 + 3 + 3) + 1, 7: 2 * (2 + 2 + 3) + 1 } as const;
 
 /** Floats of the transformed patches and products of a strip, */
 const STRIP_SIZE = 1 << 17;
 /** unless these are fewer tiles: each of them saves reading the whole transformed filter once more. */
-const STRIP_TILES = 48;
+const STRIP_TILES = 64;
 /** Floats of the part of the transformed filter that stays in a second-level cache while a strip meets it. */
 const BLOCK_SIZE = 1 << 17;
 
 /** With fewer channels than this the transforms of patches and products cost more than they save, with fewer tiles that of the filter. */
 const LEAST = { channels: 16, tiles: 16 };
 
-/** Whether the problem is a 3 x 3 convolution of stride 1 without dilation, large enough to gain by it. */
-export function winogradApplies(source: Image, target: Image, axes: Axes, m: number): boolean {
-  return isPlain3(axes) && isLarge(source, target, axes, [m, m], LEAST);
+/** The scheme that serves the problem, if it is a 3 x 3 convolution of stride 1 without dilation, large enough to gain by it. */
+export function schemeFor(
+  source: Extent,
+  target: Extent,
+  axes: Axes,
+  winograd: WinogradTile,
+): Scheme | undefined {
+  if (!isPlain3(axes) || source.channels % 4 !== 0) return undefined;
+  const products = ({ m, n }: Scheme) => n * n * tilesOver(target, axes, [m, m]);
+  return SCHEMES[winograd]
+    .filter(({ m }) => isLarge(source, target, axes, [m, m], LEAST))
+    .sort((a, b) => products(a) - products(b))[0];
 }
 
 /** Whether all positions have the same 3 x 3 taps, one beside the other, and stride 1. */
@@ -79,17 +109,16 @@ export function isPlain({ phases, lowest, highest, base }: Axis): boolean {
   return phases.length === 1 && highest - lowest === phases[0].length - 1 && base(1) - base(0) === 1;
 }
 
-/** Whether there are at least so many channels, in groups of four where they are read, and tiles of so many rows and columns. */
+/** Whether there are at least so many channels, and tiles of so many rows and columns. */
 export function isLarge(
-  source: Image,
-  target: Image,
-  { rows, cols }: Axes,
+  source: Extent,
+  target: Extent,
+  axes: Axes,
   tile: Tile,
   least: { readonly channels: number; readonly tiles: number },
 ): boolean {
   const channels = Math.min(source.channels, target.channels);
-  const tiles = tilesIn({ images: target.images, rows: rows.size, cols: cols.size }, tile);
-  return channels >= least.channels && source.channels % 4 === 0 && tiles >= least.tiles;
+  return channels >= least.channels && tilesOver(target, axes, tile) >= least.tiles;
 }
 
 /** As `correlate`, where `winogradApplies`. */
@@ -100,9 +129,8 @@ export function correlateByWinograd(
   axes: Axes,
   filter: GroupFilter,
   epilogue: Epilogue,
-  m: 2 | 4,
+  { m, n }: Scheme,
 ): void {
-  const n = m + 2;
   const depth = source.channels;
   const width = roundUp(target.channels, NR);
   const tile: Tile = [m, m];
@@ -154,14 +182,14 @@ export function correlateByWinograd(
     copyIn(simd.f32, a / 4, source, window);
     writeCorners(simd.i32, patches / 4, held, tile, window, 4 * depth);
     writeCorners(simd.i32, tiles / 4, held, tile, held, 4 * width);
-    simd.winogradInput(m, patches, count, a, 4 * window.cols * depth, depth, v, plane.v, scratch);
+    simd.winogradInput(n, patches, count, a, 4 * window.cols * depth, depth, v, plane.v, scratch);
     for (let block = 0; block < blockCount; block++) {
       const first = block * blockWidth;
       const columns = Math.min(blockWidth, width - first);
       const cells = u + (kept ? block * n * n * plane.u : 0);
       if (i === 0) {
         const at = taps + 4 * depth * first;
-        simd.winogradFilter(m, at, plane.taps, 4 * depth * columns, cells, plane.u, scratch);
+        simd.winogradFilter(n, at, plane.taps, 4 * depth * columns, cells, plane.u, scratch);
       }
       for (let t = 0; t < tileCount; t++) simd.i32[outs / 4 + t] = 4 * t * columns;
       for (let cell = 0; cell < n * n; cell++) {
@@ -171,11 +199,16 @@ export function correlateByWinograd(
       }
       const [rowStep, colStep] = [4 * held.cols * width, 4 * width];
       // prettier-ignore
-      simd.winogradOutput(m, products, plane.m, tiles, count, c + 4 * first, rowStep, colStep, columns, bias + 4 * first, lowest, highest, scratch);
+      simd.winogradOutput(n, products, plane.m, tiles, count, c + 4 * first, rowStep, colStep, columns, bias + 4 * first, lowest, highest, scratch);
     }
     if (width !== target.channels) simd.compact(c, positionsIn(held), 4 * target.channels, 4 * width);
     copyOut(simd.f32, c / 4, held, target, strip);
   });
+}
+
+/** Tiles of a whole problem. */
+export function tilesOver({ images }: Extent, { rows, cols }: Axes, tile: Tile): number {
+  return tilesIn({ images, rows: rows.size, cols: cols.size }, tile);
 }
 
 export function tilesIn(

@@ -34,7 +34,8 @@ const STRIP_TILES = 96;
 /** Whether the problem is the gradient of a 3 x 3 convolution of stride 1 without dilation, large enough to gain by it. */
 export function gradientApplies(source: Image, target: Image, axes: Axes): boolean {
   const sums = 16 * source.channels * target.channels;
-  const isRight = isPlain3(axes) && target.channels % NR === 0 && sums <= MOST_SUMS;
+  const inGroups = source.channels % 4 === 0 && target.channels % NR === 0;
+  const isRight = isPlain3(axes) && inGroups && sums <= MOST_SUMS;
   return isRight && isLarge(source, target, axes, TILE, LEAST);
 }
 
@@ -81,7 +82,7 @@ export function gradientByWinograd(simd: Simd, source: Image, target: Image, axe
     copyIn(simd.f32, dy / 4, target, held);
     writeCorners(simd.i32, patches / 4, held, TILE, window, 4 * depth);
     writeCorners(simd.i32, tiles / 4, held, TILE, held, 4 * width);
-    simd.winogradInput(2, patches, count, a, 4 * window.cols * depth, depth, v, plane.v, 0);
+    simd.winogradInput(4, patches, count, a, 4 * window.cols * depth, depth, v, plane.v, 0);
     simd.gradientTiles(tiles, count, dy, 4 * held.cols * width, width, w, plane.w);
     for (let cell = 0; cell < 16; cell++) {
       const [from, panels, to] = [v + cell * plane.v, w + cell * plane.w, m + cell * plane.m];

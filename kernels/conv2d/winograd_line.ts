@@ -1,59 +1,116 @@
 /**
- * Convolution with a filter of 1 x L or L x 1, L >= 3, with fewer multiplications: Winograd's F(2, 3), in WebAssembly.
+ * Convolution with fewer multiplications along a line, the longer side of the filter: Winograd's F(3, 4) or F(4, 3), in WebAssembly.
  *
- *   y = y of the last L mod 3 taps + transpose(A) [ sum over triples of taps and channels of (G g) * (transpose(B) d) ]
+ *   y = transpose(A) [ sum over rows across the line, pieces of taps and channels of (G g) * (transpose(B) d) ]
  *
- * for each pair of neighbouring outputs. d: the 4 source cells that a triple reaches, g: its 3 taps; the matrices stand in
- * ../simd/assembly/winograd_2x2.ts. A pair takes 4 multiplications a triple and channel instead of 6.
+ * for each tile of m = 3 or 4 neighbouring outputs. The taps of a row that are a stride apart meet neighbouring cells for neighbouring
+ * outputs; they are cut into pieces of r = 7 - m taps and of r - 1. g: the taps of a piece, d: the six source cells, or five, a stride
+ * apart, that it meets for a tile; the matrices stand in ../simd/assembly/winograd_7.ts. Pieces take seven multiplications a
+ * channel instead of 12, and six instead of m (r - 1). A patch, the transformed cells of all pieces, serves every row of taps that meets it.
  *
- * Rounding is bounded as in winograd.ts, with K, the products of an output, instead of C and r = `ROUNDINGS`; the last taps' direct
- * sum is part of the magnitude. On random data the magnitude is 2 to 4 times the direct sum's. All constants are powers
- * of two: whole numbers stay exact. An Infinity gives NaN in the outputs whose windows hold it.
+ * Rounding is bounded as in winograd.ts, with K, the products of an output, instead of C and r = `ROUNDINGS`. On random data the
+ * magnitude is 4 to 5 times the direct sum's. All constants are powers of two: whole numbers stay exact. An Infinity gives NaN in
+ * outputs of the tiles that meet it.
  *
- * Source: Winograd, "Arithmetic complexity of computations", 1980; Lavin & Gray, 2015.
+ * Source: Winograd, "Arithmetic complexity of computations", 1980; Barabasz & Gregg, "Winograd convolution for DNNs: beyond
+ * linear polynomials", 2019.
  */
 import { MR, NR, type Simd } from '../simd/runtime.js';
-import { type Axes, type Axis, copyIn, copyOut, type Image, largest, windowOf } from '../simd/strips.js';
 import {
-  correlate,
+  type Axes,
+  type Axis,
+  copyIn,
+  copyOut,
+  type Extent,
+  type Image,
+  largest,
+  type Rectangle,
+  type Tap,
+  windowOf,
+} from '../simd/strips.js';
+import {
+  alike,
   type Epilogue,
   type GroupFilter,
   packBlock,
-  pairs,
   partsOf,
   roundUp,
   stagingSize,
+  type TapPair,
   writeBias,
 } from './correlate.js';
-import { isLarge, isPlain, planTiles, type Tile, tilesIn, writeCorners } from './winograd.js';
+import { planTiles, type Tile, tilesIn, tilesOver, writeCorners } from './winograd.js';
 
-/** r: 2 sums for g, 1 for d, 2 for M, 1 for the bias and 1 for the sum with the last taps. */
-export const ROUNDINGS = 2 + 1 + 2 + 1 + 1;
+/** r: 2 sums for g, 2 for d, 3 for M and 1 for the bias. */
+export const ROUNDINGS = 2 + 2 + 3 + 1;
 
-/** With fewer of them the transforms cost more than they save, which is less than that of 3 x 3. */
-const LEAST = { channels: 64, tiles: 32 };
+/** Products of a piece of r taps; a piece of r - 1 does without the last. */
+const CELLS = 7;
 
-/** Whether the problem is of that kind, with stride 1 and without dilation, and large enough to gain by it. */
-export function lineApplies(source: Image, target: Image, axes: Axes): boolean {
-  const { rows, cols } = axes;
-  const [height, width] = [rows.phases[0].length, cols.phases[0].length];
-  const isLine =
-    Math.min(height, width) === 1 && Math.max(height, width) >= 3 && isPlain(rows) && isPlain(cols);
-  return (
-    isLine && target.channels % NR === 0 && isLarge(source, target, axes, tileAlong(lineOf(axes)), LEAST)
+/**
+ * With fewer tiles the transform of the filter costs more than it saves; so do those of patches and products where there are fewer
+ * multiplications between them: rows of the filter's matrix times target channels, over the stride across the line.
+ */
+const LEAST = { tiles: 24, products: 1024 };
+
+/** A line of taps, cut for tiles of m outputs. */
+export interface Line {
+  readonly along: keyof Axes;
+  readonly across: keyof Axes;
+  readonly m: 3 | 4;
+  /** Taps a stride apart: pieces of 7 - m, and after them those of one less. */
+  readonly pieces: readonly (readonly Tap[])[];
+}
+
+/** The line of the problem's filter, if it has one that can be cut and is large enough to gain by it. */
+export function lineFor(source: Extent, target: Extent, axes: Axes): Line | undefined {
+  const isDense = [axes.rows, axes.cols].every(
+    ({ phases, lowest, highest }) => phases.length === 1 && highest - lowest === phases[0].length - 1,
   );
+  if (!isDense || target.channels % NR !== 0) return undefined;
+  const isHigh = axes.rows.phases[0].length > axes.cols.phases[0].length;
+  const [along, across] = isHigh ? (['rows', 'cols'] as const) : (['cols', 'rows'] as const);
+  const products = ({ m, pieces }: Line) =>
+    Math.ceil(axes[along].size / m) * pieces.reduce((sum, { length }) => sum + length + m, 0);
+  const [line] = ([3, 4] as const)
+    .flatMap((m) => {
+      const pieces = piecesOf(axes[along], CELLS - m);
+      return pieces ? [{ along, across, m, pieces }] : [];
+    })
+    .sort((a, b) => products(a) - products(b));
+  return line && gains(source, target, axes, line) ? line : undefined;
 }
 
-/** The axis that the filter lies along. */
-function lineOf({ rows }: Axes): keyof Axes {
-  return rows.phases[0].length === 1 ? 'cols' : 'rows';
+/** The taps in pieces of r, first, and of r - 1, as few of these as it takes; or undefined where there are too few taps for that. */
+function piecesOf(axis: Axis, r: number): Tap[][] | undefined {
+  const pieces: Tap[][] = [];
+  const stride = strideOf(axis);
+  for (let first = 0; first < stride; first++) {
+    const taps = axis.phases[0].filter((_, i) => i % stride === first);
+    const count = Math.ceil(taps.length / r);
+    const shorter = r * count - taps.length;
+    if (shorter > count || count === 0) return undefined;
+    for (let i = 0; i < count; i++) pieces.push(taps.splice(0, i < count - shorter ? r : r - 1));
+  }
+  return pieces.sort((a, b) => b.length - a.length);
 }
 
-function tileAlong(along: keyof Axes): Tile {
-  return along === 'cols' ? [1, 2] : [2, 1];
+function strideOf({ base }: Axis): number {
+  return base(1) - base(0);
 }
 
-/** As `correlate`, where `lineApplies`. */
+function gains(source: Extent, target: Extent, axes: Axes, line: Line): boolean {
+  const across = axes[line.across];
+  const depth = across.phases[0].length * line.pieces.length * source.channels;
+  const products = (depth * target.channels) / strideOf(across);
+  return tilesOver(target, axes, tileOf(line)) >= LEAST.tiles && products >= LEAST.products;
+}
+
+function tileOf({ along, m }: Line): Tile {
+  return along === 'cols' ? [1, m] : [m, 1];
+}
+
+/** As `correlate`, for a line of the problem's filter. */
 export function correlateByLine(
   simd: Simd,
   source: Image,
@@ -61,103 +118,165 @@ export function correlateByLine(
   axes: Axes,
   filter: GroupFilter,
   epilogue: Epilogue,
+  line: Line,
 ): void {
-  const along = lineOf(axes);
-  const taps = pairs(axes.rows.phases[0], axes.cols.phases[0]);
-  const rest = taps.length % 3;
-  if (rest > 0) {
-    const { bias } = epilogue;
-    const last = { ...axes, [along]: lastTaps(axes[along], rest) };
-    correlate(simd, source, target, last, filter, { bias, lowest: -Infinity, highest: Infinity });
-  }
-  const triples = (taps.length - rest) / 3;
-  const depth = triples * source.channels;
+  const { along, across, m, pieces } = line;
+  const r = CELLS - m;
   const width = target.channels;
-  const tile = tileAlong(along);
-  const { strips, whole, tileCount } = planTiles(axes, target.images, tile, 4 * (depth + width));
+  const stride = strideOf(axes[along]);
+  const tile = tileOf(line);
+  const longest = pieces.filter(({ length }) => length === r);
+  // The first six cells are summed over all pieces, the last one over those of r taps.
+  const [all, last] = [pieces, longest].map((some) => {
+    const patch = some.length * source.channels;
+    const depth = axes[across].phases[0].length * patch;
+    return { patch, depth, blocks: partsOf(depth, depth) };
+  });
+  const perTile = CELLS * (all.patch * strideOf(axes[across]) + width);
+  const { strips, whole, tileCount } = planTiles(axes, target.images, tile, perTile);
+  const patchCount = patchesIn(whole[0], windowOf(whole[0], axes), line);
   const most = largest(whole, axes);
-  const blocks = partsOf(depth, depth);
   // Planes a multiple of 4096 bytes apart would fall on the same lines of the first-level cache.
   const plane = {
-    u: 4 * depth * width + 64,
-    v: 4 * tileCount * depth + 64,
+    u: 4 * all.depth * width + 64,
+    v: 4 * patchCount * all.patch + 64,
     m: 4 * tileCount * width + 64,
   };
-  const [staging, g, u, v, products, bias, none, segments, rows, outs, corners, patches, tiles, a, c] =
-    simd.place(
-      4 * stagingSize(filter),
-      3 * plane.u,
-      4 * plane.u,
-      4 * plane.v,
-      4 * plane.m,
-      4 * width,
-      4 * width,
-      4 * blocks.length,
-      4 * tileCount,
-      4 * tileCount,
-      4 * tileCount,
-      4 * tileCount * triples,
-      4 * tileCount,
-      4 * most.source * source.channels,
-      4 * most.target * width,
-    );
+  const [staging, g, u, v, products, bias, none, outs, patches, starts, tiles, a, c, ...tables] = simd.place(
+    4 * stagingSize(filter),
+    r * plane.u,
+    CELLS * plane.u,
+    CELLS * plane.v,
+    CELLS * plane.m,
+    4 * width,
+    4 * width,
+    4 * tileCount,
+    4 * patchCount,
+    4 * pieces.length,
+    4 * tileCount,
+    4 * most.source * source.channels + 16,
+    4 * most.target * width,
+    ...[all, last].flatMap(({ blocks }) => [4 * blocks.length, 4 * tileCount]),
+  );
+  const sums = [all, last].map((sum, i) => ({ ...sum, segments: tables[2 * i], firsts: tables[2 * i + 1] }));
   writeBias(simd, bias, width, epilogue);
   simd.f32.fill(0, none / 4, none / 4 + width);
-  blocks.forEach(([start], i) => (simd.i32[segments / 4 + i] = 4 * start));
-  for (let t = 0; t < tileCount; t++) {
-    simd.i32[rows / 4 + t] = 4 * t * depth;
-    simd.i32[outs / 4 + t] = 4 * t * width;
+  for (let t = 0; t < tileCount; t++) simd.i32[outs / 4 + t] = 4 * t * width;
+  for (const { blocks, segments, firsts } of sums) {
+    blocks.forEach(([start], i) => (simd.i32[segments / 4 + i] = 4 * start));
+    simd.i32.fill(0, firsts / 4, firsts / 4 + tileCount);
   }
-  for (let i = 0; i < 3; i++) {
-    const every3rd = taps.slice(0, 3 * triples).filter((_, k) => k % 3 === i);
-    for (const [start, rows] of blocks) {
-      const to = g + i * plane.u + 4 * start * width;
-      packBlock(simd, filter, every3rd, { start, depth: rows }, source.channels, width, staging, to);
+  const pack = (some: Line['pieces'], i: number, { blocks }: typeof all, to: number) => {
+    const taps = tapsAcross(some, i, axes, line);
+    for (const [start, depth] of blocks) {
+      const at = to + 4 * start * width;
+      packBlock(simd, filter, taps, { start, depth }, source.channels, width, staging, at);
     }
-  }
-  simd.lineFilter(g, plane.u, 4 * depth * width, u, plane.u);
+  };
+  for (let i = 0; i < r; i++) pack(pieces, i, all, g + i * plane.u);
+  simd.lineFilter(r, g, plane.u, 4 * all.depth * width, u, plane.u);
+  pack(longest, r - 1, last, u + (CELLS - 1) * plane.u);
   const { lowest, highest } = epilogue;
 
   strips.forEach((strip, i) => {
     const held = whole[i];
     const window = windowOf(held, axes);
     const count = tilesIn(strip, tile);
-    const step = 4 * source.channels * (along === 'cols' ? 1 : window.cols);
+    const cell = 4 * source.channels;
+    const step = stepsIn(window)[along];
     copyIn(simd.f32, a / 4, source, window);
-    writeCorners(simd.i32, corners / 4, held, tile, window, 4 * source.channels);
-    writeCorners(simd.i32, tiles / 4, held, tile, held, 4 * width);
-    writePatches(simd.i32, patches / 4, corners / 4, count, triples, 3 * step);
-    simd.lineInput(patches, count * triples, a, step, source.channels, v, plane.v);
-    for (let cell = 0; cell < 4; cell++) {
-      blocks.forEach(([start, rowCount], block) => {
-        const [from, panels] = [v + cell * plane.v, u + cell * plane.u + 4 * start * width];
-        // prettier-ignore
-        simd.multiply(rows, outs, roundUp(count, MR), segments + 4 * block, 1, rowCount, from, panels, width / NR, none, products + cell * plane.m, block > 0, false, 0, 0);
+    if (i === 0 || !alike(held, whole[i - 1])) {
+      writePatches(simd.i32, patches / 4, held, window, line, stride, cell);
+      writeCorners(simd.i32, tiles / 4, held, tile, held, 4 * width);
+      for (const { firsts, patch } of sums)
+        writeFirsts(simd.i32, firsts / 4, held, window, axes, line, 4 * patch);
+      pieces.forEach(([{ offset }], k) => {
+        simd.i32[starts / 4 + k] = cell * step * (offset - axes[along].lowest);
       });
     }
-    if (rest > 0) copyIn(simd.f32, c / 4, target, held);
-    const pair = 4 * width * (along === 'cols' ? 1 : held.cols);
     // prettier-ignore
-    simd.lineOutput(products, plane.m, tiles, count, c, pair, width, bias, rest > 0, lowest, highest);
+    simd.lineInput(patches, patchesIn(held, window, line), starts, longest.length, pieces.length, a, cell * step * stride, source.channels, v, plane.v);
+    for (let k = 0; k < CELLS; k++) {
+      const { blocks, segments, firsts } = sums[k < CELLS - 1 ? 0 : 1];
+      blocks.forEach(([start, depth], block) => {
+        const [from, panels, to] = [
+          v + k * plane.v,
+          u + k * plane.u + 4 * start * width,
+          products + k * plane.m,
+        ];
+        // prettier-ignore
+        simd.multiply(firsts, outs, roundUp(count, MR), segments + 4 * block, 1, depth, from, panels, width / NR, none, to, block > 0, false, 0, 0);
+      });
+    }
+    const next = 4 * width * stepsIn(held)[along];
+    simd.lineOutput(m, products, plane.m, tiles, count, c, next, width, bias, lowest, highest);
     copyOut(simd.f32, c / 4, held, target, strip);
   });
 }
 
-function lastTaps(axis: Axis, count: number): Axis {
-  const taps = axis.phases[0].slice(-count);
-  return { ...axis, phases: [taps], lowest: taps[0].offset };
+/** For every tap across the line the i-th of each piece; none where the piece is shorter. */
+function tapsAcross(
+  pieces: Line['pieces'],
+  i: number,
+  axes: Axes,
+  { along, across }: Line,
+): (TapPair | undefined)[] {
+  return axes[across].phases[0].flatMap((tap) =>
+    pieces.map(({ [i]: other }: readonly (Tap | undefined)[]) => {
+      if (!other) return undefined;
+      return along === 'cols' ? { row: tap, col: other } : { row: other, col: tap };
+    }),
+  );
 }
 
-/** at[t * triples + i]: where the cells that triple i meets for tile t start, from the tile's first cell on. */
+/** Cells from one row, and from one column, of a rectangle to the next. */
+function stepsIn({ cols }: Rectangle): Record<keyof Axes, number> {
+  return { rows: cols, cols: 1 };
+}
+
+/** Patches lie in the order [images, tiles along the line, cells across it]: those that the taps across meet are neighbours. */
+function patchesIn(held: Rectangle, window: Rectangle, { along, across, m }: Line): number {
+  return held.images * (held[along] / m) * window[across];
+}
+
+/** at[patch]: where it starts in the window. */
 function writePatches(
   i32: Int32Array,
   at: number,
-  corners: number,
-  tileCount: number,
-  triples: number,
+  held: Rectangle,
+  window: Rectangle,
+  { along, across, m }: Line,
+  stride: number,
+  cell: number,
+): void {
+  const steps = stepsIn(window);
+  for (let b = 0; b < held.images; b++) {
+    for (let t = 0; t < held[along] / m; t++) {
+      const first = b * window.rows * window.cols + t * m * stride * steps[along];
+      for (let o = 0; o < window[across]; o++) i32[at++] = cell * (first + o * steps[across]);
+    }
+  }
+}
+
+/** at[tile], in the order of `writeCorners`: where the first of the patches that it meets lies, `step` bytes a patch. */
+function writeFirsts(
+  i32: Int32Array,
+  at: number,
+  held: Rectangle,
+  window: Rectangle,
+  axes: Axes,
+  { along, across, m }: Line,
   step: number,
 ): void {
-  for (let t = 0; t < tileCount; t++) {
-    for (let i = 0; i < triples; i++) i32[at++] = i32[corners + t] + i * step;
+  const tilesAlong = held[along] / m;
+  const stride = strideOf(axes[across]);
+  const first = (b: number, t: number, o: number) =>
+    step * ((b * tilesAlong + t) * window[across] + o * stride);
+  for (let b = 0; b < held.images; b++) {
+    if (along === 'cols') {
+      for (let o = 0; o < held.rows; o++) for (let t = 0; t < tilesAlong; t++) i32[at++] = first(b, t, o);
+    } else {
+      for (let t = 0; t < tilesAlong; t++) for (let o = 0; o < held.cols; o++) i32[at++] = first(b, t, o);
+    }
   }
 }

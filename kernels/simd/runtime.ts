@@ -91,7 +91,7 @@ interface MicroKernels {
     dx: number,
   ): void;
   winogradFilter(
-    m: number,
+    n: number,
     taps: number,
     tapStep: number,
     size: number,
@@ -100,7 +100,7 @@ interface MicroKernels {
     scratch: number,
   ): void;
   winogradInput(
-    m: number,
+    n: number,
     patches: number,
     patchCount: number,
     a: number,
@@ -111,7 +111,7 @@ interface MicroKernels {
     scratch: number,
   ): void;
   winogradOutput(
-    m: number,
+    n: number,
     from: number,
     plane: number,
     tiles: number,
@@ -135,10 +135,13 @@ interface MicroKernels {
     plane: number,
   ): void;
   gradientTaps(from: number, plane: number, size: number, to: number): void;
-  lineFilter(taps: number, tapStep: number, size: number, to: number, plane: number): void;
+  lineFilter(r: number, taps: number, tapStep: number, size: number, to: number, plane: number): void;
   lineInput(
     patches: number,
     patchCount: number,
+    pieces: number,
+    whole: number,
+    pieceCount: number,
     a: number,
     step: number,
     channels: number,
@@ -146,6 +149,7 @@ interface MicroKernels {
     plane: number,
   ): void;
   lineOutput(
+    m: number,
     from: number,
     plane: number,
     tiles: number,
@@ -154,7 +158,6 @@ interface MicroKernels {
     step: number,
     channels: number,
     bias: number,
-    continued: boolean,
     lowest: number,
     highest: number,
   ): void;

@@ -191,6 +191,9 @@ export interface Image {
   readonly channels: number;
 }
 
+/** What of an image decides which algorithm serves, beside its axes. */
+export type Extent = Pick<Image, 'images' | 'channels'>;
+
 /** to[images, rows, cols, channels] = the image's values in the rectangle, `padding` outside of the image. */
 export function copyIn(to: Float32Array, at: number, image: Image, r: Rectangle, padding = 0): void {
   const { values, steps, height, width, channel, channels } = image;

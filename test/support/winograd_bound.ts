@@ -1,24 +1,36 @@
 /** The elementwise bounds of Winograd's algorithm that kernels/conv2d/winograd.ts, winograd_line.ts and winograd_gradient.ts derive, in float64. */
 import type { ConvGeometry } from '../../kernels/geometry.js';
 import { UNIT } from '../../src/verify/rounded.js';
-import { ROUNDINGS } from '../../kernels/conv2d/winograd.js';
+import { ROUNDINGS, type Scheme } from '../../kernels/conv2d/winograd.js';
 import { ROUNDINGS as GRADIENT_ROUNDINGS } from '../../kernels/conv2d/winograd_gradient.js';
-import { ROUNDINGS as LINE_ROUNDINGS } from '../../kernels/conv2d/winograd_line.js';
+import { type Line, ROUNDINGS as LINE_ROUNDINGS } from '../../kernels/conv2d/winograd_line.js';
 
 type Matrix = readonly (readonly number[])[];
 
-/** |G|, |transpose(B)| and |transpose(A)|. */
-const MAGNITUDES: Record<2 | 4, { G: Matrix; BT: Matrix; AT: Matrix }> = {
-  2: {
+/** |G|, |transpose(B)| and |transpose(A)|, of n products. */
+const MAGNITUDES: Record<Scheme['n'], { G: Matrix; BT: Matrix; AT: Matrix }> = {
+  4: {
     G: [[1, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0.5], [0, 0, 1]],
     BT: [[1, 0, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 0, 1]],
     AT: [[1, 1, 1, 0], [0, 1, 1, 1]],
   },
-  4: {
+  6: {
     G: [[1 / 4, 0, 0], [1 / 6, 1 / 6, 1 / 6], [1 / 6, 1 / 6, 1 / 6], [1 / 24, 1 / 12, 1 / 6], [1 / 24, 1 / 12, 1 / 6], [0, 0, 1]],
     BT: [[4, 0, 5, 0, 1, 0], [0, 4, 4, 1, 1, 0], [0, 4, 4, 1, 1, 0], [0, 2, 1, 2, 1, 0], [0, 2, 1, 2, 1, 0], [0, 4, 0, 5, 0, 1]],
     AT: [[1, 1, 1, 1, 1, 0], [0, 1, 1, 2, 2, 0], [0, 1, 1, 4, 4, 0], [0, 1, 1, 8, 8, 1]],
   },
+  7: {
+    G: [[1, 0, 0], [0.25, 0.25, 0.25], [0.25, 0.25, 0.25], [0.5, 0, 0.5], [0, 0.5, 0], [0.5, 0.5, 0.5], [0, 0, 1]],
+    BT: [[1, 0, 0, 0, 1, 0], [0, 1, 1, 1, 1, 0], [0, 1, 1, 1, 1, 0], [0, 1, 1, 1, 1, 0], [0, 1, 1, 1, 1, 0], [0, 1, 0, 1, 0, 0], [0, 1, 0, 0, 0, 1]],
+    AT: [[1, 1, 1, 1, 0, 1, 0], [0, 1, 1, 0, 1, 1, 0], [0, 1, 1, 1, 0, 1, 0], [0, 1, 1, 0, 1, 1, 1]],
+  },
+}; // prettier-ignore
+
+/** The same of F(3, 4). */
+const LINE_OF_3: typeof MAGNITUDES[7] = {
+  G: [[1, 0, 0, 0], [0.25, 0.25, 0.25, 0.25], [0.25, 0.25, 0.25, 0.25], [0.5, 0, 0.5, 0], [0, 0.5, 0, 0.5], [0.5, 0.5, 0.5, 0.5], [0, 0, 0, 1]],
+  BT: MAGNITUDES[7].BT,
+  AT: [[1, 1, 1, 1, 0, 1, 0], [0, 1, 1, 0, 1, 1, 0], [0, 1, 1, 1, 0, 1, 1]],
 }; // prettier-ignore
 
 /** What a magnitude is multiplied by, after so many roundings. */
@@ -36,14 +48,13 @@ function magnitudesOf(values: ArrayLike<number>, height: number, width: number, 
 
 /** For each element of y, NHWC and one group, how far the computed one may be off. */
 export function winogradBound(
-  m: 2 | 4,
+  { m, n }: Scheme,
   x: ArrayLike<number>,
   filter: ArrayLike<number>,
   g: ConvGeometry,
 ): Float64Array {
-  const { G, BT, AT } = MAGNITUDES[m];
-  const n = m + 2;
-  const factor = factorOf(g.inChannels + ROUNDINGS[m]);
+  const { G, BT, AT } = MAGNITUDES[n];
+  const factor = factorOf(g.inChannels + ROUNDINGS[n]);
   const xAt = magnitudesOf(x, g.inHeight, g.inWidth, g.inChannels);
   const bound = new Float64Array(g.batchSize * g.outHeight * g.outWidth * g.outChannels);
   const U = Array.from({ length: g.inChannels * g.outChannels }, (_, i) => {
@@ -56,7 +67,7 @@ export function winogradBound(
         const V = Array.from({ length: g.inChannels }, (_, c) =>
           sandwich(
             BT,
-            square(n, (r, q) => xAt(b, ty - g.padTop + r, tx - g.padLeft + q, c)),
+            square(m + 2, (r, q) => xAt(b, ty - g.padTop + r, tx - g.padLeft + q, c)),
           ),
         );
         for (let oc = 0; oc < g.outChannels; oc++) {
@@ -77,40 +88,56 @@ export function winogradBound(
   return bound;
 }
 
-/** The same for a filter of 1 x L or L x 1. */
-export function lineBound(x: ArrayLike<number>, filter: ArrayLike<number>, g: ConvGeometry): Float64Array {
-  const { G, BT, AT } = MAGNITUDES[2];
-  const { inChannels, outChannels, outWidth } = g;
-  const alongRows = g.filterWidth === 1;
-  const taps = g.filterHeight * g.filterWidth;
-  const rest = taps % 3;
-  const factor = factorOf(taps * inChannels + LINE_ROUNDINGS);
+/** The same along a line, for a single image. */
+export function lineBound(
+  { along, m, pieces }: Line,
+  x: ArrayLike<number>,
+  filter: ArrayLike<number>,
+  g: ConvGeometry,
+): Float64Array {
+  const { G, BT, AT } = m === 3 ? LINE_OF_3 : MAGNITUDES[7];
+  const { inChannels, outChannels, outHeight, outWidth } = g;
+  const byCols = along === 'cols';
+  const [down, right] = byCols ? [1, m] : [m, 1];
+  const taps = Array.from({ length: byCols ? g.filterHeight : g.filterWidth }, (_, k) => k);
+  const terms = taps.flatMap((k) =>
+    pieces.flatMap((piece) => Array.from({ length: inChannels }, (_, c) => ({ k, piece, c }))),
+  );
+  const factor = factorOf(terms.length + LINE_ROUNDINGS);
   const xAt = magnitudesOf(x, g.inHeight, g.inWidth, inChannels);
-  /** The source cell that tap k of output (oy, ox) meets, or the one as far past it. */
-  const cellOf = (oy: number, ox: number, k: number, c: number) =>
-    xAt(0, oy - g.padTop + (alongRows ? k : 0), ox - g.padLeft + (alongRows ? 0 : k), c);
-  const tapOf = (k: number, c: number, oc: number) =>
-    Math.abs(filter[(k * inChannels + c) * outChannels + oc]);
-  const dot = (row: readonly number[], cell: (i: number) => number) =>
-    row.reduce((sum, value, i) => sum + value * cell(i), 0);
-  return Float64Array.from({ length: g.outHeight * outWidth * outChannels }, (_, at) => {
-    const oc = at % outChannels;
-    const pixel = (at - oc) / outChannels;
-    const [oy, ox] = [Math.floor(pixel / outWidth), pixel % outWidth];
-    const second = (alongRows ? oy : ox) % 2;
-    const [ty, tx] = alongRows ? [oy - second, ox] : [oy, ox - second];
-    let magnitude = 0;
-    for (let c = 0; c < inChannels; c++) {
-      for (let k = 0; k < taps - rest; k += 3) {
-        magnitude += dot(
-          AT[second],
-          (i) => dot(G[i], (j) => tapOf(k + j, c, oc)) * dot(BT[i], (j) => cellOf(ty, tx, k + j, c)),
+  const times = (M: Matrix, v: (i: number) => number) =>
+    M.map((row) => row.reduce((sum, value, i) => (value === 0 ? sum : sum + value * v(i)), 0));
+  const U = terms.map(({ k, piece, c }) =>
+    Array.from({ length: outChannels }, (_, oc) =>
+      times(G, (j) => {
+        if (j >= piece.length) return 0;
+        const tap = byCols ? k * g.filterWidth + piece[j].index : piece[j].index * g.filterWidth + k;
+        return Math.abs(filter[(tap * inChannels + c) * outChannels + oc]);
+      }),
+    ),
+  );
+  const bound = new Float64Array(outHeight * outWidth * outChannels);
+  for (let ty = 0; ty < outHeight; ty += down) {
+    for (let tx = 0; tx < outWidth; tx += right) {
+      const V = terms.map(({ k, piece, c }) => {
+        const [row, col] = byCols ? [k - g.padTop, piece[0].offset] : [piece[0].offset, k - g.padLeft];
+        return times(BT, (i) =>
+          byCols
+            ? xAt(0, ty * g.strideHeight + row, (tx + i) * g.strideWidth + col, c)
+            : xAt(0, (ty + i) * g.strideHeight + row, tx * g.strideWidth + col, c),
         );
+      });
+      for (let oc = 0; oc < outChannels; oc++) {
+        const products = G.map((_, i) => V.reduce((sum, v, term) => sum + v[i] * U[term][oc][i], 0));
+        times(AT, (i) => products[i]).forEach((magnitude, i) => {
+          const [oy, ox] = byCols ? [ty, tx + i] : [ty + i, tx];
+          if (oy >= outHeight || ox >= outWidth) return;
+          bound[(oy * outWidth + ox) * outChannels + oc] = factor * magnitude + 2 ** -100;
+        });
       }
-      for (let k = taps - rest; k < taps; k++) magnitude += tapOf(k, c, oc) * cellOf(oy, ox, k, c);
     }
-    return factor * magnitude + 2 ** -100;
-  });
+  }
+  return bound;
 }
 
 /** |G| and |transpose(A)| of F(3 x 3, 2 x 2). */
@@ -132,7 +159,7 @@ export function gradientBound(x: ArrayLike<number>, dy: ArrayLike<number>, g: Co
       for (let tx = 0; tx < g.outWidth; tx += 2) {
         const V = Array.from({ length: inChannels }, (_, c) =>
           sandwich(
-            MAGNITUDES[2].BT,
+            MAGNITUDES[4].BT,
             square(4, (r, q) => xAt(b, ty - g.padTop + r, tx - g.padLeft + q, c)),
           ),
         );

@@ -16,10 +16,11 @@
  */
 import { filter2x2, input2x2, output2x2 } from './winograd_2x2';
 import { filter4x4, input4x4, output4x4 } from './winograd_4x4';
+import { filter7x7, input7x7, output7x7 } from './winograd_7';
 
 /** U from `size` bytes of each of the 3 x 3 taps, tapStep apart, in panels: [panels][source channels][8]. */
 export function winogradFilter(
-  m: u32,
+  n: u32,
   taps: usize,
   tapStep: usize,
   size: usize,
@@ -28,15 +29,16 @@ export function winogradFilter(
   scratch: usize,
 ): void {
   for (const end = taps + size; taps < end; taps += 16) {
-    if (m == 2) filter2x2(taps, tapStep, to, plane);
-    else filter4x4(taps, tapStep, to, plane, scratch);
+    if (n == 4) filter2x2(taps, tapStep, to, plane);
+    else if (n == 6) filter4x4(taps, tapStep, to, plane, scratch);
+      else filter7x7(taps, tapStep, to, plane, scratch);
     to += 16;
   }
 }
 
 /** V from the patches of the image a, whose rows and columns are rowStep and 4 * channels apart. */
 export function winogradInput(
-  m: u32,
+  n: u32,
   patches: usize,
   patchCount: u32,
   a: usize,
@@ -50,8 +52,9 @@ export function winogradInput(
   for (let p: u32 = 0; p < patchCount; p++) {
     let patch = a + load<u32>(patches + (p << 2));
     for (const end = patch + colStep; patch < end; patch += 16) {
-      if (m == 2) input2x2(patch, rowStep, colStep, to, plane);
-      else input4x4(patch, rowStep, colStep, to, plane, scratch);
+      if (n == 4) input2x2(patch, rowStep, colStep, to, plane);
+      else if (n == 6) input4x4(patch, rowStep, colStep, to, plane, scratch);
+      else input7x7(patch, rowStep, colStep, to, plane, scratch);
       to += 16;
     }
   }
@@ -59,7 +62,7 @@ export function winogradInput(
 
 /** y, through bias and bounds, from M; tile t's first cell is at c + tiles[t], its rows rowStep and its columns colStep apart; M has `channels` of them. */
 export function winogradOutput(
-  m: u32,
+  n: u32,
   from: usize,
   plane: usize,
   tiles: usize,
@@ -80,8 +83,9 @@ export function winogradOutput(
     const tile = c + load<u32>(tiles + (t << 2));
     for (let at: usize = 0; at < size; at += 16) {
       const add = v128.load(bias + at);
-      if (m == 2) output2x2(from, plane, tile + at, rowStep, colStep, add, low, high);
-      else output4x4(from, plane, tile + at, rowStep, colStep, add, low, high, scratch);
+      if (n == 4) output2x2(from, plane, tile + at, rowStep, colStep, add, low, high);
+      else if (n == 6) output4x4(from, plane, tile + at, rowStep, colStep, add, low, high, scratch);
+      else output7x7(from, plane, tile + at, rowStep, colStep, add, low, high, scratch);
       from += 16;
     }
   }

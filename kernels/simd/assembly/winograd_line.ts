@@ -1,54 +1,62 @@
 /**
- * Transforms of Winograd's minimal filtering F(2, 3) along a line: two neighbouring outputs from four inputs and three taps,
- * with four multiplications a channel instead of six.
+ * Winograd's minimal filtering along a line: m = 3 or 4 neighbouring outputs from pieces of r = 7 - m taps and of r - 1, with seven
+ * and six multiplications a channel instead of m r and m (r - 1).
  *
- *   U = G g   V = transpose(B) d   M = sum over channels and triples of taps of U * V, cell by cell   y += transpose(A) M
+ *   U = G g   V = transpose(B) d   M = sum over channels and pieces of U * V, cell by cell   y = transpose(A) M
  *
- * The matrices are those of winograd_2x2.ts; the sum is the matrix product of multiply.ts, once for each of the four cells. U, V
- * and M are planes, one for each cell, `plane` bytes apart: V [patches][source channels], M [tiles][target channels], U in the
- * order of the taps. Channels come in whole groups of four. Addresses and steps are in bytes.
+ * The matrices stand in winograd_7.ts; the sum is the matrix product of multiply.ts, once for each of the seven cells. U, V and
+ * M are planes, one for each cell, `plane` bytes apart: V [patches][pieces][source channels], M [tiles][target channels],
+ * U in the order of the taps. The last plane of U and V has the pieces of r taps alone. Target channels come in whole groups of four.
+ * Addresses and steps are in bytes.
  */
-import { filterRow, inputRow, outputRow } from './winograd_2x2';
+import { filter7, input7, lastInput7, output7 } from './winograd_7';
 
-/** U from `size` bytes of each of three taps, tapStep apart. */
-export function lineFilter(g: usize, tapStep: usize, size: usize, to: usize, plane: usize): void {
+/** U but for its last plane, which is the last taps themselves, from `size` bytes of each of r taps, tapStep apart. */
+export function lineFilter(r: u32, g: usize, tapStep: usize, size: usize, to: usize, plane: usize): void {
   for (const end = g + size; g < end; g += 16) {
-    filterRow(v128.load(g), v128.load(g + tapStep), v128.load(g + 2 * tapStep), to, plane);
+    if (r == 3) filter7(3, g, tapStep, to, plane);
+    else filter7(4, g, tapStep, to, plane);
     to += 16;
   }
 }
 
-/** V from the patches of the image a, whose cells are `step` apart. */
+/**
+ * V from the patches of the image a: piece i of a patch starts at a + patches[p] + pieces[i], its cells are `step` apart. Pieces of
+ * r taps, `whole` of them, come first. Up to three floats are read past the image, and written past a plane.
+ */
 export function lineInput(
   patches: usize,
   patchCount: u32,
+  pieces: usize,
+  whole: u32,
+  pieceCount: u32,
   a: usize,
   step: usize,
   channels: u32,
   to: usize,
   plane: usize,
 ): void {
+  const size = channels << 2;
+  const wholeEnd = pieces + (whole << 2);
+  const piecesEnd = pieces + (pieceCount << 2);
+  let last = to + 6 * plane;
   for (let p: u32 = 0; p < patchCount; p++) {
-    let d = a + load<u32>(patches + (p << 2));
-    for (const end = d + (channels << 2); d < end; d += 16) {
-      inputRow(
-        v128.load(d),
-        v128.load(d + step),
-        v128.load(d + 2 * step),
-        v128.load(d + 3 * step),
-        to,
-        plane,
-      );
-      to += 16;
+    const patch = a + load<u32>(patches + (p << 2));
+    for (let piece = pieces; piece < piecesEnd; piece += 4) {
+      const d = patch + load<u32>(piece);
+      for (let at: usize = 0; at < size; at += 16) {
+        input7(d + at, step, to + at, plane);
+        if (piece < wholeEnd) lastInput7(d + at, step, last + at);
+      }
+      to += size;
+      if (piece < wholeEnd) last += size;
     }
   }
 }
 
-/**
- * y from M, within bounds, on top of the bias or, where `continued`, of what is there; tile t's first cell is at c + tiles[t],
- * its second `step` from there.
- */
+/** y from M, through bias and bounds; tile t's first cell is at c + tiles[t], the others `step` apart. */
 export function lineOutput(
+  m: u32,
   from: usize,
   plane: usize,
   tiles: usize,
@@ -57,7 +65,6 @@ export function lineOutput(
   step: usize,
   channels: u32,
   bias: usize,
-  continued: bool,
   lowest: f32,
   highest: f32,
 ): void {
@@ -67,19 +74,9 @@ export function lineOutput(
   for (let t: u32 = 0; t < tileCount; t++) {
     const tile = c + load<u32>(tiles + (t << 2));
     for (let at: usize = 0; at < size; at += 16) {
-      const to = tile + at;
-      outputRow(
-        v128.load(from),
-        v128.load(from + plane),
-        v128.load(from + 2 * plane),
-        v128.load(from + 3 * plane),
-        to,
-        step,
-        v128.load(continued ? to : bias + at),
-        v128.load(continued ? to + step : bias + at),
-        low,
-        high,
-      );
+      const add = v128.load(bias + at);
+      if (m == 3) output7(3, from, plane, tile + at, step, true, add, low, high);
+      else output7(4, from, plane, tile + at, step, true, add, low, high);
       from += 16;
     }
   }
