@@ -22,9 +22,9 @@ export interface CpuOptions {
   /** Which implementation the cpu kernels use; 'auto', the default, takes the fastest for each call. */
   path?: CpuPath | 'auto';
   /**
-   * Side of the tiles in which Winograd's algorithm computes 3x3 convolutions of stride 1: 2 (the default), 4, which is faster
-   * and less precise, or 0, not at all. Unless it is 0, tiles are 2 wide for filters along a line, of 1xL and Lx1 with L from 3
-   * on, and for the gradient of a 3x3 filter.
+   * Winograd's algorithm, which saves multiplications. 2, the default: where it rounds about as the direct sum does and is exact on
+   * whole numbers, in 3x3 convolutions of stride 1 (tiles of 2x2, or of 4x4 by 49 multiplications), in longer filters along
+   * their longer side, and in gradients of 3x3 filters. 4: the same, but 3x3 convolutions in tiles of 4x4 by 36, faster and less precise. 0: nowhere.
    */
   winograd?: WinogradTile;
 }

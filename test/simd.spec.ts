@@ -5,6 +5,7 @@ import * as avgSimd from '../kernels/avg_pool/simd.js';
 import * as definition from '../kernels/conv2d/definition.js';
 import * as simd from '../kernels/conv2d/simd.js';
 import { type Scheme, schemeFor, type WinogradTile } from '../kernels/conv2d/winograd.js';
+import { type GradientTile, gradientTileFor } from '../kernels/conv2d/winograd_gradient.js';
 import { lineFor } from '../kernels/conv2d/winograd_line.js';
 import {
   type ConvGeometry,
@@ -338,16 +339,23 @@ function lineSpecs(level: SimdLevel): void {
 
 /** The gradient of the filter: tiles sticking out, padding on one side, strips of rows, of columns and of images, layouts and groups. */
 function gradientSpecs(level: SimdLevel): void {
-  const cases: [number[], number[], ConvOptions][] = [
-    [[1, 32, 32, 16], [3, 3, 16, 16], { pad: 'same' }],
-    [[2, 13, 11, 20], [3, 3, 20, 24], { pad: 'valid' }],
-    [[40, 5, 7, 8], [3, 3, 8, 16], { pad: [[0, 0], [2, 0], [1, 3], [0, 0]] }],
-    [[1, 16, 23, 25], [3, 3, 16, 8], { pad: 'same', dataFormat: 'NCHW' }],
-    [[2, 14, 13, 24], [3, 3, 12, 32], { pad: 2, groups: 2 }],
-    [[1, 40, 41, 32], [3, 3, 32, 24], { pad: 'same' }],
-    [[1, 2, 900, 16], [3, 3, 16, 16], { pad: 'same' }],
-    [[3, 15, 17, 36], [3, 3, 36, 40], { pad: 'same' }],
+  const cases: [number[], number[], ConvOptions, 4 | 7][] = [
+    [[1, 32, 32, 16], [3, 3, 16, 16], { pad: 'same' }, 7],
+    [[1, 26, 25, 16], [3, 3, 16, 16], { pad: 'valid' }, 7],
+    [[2, 13, 11, 20], [3, 3, 20, 24], { pad: 'valid' }, 4],
+    [[40, 7, 5, 8], [3, 3, 8, 16], { pad: [[0, 0], [2, 0], [1, 3], [0, 0]] }, 7],
+    [[40, 5, 7, 8], [3, 3, 8, 16], { pad: [[0, 0], [2, 0], [1, 3], [0, 0]] }, 4],
+    [[1, 16, 23, 25], [3, 3, 16, 8], { pad: 'same', dataFormat: 'NCHW' }, 7],
+    [[1, 16, 13, 25], [3, 3, 16, 8], { pad: 'same', dataFormat: 'NCHW' }, 4],
+    [[2, 14, 13, 24], [3, 3, 12, 32], { pad: 2, groups: 2 }, 7],
+    [[1, 14, 13, 24], [3, 3, 12, 32], { pad: 1, groups: 2 }, 4],
+    [[1, 40, 41, 32], [3, 3, 32, 24], { pad: 'same' }, 7],
+    [[1, 2, 900, 16], [3, 3, 16, 16], { pad: 'same' }, 4],
+    [[1, 4, 901, 16], [3, 3, 16, 16], { pad: 'same' }, 7],
+    [[3, 15, 17, 36], [3, 3, 36, 40], { pad: 'same' }, 7],
+    [[3, 14, 13, 36], [3, 3, 36, 40], { pad: 'same' }, 4],
   ]; // prettier-ignore
+  const tileOf = (g: ConvGeometry) => gradientTileFor(...imagesOf(g), simd.forwardAxes(g));
   const run = (g: ConvGeometry, make: typeof whole, dyShape: readonly number[] = g.outShape) => {
     const [x, dy] = [g.inShape, dyShape].map((s, i) => make(sizeOf(s), i + 1));
     const { got, want: sums } = results(g.filterShape);
@@ -362,9 +370,10 @@ function gradientSpecs(level: SimdLevel): void {
     };
     return { x, dy, got, direct, want };
   };
-  for (const [inShape, filterShape, options] of cases) {
-    it(`F(3x3,2x2) is exact on whole numbers, on [${inShape}] * [${filterShape}]`, () => {
+  for (const [inShape, filterShape, options, n] of cases) {
+    it(`the gradient by ${n}x${n} products is exact on whole numbers, on [${inShape}] * [${filterShape}]`, () => {
       const g = convGeometry(inShape, filterShape, options);
+      expect(tileOf(g)?.n).toBe(n);
       const { got, want } = run(g, whole);
       const worst = compare(got, want());
       expect(worst.error).withContext(describeWorst(worst)).toBe(0);
@@ -381,35 +390,48 @@ function gradientSpecs(level: SimdLevel): void {
     expect(other.got).toEqual(other.direct);
   });
 
-  it('F(3x3,2x2) leaves out what lies past y in a larger dy', () => {
-    const forward = convGeometry([1, 13, 13, 8], [3, 3, 8, 8], { pad: 'valid' });
-    const dyShape = [1, 12, 12, 8];
-    const { got, want } = run(withDyShape(forward, dyShape), whole, dyShape);
-    expect(Array.from(got)).toEqual(Array.from(want()));
+  it('the gradient leaves out what lies past y in a larger dy', () => {
+    for (const [size, n] of [
+      [13, 4],
+      [28, 7],
+    ]) {
+      const forward = convGeometry([1, size, size, 8], [3, 3, 8, 8], { pad: 'valid' });
+      const dyShape = [1, size - 1, size - 1, 8];
+      const g = withDyShape(forward, dyShape);
+      expect(tileOf(g)?.n).toBe(n as 4 | 7);
+      const { got, want } = run(g, whole, dyShape);
+      expect(Array.from(got)).toEqual(Array.from(want()));
+    }
   });
 
-  it('F(3x3,2x2) keeps to its bound', () => {
-    // The last one has two strips.
-    for (const [i, batch] of [1, 1, 2, 2, 3, 9].entries()) {
-      const g = convGeometry([batch, 14 + i, 12, 8], [3, 3, 8, 16], { pad: 'same' });
+  it('the gradient keeps to its bounds', () => {
+    // The last of each kind has two strips.
+    for (const [i, [batch, height, width, n]] of [
+      [1, 14, 12, 4], [2, 17, 12, 4], [9, 14, 14, 4], [1, 23, 24, 7], [3, 18, 12, 7], [9, 19, 12, 7],
+    ].entries()) {
+      const g = convGeometry([batch, height, width, 8], [3, 3, 8, 16], { pad: 'same' });
+      const tile = tileOf(g) as GradientTile;
+      expect(tile.n).toBe(n as 4 | 7);
       const { x, dy, got, want, direct } = run(g, (size, seed) => fractions(size, seed + 10 * i));
-      const bound = gradientBound(x, dy, g);
+      const bound = gradientBound(tile, x, dy, g);
       const worst = compare(got, want(), (k) => bound[k]);
       expect(worst.error).withContext(describeWorst(worst)).toBeLessThanOrEqual(1);
       expect(got).withContext('the direct sum').not.toEqual(direct);
     }
-  });
+  }); // prettier-ignore
 
-  it('F(3x3,2x2) spreads NaN over the taps of the channels that meet it alone', () => {
-    const g = convGeometry([1, 12, 12, 8], [3, 3, 8, 8], { pad: 'same' });
-    const [x, dy] = [g.inShape, g.outShape].map((shape) => new Float32Array(sizeOf(shape)).fill(1));
-    x[(5 * 12 + 6) * 8 + 3] = Infinity;
-    dy[(7 * 12 + 2) * 8 + 6] = Infinity;
-    const dFilter = results(g.filterShape).got;
-    withSimd(level, (w) => simd.conv2dBackpropFilter(w, x, dy, g, dFilter, 2));
-    dFilter.forEach((value, i) => {
-      expect(Number.isFinite(value)).toBe((i >> 3) % 8 !== 3 && i % 8 !== 6);
-    });
+  it('the gradient spreads NaN over the taps of the channels that meet it alone', () => {
+    for (const size of [12, 24]) {
+      const g = convGeometry([1, size, size, 8], [3, 3, 8, 8], { pad: 'same' });
+      const [x, dy] = [g.inShape, g.outShape].map((shape) => new Float32Array(sizeOf(shape)).fill(1));
+      x[(5 * size + 6) * 8 + 3] = Infinity;
+      dy[(7 * size + 2) * 8 + 6] = Infinity;
+      const dFilter = results(g.filterShape).got;
+      withSimd(level, (w) => simd.conv2dBackpropFilter(w, x, dy, g, dFilter, 2));
+      dFilter.forEach((value, i) => {
+        expect(Number.isFinite(value)).toBe((i >> 3) % 8 !== 3 && i % 8 !== 6);
+      });
+    }
   });
 }
 

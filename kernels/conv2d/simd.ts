@@ -33,7 +33,7 @@ import {
 } from '../simd/strips.js';
 import { correlate, type Epilogue, type GroupFilter, roundUp, tapOffset } from './correlate.js';
 import { correlateByWinograd, schemeFor, type WinogradTile } from './winograd.js';
-import { gradientApplies, gradientByWinograd } from './winograd_gradient.js';
+import { gradientByWinograd, gradientTileFor } from './winograd_gradient.js';
 import { correlateByLine, lineFor } from './winograd_line.js';
 
 const PLAIN: Epilogue = { lowest: -Infinity, highest: Infinity };
@@ -88,10 +88,10 @@ export function conv2dBackpropFilter(
   const axes = forwardAxes(g);
   for (let group = 0; group < g.groups; group++) {
     const [source, target] = [inputImage(x, g, group), outputImage(dy, g, group)];
-    const at =
-      winograd !== 0 && gradientApplies(source, target, axes)
-        ? gradientByWinograd(simd, source, target, axes)
-        : gradientDirectly(simd, source, target, axes);
+    const tile = winograd !== 0 ? gradientTileFor(source, target, axes) : undefined;
+    const at = tile
+      ? gradientByWinograd(simd, source, target, axes, tile)
+      : gradientDirectly(simd, source, target, axes);
     const rows = g.filterHeight * g.filterWidth * source.channels;
     const result: Image = {
       values: dFilter,

@@ -222,16 +222,10 @@ export function tilesIn(
  * The strips, for tiles that take so many floats each; `whole`, the same with rows and columns rounded up to whole tiles; and
  * the most tiles that one of them has, in whole tiles of the micro-kernel.
  */
-export function planTiles(
-  axes: Axes,
-  images: number,
-  tile: Tile,
-  tileSize: number,
-  stripTiles = STRIP_TILES,
-) {
+export function planTiles(axes: Axes, images: number, tile: Tile, tileSize: number) {
   const strips = planStrips(axes, images, tile, (strip) => {
     const tiles = tilesIn(strip, tile);
-    return tiles <= stripTiles || tiles * tileSize <= STRIP_SIZE;
+    return tiles <= STRIP_TILES || tiles * tileSize <= STRIP_SIZE;
   });
   const whole = strips.map((strip) => {
     return { ...strip, rows: roundUp(strip.rows, tile[0]), cols: roundUp(strip.cols, tile[1]) };

@@ -1,57 +1,72 @@
 /**
- * The gradient of a 3 x 3 filter with fewer multiplications: Winograd's F(3 x 3, 2 x 2), in WebAssembly.
+ * The gradient of a 3 x 3 filter with fewer multiplications: Winograd's F(3 x 3, 2 x 2) and F(3 x 3, 4 x 4), in WebAssembly.
  *
  *   dFilter = transpose(A) [ sum over tiles of (transpose(B) d B) * (G dy transpose(G)) ] A
  *
- * for each source and target channel. dy: a tile of 2 x 2 outputs' gradients, d: the 4 x 4 source cells that their windows
- * reach; the matrices stand in ../simd/assembly/winograd_gradient.ts. A tile takes 16 multiplications instead of 36.
+ * for each source and target channel. dy: a tile of m x m outputs' gradients, d: the (m + 2) x (m + 2) source cells that their windows
+ * reach; the matrices stand in ../simd/assembly/winograd_gradient.ts and, for m = 4, winograd_7.ts. A tile takes n x n
+ * multiplications instead of 9 m^2: 16 instead of 36 for m = 2, 49 instead of 144 for m = 4.
  *
  * Rounding is bounded as in winograd.ts, with T, the tiles of all images, instead of C and r = `ROUNDINGS`: parts that strips have
- * summed are fewer than the tiles of the other strips. On random data the magnitude is 4 times the direct sum's at the
- * tap in the middle to 9 at the corners, more in images of a few cells. All constants are powers of two: whole numbers stay exact.
+ * summed are fewer than the tiles of the other strips. On random data the magnitude is 4 (the tap in the middle) to 9 times (the corners)
+ * the direct sum's for m = 2, 16 to 20 times for m = 4, more in images of a few cells. All constants are powers of two: whole numbers
+ * stay exact.
  *
- * An Infinity in d or dy, or a sum that overflows, gives NaN or Infinity in the taps that meet it; at the edge of x in others too,
- * as the first tap of a row takes d2 and the last one d1, which cancel, and tiles that stick out multiply cells by 0.
+ * An Infinity in d or dy, or a sum that overflows, gives NaN or Infinity in the taps that meet it; in others too for m = 4, and for m = 2 at
+ * the edge of x, as the first tap of a row takes d2 and the last one d1, which cancel, and tiles that stick out multiply cells by 0.
  *
  * Source: Winograd, "Arithmetic complexity of computations", 1980; Lavin & Gray, 2015.
  */
 import { NR, type Simd } from '../simd/runtime.js';
-import { type Axes, copyIn, type Image, largest, windowOf } from '../simd/strips.js';
-import { isLarge, isPlain3, planTiles, type Tile, tilesIn, writeCorners } from './winograd.js';
+import { type Axes, copyIn, type Extent, type Image, largest, windowOf } from '../simd/strips.js';
+import { isLarge, isPlain3, planTiles, type Tile, tilesIn, tilesOver, writeCorners } from './winograd.js';
 
-/** r: each transform has two passes, of 1 sum for d, 1 for dy and 2 for M. */
-export const ROUNDINGS = 2 * (1 + 1 + 2);
+/** A tile of m x m cells of dy, by n x n products. */
+export interface GradientTile {
+  readonly m: 2 | 4;
+  readonly n: 4 | 7;
+  /** With fewer of them the transforms cost as much as they save. */
+  readonly least: { readonly channels: number; readonly tiles: number };
+}
 
-const TILE: Tile = [2, 2];
+const TILES: GradientTile[] = [
+  { m: 2, n: 4, least: { channels: 8, tiles: 9 } },
+  { m: 4, n: 7, least: { channels: 8, tiles: 32 } },
+];
 
-/** With fewer of them the transforms cost as much as they save. */
-const LEAST = { channels: 8, tiles: 9 };
+/** r: each transform has two passes, for n = 4 of 1 sum for d, 1 for dy and 2 for M, for n = 7 of 2, 2 and 3. */
+export const ROUNDINGS = { 4: 2 * (1 + 1 + 2), 7: 2 * (2 + 2 + 3) } as const;
+
 /** Floats of M, which has to be held at once: 16 MB. */
 const MOST_SUMS = 1 << 22;
-/** Strips of no more tiles than this are not split for their size: each of them adds to all of M. */
-const STRIP_TILES = 96;
 
-/** Whether the problem is the gradient of a 3 x 3 convolution of stride 1 without dilation, large enough to gain by it. */
-export function gradientApplies(source: Image, target: Image, axes: Axes): boolean {
-  const sums = 16 * source.channels * target.channels;
+/** The tile that serves the gradient of the problem's filter, if it is 3 x 3, of stride 1 without dilation, and large enough to gain by it. */
+export function gradientTileFor(source: Extent, target: Extent, axes: Axes): GradientTile | undefined {
   const inGroups = source.channels % 4 === 0 && target.channels % NR === 0;
-  const isRight = isPlain3(axes) && inGroups && sums <= MOST_SUMS;
-  return isRight && isLarge(source, target, axes, TILE, LEAST);
+  if (!inGroups || !isPlain3(axes)) return undefined;
+  const products = ({ m, n }: GradientTile) => n * n * tilesOver(target, axes, [m, m]);
+  return TILES.filter(
+    ({ m, n, least }) =>
+      n * n * source.channels * target.channels <= MOST_SUMS && isLarge(source, target, axes, [m, m], least),
+  ).sort((a, b) => products(a) - products(b))[0];
 }
 
 /**
- * dFilter of one group, where `gradientApplies`, left in WebAssembly memory.
+ * dFilter of one group, where there is a tile for it, left in WebAssembly memory.
  * @returns its address: [3, 3, source channels, target channels]
  */
-export function gradientByWinograd(simd: Simd, source: Image, target: Image, axes: Axes): number {
+export function gradientByWinograd(
+  simd: Simd,
+  source: Image,
+  target: Image,
+  axes: Axes,
+  { m, n }: GradientTile,
+): number {
   const [depth, width] = [source.channels, target.channels];
-  const { strips, whole, tileCount } = planTiles(
-    axes,
-    target.images,
-    TILE,
-    16 * (depth + width),
-    STRIP_TILES,
-  );
+  const cells = n * n;
+  const tile: Tile = [m, m];
+  const perTile = cells * (depth + width);
+  const { strips, whole, tileCount } = planTiles(axes, target.images, tile, perTile);
   const most = largest(whole, axes);
   // Planes a multiple of 4096 bytes apart would fall on the same lines of the first-level cache.
   const plane = {
@@ -59,12 +74,13 @@ export function gradientByWinograd(simd: Simd, source: Image, target: Image, axe
     w: 4 * tileCount * width + 64,
     m: 4 * depth * width + 64,
   };
-  const [tapsAt, rowAt, v, w, m, patches, tiles, a, dy, result] = simd.place(
+  const [tapsAt, rowAt, scratch, v, w, sums, patches, tiles, a, dy, result] = simd.place(
     4 * depth,
     4,
-    16 * plane.v,
-    16 * plane.w,
-    16 * plane.m,
+    16 * cells,
+    cells * plane.v,
+    cells * plane.w,
+    cells * plane.m,
     4 * tileCount,
     4 * tileCount,
     4 * most.source * depth,
@@ -73,23 +89,23 @@ export function gradientByWinograd(simd: Simd, source: Image, target: Image, axe
   );
   for (let c = 0; c < depth; c++) simd.i32[tapsAt / 4 + c] = 4 * c;
   simd.i32[rowAt / 4] = 0;
-  simd.f32.fill(0, m / 4, m / 4 + 4 * plane.m);
+  simd.f32.fill(0, sums / 4, (sums + cells * plane.m) / 4);
   strips.forEach((strip, i) => {
     const held = whole[i];
     const window = windowOf(held, axes);
-    const count = tilesIn(strip, TILE);
+    const count = tilesIn(strip, tile);
     copyIn(simd.f32, a / 4, source, window);
     copyIn(simd.f32, dy / 4, target, held);
-    writeCorners(simd.i32, patches / 4, held, TILE, window, 4 * depth);
-    writeCorners(simd.i32, tiles / 4, held, TILE, held, 4 * width);
-    simd.winogradInput(4, patches, count, a, 4 * window.cols * depth, depth, v, plane.v, 0);
-    simd.gradientTiles(tiles, count, dy, 4 * held.cols * width, width, w, plane.w);
-    for (let cell = 0; cell < 16; cell++) {
-      const [from, panels, to] = [v + cell * plane.v, w + cell * plane.w, m + cell * plane.m];
+    writeCorners(simd.i32, patches / 4, held, tile, window, 4 * depth);
+    writeCorners(simd.i32, tiles / 4, held, tile, held, 4 * width);
+    simd.winogradInput(n, patches, count, a, 4 * window.cols * depth, depth, v, plane.v, scratch);
+    simd.gradientTiles(n, tiles, count, dy, 4 * held.cols * width, width, w, plane.w, scratch);
+    for (let cell = 0; cell < cells; cell++) {
+      const [from, panels, to] = [v + cell * plane.v, w + cell * plane.w, sums + cell * plane.m];
       // prettier-ignore
       simd.accumulate(tapsAt, depth, rowAt, 1, count, 4 * depth, from, panels, width / NR, to, 4 * width);
     }
   });
-  simd.gradientTaps(m, plane.m, 4 * depth * width, result);
+  simd.gradientTaps(n, sums, plane.m, 4 * depth * width, result, scratch);
   return result;
 }

@@ -126,6 +126,7 @@ interface MicroKernels {
     scratch: number,
   ): void;
   gradientTiles(
+    n: number,
     tiles: number,
     tileCount: number,
     dy: number,
@@ -133,8 +134,9 @@ interface MicroKernels {
     channels: number,
     to: number,
     plane: number,
+    scratch: number,
   ): void;
-  gradientTaps(from: number, plane: number, size: number, to: number): void;
+  gradientTaps(n: number, from: number, plane: number, size: number, to: number, scratch: number): void;
   lineFilter(r: number, taps: number, tapStep: number, size: number, to: number, plane: number): void;
   lineInput(
     patches: number,

@@ -2,7 +2,10 @@
 import type { ConvGeometry } from '../../kernels/geometry.js';
 import { UNIT } from '../../src/verify/rounded.js';
 import { ROUNDINGS, type Scheme } from '../../kernels/conv2d/winograd.js';
-import { ROUNDINGS as GRADIENT_ROUNDINGS } from '../../kernels/conv2d/winograd_gradient.js';
+import {
+  type GradientTile,
+  ROUNDINGS as GRADIENT_ROUNDINGS,
+} from '../../kernels/conv2d/winograd_gradient.js';
 import { type Line, ROUNDINGS as LINE_ROUNDINGS } from '../../kernels/conv2d/winograd_line.js';
 
 type Matrix = readonly (readonly number[])[];
@@ -27,7 +30,7 @@ const MAGNITUDES: Record<Scheme['n'], { G: Matrix; BT: Matrix; AT: Matrix }> = {
 }; // prettier-ignore
 
 /** The same of F(3, 4). */
-const LINE_OF_3: typeof MAGNITUDES[7] = {
+const OF_4_TAPS: typeof MAGNITUDES[7] = {
   G: [[1, 0, 0, 0], [0.25, 0.25, 0.25, 0.25], [0.25, 0.25, 0.25, 0.25], [0.5, 0, 0.5, 0], [0, 0.5, 0, 0.5], [0.5, 0.5, 0.5, 0.5], [0, 0, 0, 1]],
   BT: MAGNITUDES[7].BT,
   AT: [[1, 1, 1, 1, 0, 1, 0], [0, 1, 1, 0, 1, 1, 0], [0, 1, 1, 1, 0, 1, 1]],
@@ -95,7 +98,7 @@ export function lineBound(
   filter: ArrayLike<number>,
   g: ConvGeometry,
 ): Float64Array {
-  const { G, BT, AT } = m === 3 ? LINE_OF_3 : MAGNITUDES[7];
+  const { G, BT, AT } = m === 3 ? OF_4_TAPS : MAGNITUDES[7];
   const { inChannels, outChannels, outHeight, outWidth } = g;
   const byCols = along === 'cols';
   const [down, right] = byCols ? [1, m] : [m, 1];
@@ -140,38 +143,45 @@ export function lineBound(
   return bound;
 }
 
-/** |G| and |transpose(A)| of F(3 x 3, 2 x 2). */
-const GRADIENT: { G: Matrix; AT: Matrix } = {
+/** The same of F(3, 2). */
+const OF_2_TAPS: typeof OF_4_TAPS = {
   G: [[1, 0], [0.5, 0.5], [0.5, 0.5], [0, 1]],
+  BT: MAGNITUDES[4].BT,
   AT: [[1, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 1]],
 }; // prettier-ignore
 
 /** The same for each element of dFilter of a 3 x 3 convolution of stride 1, NHWC and one group. */
-export function gradientBound(x: ArrayLike<number>, dy: ArrayLike<number>, g: ConvGeometry): Float64Array {
+export function gradientBound(
+  { m, n }: GradientTile,
+  x: ArrayLike<number>,
+  dy: ArrayLike<number>,
+  g: ConvGeometry,
+): Float64Array {
+  const { G, BT, AT } = n === 4 ? OF_2_TAPS : OF_4_TAPS;
   const { inChannels, outChannels } = g;
-  const tiles = g.batchSize * Math.ceil(g.outHeight / 2) * Math.ceil(g.outWidth / 2);
-  const factor = factorOf(tiles + GRADIENT_ROUNDINGS);
+  const tiles = g.batchSize * Math.ceil(g.outHeight / m) * Math.ceil(g.outWidth / m);
+  const factor = factorOf(tiles + GRADIENT_ROUNDINGS[n]);
   const xAt = magnitudesOf(x, g.inHeight, g.inWidth, inChannels);
   const dyAt = magnitudesOf(dy, g.outHeight, g.outWidth, outChannels);
-  const sums = Array.from({ length: inChannels * outChannels }, () => new Float64Array(16));
+  const sums = Array.from({ length: inChannels * outChannels }, () => new Float64Array(n * n));
   for (let b = 0; b < g.batchSize; b++) {
-    for (let ty = 0; ty < g.outHeight; ty += 2) {
-      for (let tx = 0; tx < g.outWidth; tx += 2) {
+    for (let ty = 0; ty < g.outHeight; ty += m) {
+      for (let tx = 0; tx < g.outWidth; tx += m) {
         const V = Array.from({ length: inChannels }, (_, c) =>
           sandwich(
-            MAGNITUDES[4].BT,
-            square(4, (r, q) => xAt(b, ty - g.padTop + r, tx - g.padLeft + q, c)),
+            BT,
+            square(m + 2, (r, q) => xAt(b, ty - g.padTop + r, tx - g.padLeft + q, c)),
           ),
         );
         const W = Array.from({ length: outChannels }, (_, oc) =>
           sandwich(
-            GRADIENT.G,
-            square(2, (r, q) => dyAt(b, ty + r, tx + q, oc)),
+            G,
+            square(m, (r, q) => dyAt(b, ty + r, tx + q, oc)),
           ),
         );
         sums.forEach((M, i) => {
           const [v, w] = [V[Math.floor(i / outChannels)], W[i % outChannels]];
-          for (let k = 0; k < 16; k++) M[k] += v[k >> 2][k & 3] * w[k >> 2][k & 3];
+          for (let k = 0; k < n * n; k++) M[k] += v[Math.floor(k / n)][k % n] * w[Math.floor(k / n)][k % n];
         });
       }
     }
@@ -179,8 +189,8 @@ export function gradientBound(x: ArrayLike<number>, dy: ArrayLike<number>, g: Co
   const bound = new Float64Array(9 * sums.length);
   sums.forEach((M, i) => {
     const taps = sandwich(
-      GRADIENT.AT,
-      square(4, (r, q) => M[4 * r + q]),
+      AT,
+      square(n, (r, q) => M[n * r + q]),
     );
     taps.forEach((row, r) =>
       row.forEach((magnitude, q) => (bound[(3 * r + q) * sums.length + i] = factor * magnitude + 2 ** -100)),

@@ -1,16 +1,16 @@
 /**
  * Transforms of Winograd's minimal filtering F(m x m, 3 x 3), m = 2 or 4: a tile of m x m outputs from a patch of
- * n x n inputs, n = m + 2, with n * n multiplications a channel instead of 9 m m.
+ * (m + 2) x (m + 2) inputs, with n x n multiplications a channel instead of 9 m m, n = 4 for m = 2 and 6 or 7 for m = 4.
  *
  *   U = G g transpose(G)   V = transpose(B) d B   M = sum over channels of U * V, cell by cell   y = transpose(A) M A
  *
- * The sum over channels is the matrix product of multiply.ts, once for each of the n * n cells; here are the other
- * three, over all tiles and channels. winograd_2x2.ts and winograd_4x4.ts transform one tile of four channels: down its
- * columns, then along its rows. U, V and M are planes, one for each cell, `plane` bytes apart: U [panels][source channels][8],
- * V [tiles][source channels], M [tiles][target channels].
+ * The sum over channels is the matrix product of multiply.ts, once for each of the n x n cells; here are the other
+ * three, over all tiles and channels. winograd_2x2.ts (n = 4), winograd_4x4.ts (n = 6) and winograd_7.ts transform one tile of four
+ * channels: down its columns, then along its rows. U, V and M are planes, one for each cell, `plane` bytes apart:
+ * U [panels][source channels][8], V [tiles][source channels], M [tiles][target channels].
  *
  * Who pads: the caller. Channels come in whole groups of four; patches and tiles that stick out of the image are there.
- * scratch holds n * n * 16 bytes. Addresses and steps are in bytes.
+ * scratch holds n x n x 16 bytes. Addresses and steps are in bytes.
  *
  * Source: Lavin & Gray, "Fast algorithms for convolutional neural networks", 2015, section 4.
  */

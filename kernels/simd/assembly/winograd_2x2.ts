@@ -7,7 +7,6 @@
  *        0    0    1                      0  1  0 -1
  *
  * What the columns give stays in registers: through memory, as for 4 x 4, a convolution takes 4 to 12% longer.
- * A row by itself is F(2, 3), which winograd_line.ts uses.
  */
 
 /** The taps are `step` apart, the 4 x 4 cells of U `plane`. */
@@ -48,7 +47,7 @@ export function filter2x2(g: usize, step: usize, to: usize, plane: usize): void 
 /** G g, `step` apart. */
 // @ts-ignore: decorator
 @inline
-export function filterRow(g0: v128, g1: v128, g2: v128, to: usize, step: usize): void {
+function filterRow(g0: v128, g1: v128, g2: v128, to: usize, step: usize): void {
   const half = f32x4.splat(0.5);
   const sum = f32x4.add(g0, g2);
   v128.store(to, g0);
@@ -108,7 +107,7 @@ export function input2x2(d: usize, rowStep: usize, colStep: usize, to: usize, pl
 /** transpose(B) d, `step` apart. */
 // @ts-ignore: decorator
 @inline
-export function inputRow(d0: v128, d1: v128, d2: v128, d3: v128, to: usize, step: usize): void {
+function inputRow(d0: v128, d1: v128, d2: v128, d3: v128, to: usize, step: usize): void {
   v128.store(to, f32x4.sub(d0, d2));
   v128.store(to + step, f32x4.add(d1, d2));
   v128.store(to + 2 * step, f32x4.sub(d2, d1));
@@ -143,7 +142,6 @@ export function output2x2(
     c,
     colStep,
     bias,
-    bias,
     low,
     high,
   );
@@ -155,29 +153,27 @@ export function output2x2(
     c + rowStep,
     colStep,
     bias,
-    bias,
     low,
     high,
   );
 }
 
-/** transpose(A) v, `step` apart, each on top of what is before it, within bounds. */
+/** transpose(A) v, `step` apart, through bias and bounds. */
 // @ts-ignore: decorator
 @inline
-export function outputRow(
+function outputRow(
   v0: v128,
   v1: v128,
   v2: v128,
   v3: v128,
   c: usize,
   step: usize,
-  before0: v128,
-  before1: v128,
+  bias: v128,
   low: v128,
   high: v128,
 ): void {
   const y0 = f32x4.add(v0, f32x4.add(v1, v2));
   const y1 = f32x4.sub(f32x4.sub(v1, v2), v3);
-  v128.store(c, f32x4.min(f32x4.max(f32x4.add(y0, before0), low), high));
-  v128.store(c + step, f32x4.min(f32x4.max(f32x4.add(y1, before1), low), high));
+  v128.store(c, f32x4.min(f32x4.max(f32x4.add(y0, bias), low), high));
+  v128.store(c + step, f32x4.min(f32x4.max(f32x4.add(y1, bias), low), high));
 }

@@ -1,6 +1,7 @@
 /**
  * The transforms of Winograd's F(4, 3) and F(3, 4) with seven products, of four channels: m neighbouring outputs from six inputs and
- * r taps, m + r = 7, along a line (winograd_line.ts); and of F(4 x 4, 3 x 3) with 7 x 7 products (winograd.ts).
+ * r taps, m + r = 7, along a line (winograd_line.ts); and of F(4 x 4, 3 x 3) and F(3 x 3, 4 x 4) with 7 x 7 products, those of
+ * winograd.ts and winograd_gradient.ts.
  *
  *         1    0    0    0                    1  0  0  0 -1  0
  *        1/4  1/4  1/4  1/4                   0  1  1  1  1  0                    1  1  1  1  0 -1  0
@@ -173,5 +174,42 @@ export function output7x7(
   for (let row: usize = 0; row < 4; row++) {
     output7(4, scratch + row * 112, 16, c, colStep, true, bias, low, high);
     c += rowStep;
+  }
+}
+
+/** 4 x 4 cells of dy to 7 x 7 of W. */
+// @ts-ignore: decorator
+@inline
+export function tile7x7(
+  dy: usize,
+  rowStep: usize,
+  colStep: usize,
+  to: usize,
+  plane: usize,
+  scratch: usize,
+): void {
+  for (let col: usize = 0; col < 4; col++) {
+    const cells = dy + col * colStep;
+    filter7(4, cells, rowStep, scratch + (col << 4), 64);
+    v128.store(scratch + 6 * 64 + (col << 4), v128.load(cells + 3 * rowStep));
+  }
+  for (let row: usize = 0; row < 7; row++) {
+    const cells = scratch + (row << 6);
+    filter7(4, cells, 16, to, plane);
+    v128.store(to + 6 * plane, v128.load(cells, 48));
+    to += 7 * plane;
+  }
+}
+
+/** 7 x 7 cells of M to 3 x 3 taps, `step` apart. */
+// @ts-ignore: decorator
+@inline
+export function taps7x7(v: usize, plane: usize, to: usize, step: usize, scratch: usize): void {
+  const none = f32x4.splat(0);
+  for (let col: usize = 0; col < 7; col++) {
+    output7(3, v + col * plane, 7 * plane, scratch + (col << 4), 112, false, none, none, none);
+  }
+  for (let row: usize = 0; row < 3; row++) {
+    output7(3, scratch + row * 112, 16, to + 3 * row * step, step, false, none, none, none);
   }
 }

@@ -1,23 +1,26 @@
 /**
- * Transforms of Winograd's F(3 x 3, 2 x 2): the nine taps of dFilter from patches of 4 x 4 cells of x and tiles of 2 x 2 of dy.
+ * Transforms of Winograd's F(3 x 3, m x m), m = 2 or 4: the nine taps of dFilter from patches of (m + 2) x (m + 2) cells of x and
+ * tiles of m x m of dy, with n x n multiplications, n = 4 or 7.
  *
  *   W = G dy transpose(G)   V = transpose(B) d B   M = sum over tiles of V * W, cell by cell   dFilter = transpose(A) M A
  *
  *        1    0                     1  1  1  0
- *   G = 1/2  1/2    transpose(A) =  0  1 -1  0
+ *   G = 1/2  1/2    transpose(A) =  0  1 -1  0        for m = 2; those of m = 4 stand in winograd_7.ts.
  *       1/2 -1/2                    0  1  1 -1
  *        0    1
  *
- * B and V are those of F(2 x 2, 3 x 3), see winograd.ts and winograd_2x2.ts; the sum is the product of accumulate.ts, once for each of
- * the 16 cells. W and M are planes, one for each cell, `plane` bytes apart: W [panels][tiles][8], M [source channels][target
- * channels]. Target channels come in whole panels of eight. Addresses and steps are in bytes.
+ * V is that of the forward pass, see winograd.ts; the sum is the product of accumulate.ts, once for each of the n x n cells. W and M are
+ * planes, one for each cell, `plane` bytes apart: W [panels][tiles][8], M [source channels][target channels]. Target channels come in
+ * whole panels of eight. scratch holds n x n x 16 bytes, for m = 4. Addresses and steps are in bytes.
  *
  * Source: Winograd, "Arithmetic complexity of computations", 1980; Lavin & Gray, "Fast algorithms for convolutional neural
  * networks", 2015, section 4.
  */
+import { taps7x7, tile7x7 } from './winograd_7';
 
 /** W from the tiles of dy, whose rows are rowStep and whose columns are 4 * channels apart. */
 export function gradientTiles(
+  n: u32,
   tiles: usize,
   tileCount: u32,
   dy: usize,
@@ -25,34 +28,41 @@ export function gradientTiles(
   channels: u32,
   to: usize,
   plane: usize,
+  scratch: usize,
 ): void {
-  const half = f32x4.splat(0.5);
   const colStep = channels << 2;
   for (let t: u32 = 0; t < tileCount; t++) {
     const tile = dy + load<u32>(tiles + (t << 2));
     for (let at: usize = 0; at < colStep; at += 16) {
-      const g = tile + at;
-      const g00 = v128.load(g);
-      const g01 = v128.load(g + colStep);
-      const g10 = v128.load(g + rowStep);
-      const g11 = v128.load(g + rowStep + colStep);
       const cell = to + (((at >> 5) * tileCount + t) << 5) + (at & 16);
-      tileRow(g00, g01, cell, plane);
-      tileRow(
-        f32x4.mul(half, f32x4.add(g00, g10)),
-        f32x4.mul(half, f32x4.add(g01, g11)),
-        cell + 4 * plane,
-        plane,
-      );
-      tileRow(
-        f32x4.mul(half, f32x4.sub(g00, g10)),
-        f32x4.mul(half, f32x4.sub(g01, g11)),
-        cell + 8 * plane,
-        plane,
-      );
-      tileRow(g10, g11, cell + 12 * plane, plane);
+      if (n == 4) tile4x4(tile + at, rowStep, colStep, cell, plane);
+      else tile7x7(tile + at, rowStep, colStep, cell, plane, scratch);
     }
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function tile4x4(dy: usize, rowStep: usize, colStep: usize, to: usize, plane: usize): void {
+  const half = f32x4.splat(0.5);
+  const g00 = v128.load(dy);
+  const g01 = v128.load(dy + colStep);
+  const g10 = v128.load(dy + rowStep);
+  const g11 = v128.load(dy + rowStep + colStep);
+  tileRow(g00, g01, to, plane);
+  tileRow(
+    f32x4.mul(half, f32x4.add(g00, g10)),
+    f32x4.mul(half, f32x4.add(g01, g11)),
+    to + 4 * plane,
+    plane,
+  );
+  tileRow(
+    f32x4.mul(half, f32x4.sub(g00, g10)),
+    f32x4.mul(half, f32x4.sub(g01, g11)),
+    to + 8 * plane,
+    plane,
+  );
+  tileRow(g10, g11, to + 12 * plane, plane);
 }
 
 /** G g, `step` apart. */
@@ -67,46 +77,53 @@ function tileRow(g0: v128, g1: v128, to: usize, step: usize): void {
 }
 
 /** The nine taps, of `size` bytes each, one after the other, from M. */
-export function gradientTaps(from: usize, plane: usize, size: usize, to: usize): void {
+export function gradientTaps(n: u32, from: usize, plane: usize, size: usize, to: usize, scratch: usize): void {
   for (const end = from + size; from < end; from += 16) {
-    const m10 = v128.load(from + 4 * plane);
-    const m11 = v128.load(from + 5 * plane);
-    const m12 = v128.load(from + 6 * plane);
-    const m13 = v128.load(from + 7 * plane);
-    const m20 = v128.load(from + 8 * plane);
-    const m21 = v128.load(from + 9 * plane);
-    const m22 = v128.load(from + 10 * plane);
-    const m23 = v128.load(from + 11 * plane);
-    const sum0 = f32x4.add(m10, m20);
-    const sum1 = f32x4.add(m11, m21);
-    const sum2 = f32x4.add(m12, m22);
-    const sum3 = f32x4.add(m13, m23);
-    tapRow(
-      f32x4.add(v128.load(from), sum0),
-      f32x4.add(v128.load(from + plane), sum1),
-      f32x4.add(v128.load(from + 2 * plane), sum2),
-      f32x4.add(v128.load(from + 3 * plane), sum3),
-      to,
-      size,
-    );
-    tapRow(
-      f32x4.sub(m10, m20),
-      f32x4.sub(m11, m21),
-      f32x4.sub(m12, m22),
-      f32x4.sub(m13, m23),
-      to + 3 * size,
-      size,
-    );
-    tapRow(
-      f32x4.sub(sum0, v128.load(from + 12 * plane)),
-      f32x4.sub(sum1, v128.load(from + 13 * plane)),
-      f32x4.sub(sum2, v128.load(from + 14 * plane)),
-      f32x4.sub(sum3, v128.load(from + 15 * plane)),
-      to + 6 * size,
-      size,
-    );
+    if (n == 4) taps4x4(from, plane, to, size);
+    else taps7x7(from, plane, to, size, scratch);
     to += 16;
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function taps4x4(v: usize, plane: usize, to: usize, step: usize): void {
+  const m10 = v128.load(v + 4 * plane);
+  const m11 = v128.load(v + 5 * plane);
+  const m12 = v128.load(v + 6 * plane);
+  const m13 = v128.load(v + 7 * plane);
+  const m20 = v128.load(v + 8 * plane);
+  const m21 = v128.load(v + 9 * plane);
+  const m22 = v128.load(v + 10 * plane);
+  const m23 = v128.load(v + 11 * plane);
+  const sum0 = f32x4.add(m10, m20);
+  const sum1 = f32x4.add(m11, m21);
+  const sum2 = f32x4.add(m12, m22);
+  const sum3 = f32x4.add(m13, m23);
+  tapRow(
+    f32x4.add(v128.load(v), sum0),
+    f32x4.add(v128.load(v + plane), sum1),
+    f32x4.add(v128.load(v + 2 * plane), sum2),
+    f32x4.add(v128.load(v + 3 * plane), sum3),
+    to,
+    step,
+  );
+  tapRow(
+    f32x4.sub(m10, m20),
+    f32x4.sub(m11, m21),
+    f32x4.sub(m12, m22),
+    f32x4.sub(m13, m23),
+    to + 3 * step,
+    step,
+  );
+  tapRow(
+    f32x4.sub(sum0, v128.load(v + 12 * plane)),
+    f32x4.sub(sum1, v128.load(v + 13 * plane)),
+    f32x4.sub(sum2, v128.load(v + 14 * plane)),
+    f32x4.sub(sum3, v128.load(v + 15 * plane)),
+    to + 6 * step,
+    step,
+  );
 }
 
 /** transpose(A) m, `step` apart. */
