@@ -22,9 +22,10 @@ export interface CpuOptions {
   /** Which implementation the cpu kernels use; 'auto', the default, takes the fastest for each call. */
   path?: CpuPath | 'auto';
   /**
-   * Winograd's algorithm, which saves multiplications. 2, the default: where it rounds about as the direct sum does and is exact on
-   * whole numbers, in 3x3 convolutions of stride 1 (tiles of 2x2, or of 4x4 by 49 multiplications), in longer filters along
-   * their longer side, and in gradients of 3x3 filters. 4: the same, but 3x3 convolutions in tiles of 4x4 by 36, faster and less precise. 0: nowhere.
+   * Winograd's algorithm, which saves multiplications, for work that is large enough to gain by it. 2, the default: where it rounds
+   * about as the direct sum does and is exact on whole numbers (while sums stay below 2^20, not 2^24): in 3x3 convolutions of stride 1, tiles of
+   * 2x2, or of 4x4 by 49 multiplications; along the longer side of other filters; and in gradients of 3x3 filters. 4: the same, but
+   * 3x3 convolutions of stride 1 in tiles of 4x4 by 36, faster and less precise. 0: nowhere.
    */
   winograd?: WinogradTile;
 }

@@ -133,6 +133,15 @@ function buildSpecs(level: SimdLevel): void {
     });
   });
 
+  it('holds no transformed filter of more than 32 MB', () => {
+    const scheme = (batch: number) =>
+      schemeOf(convGeometry([batch, 28, 28, 512], [3, 3, 512, 512], { pad: 'same' }), 2);
+    expect([scheme(1)?.n, scheme(2)?.n]).toEqual([7, 4]);
+    const line = (channels: number) =>
+      lineOf(convGeometry([1, 17, 17, 768], [1, 7, 768, channels], { pad: 'same' }));
+    expect([line(768)?.m, line(800)]).toEqual([3, undefined]);
+  });
+
   it('gives a large filter back', () => {
     // Two strips of pixels: the packed filter, 64 MiB, has to stay for the second.
     const g = convGeometry([1, 1, 32, 4096], [1, 1, 4096, 4100]);
@@ -244,11 +253,11 @@ function lineSpecs(level: SimdLevel): void {
     [[1, 17, 17, 64], [1, 7, 64, 72], { pad: 'same' }, 3],
     [[1, 17, 17, 66], [7, 1, 66, 64], { pad: 'same' }, 3],
     [[2, 9, 11, 64], [1, 3, 64, 64], { pad: 'valid' }, 3],
-    [[9, 5, 8, 64], [5, 1, 64, 64], { pad: [[0, 0], [2, 0], [1, 3], [0, 0]] }, 4],
+    [[9, 9, 8, 64], [5, 1, 64, 64], { pad: [[0, 0], [2, 0], [1, 3], [0, 0]] }, 4],
     [[1, 64, 20, 11], [3, 1, 64, 64], { pad: 'same', dataFormat: 'NCHW' }, 4],
     [[2, 12, 12, 128], [1, 4, 64, 144], { pad: 'same', groups: 2 }, 3],
     [[1, 21, 20, 260], [7, 1, 260, 64], { pad: 'same' }, 3],
-    [[1, 1, 300, 64], [1, 6, 64, 64], { pad: 'same' }, 4],
+    [[1, 1, 900, 64], [1, 6, 64, 64], { pad: 'same' }, 4],
     [[3, 8, 20, 32], [1, 2, 32, 40], { pad: 'same' }, 4],
     [[1, 40, 41, 24], [5, 5, 24, 24], { pad: 'same' }, 4],
     [[2, 23, 29, 3], [7, 7, 3, 64], { pad: 'same', strides: 2 }, 3],
@@ -257,6 +266,8 @@ function lineSpecs(level: SimdLevel): void {
     [[1, 40, 31, 9], [4, 5, 9, 32], { pad: 1, strides: [2, 1] }, 4],
     [[2, 31, 20, 10], [8, 3, 10, 40], { pad: 'same', strides: [2, 1] }, 3],
     [[2, 5, 130, 5], [3, 9, 5, 40], { pad: 'same' }, 4],
+    [[3, 60, 61, 12], [5, 7, 12, 32], { pad: 'same', strides: 2 }, 3],
+    [[1, 12, 15, 140], [3, 5, 140, 24], { pad: 'same' }, 4],
   ]; // prettier-ignore
   for (const [inShape, filterShape, options, m] of cases) {
     const g = convGeometry(inShape, filterShape, options);
@@ -268,9 +279,9 @@ function lineSpecs(level: SimdLevel): void {
 
   it('lines keep to their bounds', () => {
     for (let taps = 2; taps <= 10; taps++) {
-      const windows: [number[], number, number][] = [[[1, taps], 30, 1], [[taps, 1], 30, 1], [[2, taps], 15, 1], [[taps, 3], 9, 2]];
+      const windows: [number[], number, number][] = [[[1, taps], 30, 1], [[taps, 1], 30, 1], [[2, taps], 15, 1], [[2, taps], 150, 1], [[taps, 3], 20, 2]];
       for (const [window, channels, strides] of windows) {
-        const g = convGeometry([1, 8 * strides, 17, channels], [...window, channels, 40], { pad: 'same', strides });
+        const g = convGeometry([1, 8 * strides, 27, channels], [...window, channels, 40], { pad: 'same', strides });
         const { x, filter, y } = bothPasses(level, 2, g, (size, s) => fractions(size, s + taps));
         const direct = results(g.outShape).got;
         withSimd(level, (w) => simd.conv2d(w, x, filter, g, direct, 0));
@@ -278,6 +289,7 @@ function lineSpecs(level: SimdLevel): void {
         const bound = line ? lineBound(line, x, filter, g) : new Float64Array(direct.length).fill(Infinity);
         const worst = compare(y.got, y.want, (i) => bound[i]);
         expect(worst.error).withContext(describeWorst(worst)).toBeLessThanOrEqual(1);
+        expect(line !== undefined).withContext(`[${window}] of stride ${strides}`).toBe(strides === 1 || taps >= 4);
         if (line) expect(y.got).withContext('the direct sum').not.toEqual(direct);
         else expect(y.got).toEqual(direct);
       }
@@ -301,6 +313,11 @@ function lineSpecs(level: SimdLevel): void {
     expect(cut(7, 17)).toEqual([3, [0, 1, 2, 3], [4, 5, 6]]);
     expect(cut(7, 24, 2)).toEqual([3, [0, 2, 4, 6], [1, 3, 5]]);
     expect(cut(3, 24, 2)).toBeUndefined();
+    expect(cut(5, 9)).toBeUndefined();
+    expect(cut(3, 5)).toBeUndefined();
+    expect(cut(2, 27)).toEqual([4, [0, 1]]);
+    expect(cut(2, 19)).toBeUndefined();
+    expect(cut(5, 1)).toBeUndefined();
     expect(cut(11, 24, 4)).toEqual([4, [0, 4, 8], [1, 5, 9], [2, 6, 10], [3, 7]]);
   });
 
@@ -393,7 +410,7 @@ function gradientSpecs(level: SimdLevel): void {
   it('the gradient leaves out what lies past y in a larger dy', () => {
     for (const [size, n] of [
       [13, 4],
-      [28, 7],
+      [30, 7],
     ]) {
       const forward = convGeometry([1, size, size, 8], [3, 3, 8, 8], { pad: 'valid' });
       const dyShape = [1, size - 1, size - 1, 8];

@@ -168,9 +168,12 @@ function phasesOf({ rows, cols }: Axes, channels: number): Phase[] {
   return phases;
 }
 
-/** The start, depth and segment length of the blocks of `rows` rows that come in runs: parts of a run, or some whole ones. */
-export function partsOf(rows: number, runLength: number): [number, number, number][] {
-  const parts: [number, number, number][] = [];
+/** The start, depth and segment length of a block. */
+export type Part = readonly [number, number, number];
+
+/** The blocks of `rows` rows that come in runs: parts of a run, or some whole ones. */
+export function partsOf(rows: number, runLength: number): Part[] {
+  const parts: Part[] = [];
   if (runLength > BLOCK_DEPTH) {
     const length = Math.ceil(runLength / Math.ceil(runLength / BLOCK_DEPTH));
     for (let run = 0; run < rows; run += runLength) {

@@ -15,10 +15,11 @@
  *   |computed y - y| <= (C + r) u * transpose(|A|) [ sum of (|G| |g| transpose(|G|)) * (transpose(|B|) |d| |B|) ] |A|
  *
  * to first order in u: each product and each of the sums rounds once, and the transforms and the bias r times
- * (`ROUNDINGS`). The magnitude on the right is larger than the direct sum's, on random data so many times as the table says; of the
- * first two rows the errors themselves are no larger than the direct sum's, which adds more products one after the other. Their
- * constants are powers of two, so that whole numbers stay exact; those of the last row are not. An Infinity in a patch, or a sum that
- * overflows, gives NaN: for m = 2 in the outputs whose windows hold it, for m = 4 in others of the tile too.
+ * (`ROUNDINGS`). The magnitude on the right is larger than the direct sum's, on random data so many times as the table says, more
+ * at the edges of the image; of the first two rows the errors themselves are no larger than the direct sum's, which adds more products
+ * one after the other. Their constants are powers of two: whole numbers stay exact as long as all sums, which are multiples of 1/4 and
+ * of 1/16, stay below 2^22 and 2^20; those of the last row are not. An Infinity in a patch, or a sum that overflows, gives NaN: for
+ * m = 2 in the outputs whose windows hold it, for m = 4 in others of the tile too.
  *
  * Source: Lavin & Gray, "Fast algorithms for convolutional neural networks", 2015; Higham, "Accuracy and Stability of
  * Numerical Algorithms", 2002, section 3.
@@ -68,6 +69,9 @@ const SCHEMES: Record<WinogradTile, Scheme[]> = {
   4: [{ m: 4, n: 6 }],
 };
 
+/** What a tile costs, in products: as measured, transforms of 7 x 7 cells take so much longer. */
+export const COSTS = { 4: 16, 6: 36, 7: 49 * (8 / 7) } as const;
+
 /**
  * r: roundings on the way of a value through the transforms, each of which has two passes. For n = 4, g: 2 sums a pass;
  * d: 1; M: 2. For n = 7, g: 2 sums; d: 2; M: 3. For n = 6, g: a constant, its product and 2 sums; d: a product and 2 sums; M: 3 sums.
@@ -82,6 +86,9 @@ const STRIP_TILES = 64;
 /** Floats of the part of the transformed filter that stays in a second-level cache while a strip meets it. */
 const BLOCK_SIZE = 1 << 17;
 
+/** Floats of a transformed filter in 7 x 7 or 7 cells that is held for several strips, at most: 32 MB. */
+export const MOST_HELD = 1 << 23;
+
 /** With fewer channels than this the transforms of patches and products cost more than they save, with fewer tiles that of the filter. */
 const LEAST = { channels: 16, tiles: 16 };
 
@@ -93,20 +100,26 @@ export function schemeFor(
   winograd: WinogradTile,
 ): Scheme | undefined {
   if (!isPlain3(axes) || source.channels % 4 !== 0) return undefined;
-  const products = ({ m, n }: Scheme) => n * n * tilesOver(target, axes, [m, m]);
+  const tiles = ({ m }: Scheme) => tilesOver(target, axes, [m, m]);
+  const isHeavy = (scheme: Scheme) =>
+    scheme.n === 7 && tiles(scheme) > STRIP_TILES && 49 * source.channels * target.channels > MOST_HELD;
   return SCHEMES[winograd]
-    .filter(({ m }) => isLarge(source, target, axes, [m, m], LEAST))
-    .sort((a, b) => products(a) - products(b))[0];
+    .filter((scheme) => isLarge(source, target, axes, [scheme.m, scheme.m], LEAST) && !isHeavy(scheme))
+    .sort((a, b) => COSTS[a.n] * tiles(a) - COSTS[b.n] * tiles(b))[0];
 }
 
 /** Whether all positions have the same 3 x 3 taps, one beside the other, and stride 1. */
 export function isPlain3({ rows, cols }: Axes): boolean {
-  return [rows, cols].every((axis) => isPlain(axis) && axis.phases[0].length === 3);
+  return [rows, cols].every((axis) => isDense(axis) && strideOf(axis) === 1 && axis.phases[0].length === 3);
 }
 
-/** Whether all positions have the same taps, one beside the other, and stride 1. */
-export function isPlain({ phases, lowest, highest, base }: Axis): boolean {
-  return phases.length === 1 && highest - lowest === phases[0].length - 1 && base(1) - base(0) === 1;
+/** Whether all positions have the same taps, one beside the other. */
+export function isDense({ phases, lowest, highest }: Axis): boolean {
+  return phases.length === 1 && highest - lowest === phases[0].length - 1;
+}
+
+export function strideOf({ base }: Axis): number {
+  return base(1) - base(0);
 }
 
 /** Whether there are at least so many channels, and tiles of so many rows and columns. */
@@ -121,7 +134,7 @@ export function isLarge(
   return channels >= least.channels && tilesOver(target, axes, tile) >= least.tiles;
 }
 
-/** As `correlate`, where `winogradApplies`. */
+/** As `correlate`, where a scheme serves. */
 export function correlateByWinograd(
   simd: Simd,
   source: Image,

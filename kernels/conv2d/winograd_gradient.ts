@@ -10,7 +10,7 @@
  * Rounding is bounded as in winograd.ts, with T, the tiles of all images, instead of C and r = `ROUNDINGS`: parts that strips have
  * summed are fewer than the tiles of the other strips. On random data the magnitude is 4 (the tap in the middle) to 9 times (the corners)
  * the direct sum's for m = 2, 16 to 20 times for m = 4, more in images of a few cells. All constants are powers of two: whole numbers
- * stay exact.
+ * stay exact as long as all sums, multiples of 1/4 and of 1/16, stay below 2^22 and 2^20.
  *
  * An Infinity in d or dy, or a sum that overflows, gives NaN or Infinity in the taps that meet it; in others too for m = 4, and for m = 2 at
  * the edge of x, as the first tap of a row takes d2 and the last one d1, which cancel, and tiles that stick out multiply cells by 0.
@@ -19,7 +19,16 @@
  */
 import { NR, type Simd } from '../simd/runtime.js';
 import { type Axes, copyIn, type Extent, type Image, largest, windowOf } from '../simd/strips.js';
-import { isLarge, isPlain3, planTiles, type Tile, tilesIn, tilesOver, writeCorners } from './winograd.js';
+import {
+  COSTS,
+  isLarge,
+  isPlain3,
+  planTiles,
+  type Tile,
+  tilesIn,
+  tilesOver,
+  writeCorners,
+} from './winograd.js';
 
 /** A tile of m x m cells of dy, by n x n products. */
 export interface GradientTile {
@@ -44,11 +53,11 @@ const MOST_SUMS = 1 << 22;
 export function gradientTileFor(source: Extent, target: Extent, axes: Axes): GradientTile | undefined {
   const inGroups = source.channels % 4 === 0 && target.channels % NR === 0;
   if (!inGroups || !isPlain3(axes)) return undefined;
-  const products = ({ m, n }: GradientTile) => n * n * tilesOver(target, axes, [m, m]);
+  const cost = ({ m, n }: GradientTile) => COSTS[n] * tilesOver(target, axes, [m, m]);
   return TILES.filter(
     ({ m, n, least }) =>
       n * n * source.channels * target.channels <= MOST_SUMS && isLarge(source, target, axes, [m, m], least),
-  ).sort((a, b) => products(a) - products(b))[0];
+  ).sort((a, b) => cost(a) - cost(b))[0];
 }
 
 /**

@@ -8,9 +8,10 @@
  * apart, that it meets for a tile; the matrices stand in ../simd/assembly/winograd_7.ts. Pieces take seven multiplications a
  * channel instead of 12, and six instead of m (r - 1). A patch, the transformed cells of all pieces, serves every row of taps that meets it.
  *
- * Rounding is bounded as in winograd.ts, with K, the products of an output, instead of C and r = `ROUNDINGS`. On random data the
- * magnitude is 4 to 5 times the direct sum's. All constants are powers of two: whole numbers stay exact. An Infinity gives NaN in
- * outputs of the tiles that meet it.
+ * Rounding is bounded as in winograd.ts, with the products of a cell, taps across the line times pieces times channels, instead of C and
+ * r = `ROUNDINGS`. On random data the magnitude is 4 to 5 times the direct sum's, more at the edges of the image. All constants are
+ * powers of two: whole numbers stay exact as long as all sums, multiples of 1/4, stay below 2^22. An Infinity gives NaN in outputs of
+ * the tiles that meet it; one that sticks out of the image may meet cells past all windows.
  *
  * Source: Winograd, "Arithmetic complexity of computations", 1980; Barabasz & Gregg, "Winograd convolution for DNNs: beyond
  * linear polynomials", 2019.
@@ -33,13 +34,23 @@ import {
   type Epilogue,
   type GroupFilter,
   packBlock,
+  type Part,
   partsOf,
   roundUp,
   stagingSize,
   type TapPair,
   writeBias,
 } from './correlate.js';
-import { planTiles, type Tile, tilesIn, tilesOver, writeCorners } from './winograd.js';
+import {
+  isDense,
+  MOST_HELD,
+  planTiles,
+  strideOf,
+  type Tile,
+  tilesIn,
+  tilesOver,
+  writeCorners,
+} from './winograd.js';
 
 /** r: 2 sums for g, 2 for d, 3 for M and 1 for the bias. */
 export const ROUNDINGS = 2 + 2 + 3 + 1;
@@ -52,33 +63,41 @@ const CELLS = 7;
  * multiplications between them: rows of the filter's matrix times target channels, over the stride across the line.
  */
 const LEAST = { tiles: 24, products: 1024 };
+/** And where the products are more than this part of the direct sum's, as many tiles stick out. */
+const MOST = { products: 0.78 };
 
 /** A line of taps, cut for tiles of m outputs. */
 export interface Line {
   readonly along: keyof Axes;
   readonly across: keyof Axes;
   readonly m: 3 | 4;
-  /** Taps a stride apart: pieces of 7 - m, and after them those of one less. */
+  /** The taps of a piece, 7 - m. */
+  readonly r: 4 | 3;
+  /** Taps a stride apart: pieces of r, and after them those of one less. */
   readonly pieces: readonly (readonly Tap[])[];
 }
 
+const TILES = [
+  { m: 3, r: 4 },
+  { m: 4, r: 3 },
+] as const;
+
 /** The line of the problem's filter, if it has one that can be cut and is large enough to gain by it. */
 export function lineFor(source: Extent, target: Extent, axes: Axes): Line | undefined {
-  const isDense = [axes.rows, axes.cols].every(
-    ({ phases, lowest, highest }) => phases.length === 1 && highest - lowest === phases[0].length - 1,
-  );
-  if (!isDense || target.channels % NR !== 0) return undefined;
+  if (!isDense(axes.rows) || !isDense(axes.cols) || target.channels % NR !== 0) return undefined;
   const isHigh = axes.rows.phases[0].length > axes.cols.phases[0].length;
   const [along, across] = isHigh ? (['rows', 'cols'] as const) : (['cols', 'rows'] as const);
-  const products = ({ m, pieces }: Line) =>
-    Math.ceil(axes[along].size / m) * pieces.reduce((sum, { length }) => sum + length + m, 0);
-  const [line] = ([3, 4] as const)
-    .flatMap((m) => {
-      const pieces = piecesOf(axes[along], CELLS - m);
-      return pieces ? [{ along, across, m, pieces }] : [];
-    })
-    .sort((a, b) => products(a) - products(b));
+  const lines = TILES.flatMap((tile): Line[] => {
+    const pieces = piecesOf(axes[along], tile.r);
+    return pieces ? [{ along, across, ...tile, pieces }] : [];
+  });
+  const [line] = lines.sort((a, b) => productsOf(a, axes) - productsOf(b, axes));
   return line && gains(source, target, axes, line) ? line : undefined;
+}
+
+/** Products of a channel along the line, of tiles that stick out too. */
+function productsOf({ along, m, pieces }: Line, axes: Axes): number {
+  return Math.ceil(axes[along].size / m) * pieces.reduce((sum, { length }) => sum + length + m, 0);
 }
 
 /** The taps in pieces of r, first, and of r - 1, as few of these as it takes; or undefined where there are too few taps for that. */
@@ -95,15 +114,15 @@ function piecesOf(axis: Axis, r: number): Tap[][] | undefined {
   return pieces.sort((a, b) => b.length - a.length);
 }
 
-function strideOf({ base }: Axis): number {
-  return base(1) - base(0);
-}
-
 function gains(source: Extent, target: Extent, axes: Axes, line: Line): boolean {
-  const across = axes[line.across];
-  const depth = across.phases[0].length * line.pieces.length * source.channels;
-  const products = (depth * target.channels) / strideOf(across);
-  return tilesOver(target, axes, tileOf(line)) >= LEAST.tiles && products >= LEAST.products;
+  const [along, across] = [axes[line.along], axes[line.across]];
+  const size = across.phases[0].length * line.pieces.length * source.channels * target.channels;
+  return (
+    productsOf(line, axes) <= MOST.products * along.size * along.phases[0].length &&
+    tilesOver(target, axes, tileOf(line)) >= LEAST.tiles &&
+    size >= LEAST.products * strideOf(across) &&
+    CELLS * size <= MOST_HELD
+  );
 }
 
 function tileOf({ along, m }: Line): Tile {
@@ -120,10 +139,9 @@ export function correlateByLine(
   epilogue: Epilogue,
   line: Line,
 ): void {
-  const { along, across, m, pieces } = line;
-  const r = CELLS - m;
+  const { along, across, m, r, pieces } = line;
   const width = target.channels;
-  const stride = strideOf(axes[along]);
+  const strideAlong = strideOf(axes[along]);
   const tile = tileOf(line);
   const longest = pieces.filter(({ length }) => length === r);
   // The first six cells are summed over all pieces, the last one over those of r taps.
@@ -138,13 +156,14 @@ export function correlateByLine(
   const most = largest(whole, axes);
   // Planes a multiple of 4096 bytes apart would fall on the same lines of the first-level cache.
   const plane = {
+    g: 4 * Math.max(...all.blocks.map(([, depth]) => depth)) * width + 64,
     u: 4 * all.depth * width + 64,
     v: 4 * patchCount * all.patch + 64,
     m: 4 * tileCount * width + 64,
   };
   const [staging, g, u, v, products, bias, none, outs, patches, starts, tiles, a, c, ...tables] = simd.place(
     4 * stagingSize(filter),
-    r * plane.u,
+    r * plane.g,
     CELLS * plane.u,
     CELLS * plane.v,
     CELLS * plane.m,
@@ -166,16 +185,18 @@ export function correlateByLine(
     blocks.forEach(([start], i) => (simd.i32[segments / 4 + i] = 4 * start));
     simd.i32.fill(0, firsts / 4, firsts / 4 + tileCount);
   }
-  const pack = (some: Line['pieces'], i: number, { blocks }: typeof all, to: number) => {
+  const pack = (some: Line['pieces'], i: number, [start, depth]: Part, to: number) => {
     const taps = tapsAcross(some, i, axes, line);
-    for (const [start, depth] of blocks) {
-      const at = to + 4 * start * width;
-      packBlock(simd, filter, taps, { start, depth }, source.channels, width, staging, at);
-    }
+    packBlock(simd, filter, taps, { start, depth }, source.channels, width, staging, to);
   };
-  for (let i = 0; i < r; i++) pack(pieces, i, all, g + i * plane.u);
-  simd.lineFilter(r, g, plane.u, 4 * all.depth * width, u, plane.u);
-  pack(longest, r - 1, last, u + (CELLS - 1) * plane.u);
+  for (const block of all.blocks) {
+    const [start, depth] = block;
+    for (let i = 0; i < r; i++) pack(pieces, i, block, g + i * plane.g);
+    simd.lineFilter(r, g, plane.g, 4 * depth * width, u + 4 * start * width, plane.u);
+  }
+  for (const block of last.blocks) {
+    pack(longest, r - 1, block, u + (CELLS - 1) * plane.u + 4 * block[0] * width);
+  }
   const { lowest, highest } = epilogue;
 
   strips.forEach((strip, i) => {
@@ -186,16 +207,17 @@ export function correlateByLine(
     const step = stepsIn(window)[along];
     copyIn(simd.f32, a / 4, source, window);
     if (i === 0 || !alike(held, whole[i - 1])) {
-      writePatches(simd.i32, patches / 4, held, window, line, stride, cell);
+      writePatches(simd.i32, patches / 4, held, window, strideAlong, cell, line);
       writeCorners(simd.i32, tiles / 4, held, tile, held, 4 * width);
-      for (const { firsts, patch } of sums)
-        writeFirsts(simd.i32, firsts / 4, held, window, axes, line, 4 * patch);
+      for (const { firsts, patch } of sums) {
+        writeFirsts(simd.i32, firsts / 4, held, window, strideOf(axes[across]), 4 * patch, line);
+      }
       pieces.forEach(([{ offset }], k) => {
         simd.i32[starts / 4 + k] = cell * step * (offset - axes[along].lowest);
       });
     }
     // prettier-ignore
-    simd.lineInput(patches, patchesIn(held, window, line), starts, longest.length, pieces.length, a, cell * step * stride, source.channels, v, plane.v);
+    simd.lineInput(patches, patchesIn(held, window, line), starts, longest.length, pieces.length, a, cell * step * strideAlong, source.channels, v, plane.v);
     for (let k = 0; k < CELLS; k++) {
       const { blocks, segments, firsts } = sums[k < CELLS - 1 ? 0 : 1];
       blocks.forEach(([start, depth], block) => {
@@ -245,14 +267,14 @@ function writePatches(
   at: number,
   held: Rectangle,
   window: Rectangle,
-  { along, across, m }: Line,
-  stride: number,
+  strideAlong: number,
   cell: number,
+  { along, across, m }: Line,
 ): void {
   const steps = stepsIn(window);
   for (let b = 0; b < held.images; b++) {
     for (let t = 0; t < held[along] / m; t++) {
-      const first = b * window.rows * window.cols + t * m * stride * steps[along];
+      const first = b * window.rows * window.cols + t * m * strideAlong * steps[along];
       for (let o = 0; o < window[across]; o++) i32[at++] = cell * (first + o * steps[across]);
     }
   }
@@ -264,19 +286,18 @@ function writeFirsts(
   at: number,
   held: Rectangle,
   window: Rectangle,
-  axes: Axes,
-  { along, across, m }: Line,
+  strideAcross: number,
   step: number,
+  line: Line,
 ): void {
-  const tilesAlong = held[along] / m;
-  const stride = strideOf(axes[across]);
-  const first = (b: number, t: number, o: number) =>
-    step * ((b * tilesAlong + t) * window[across] + o * stride);
+  const { along, across, m } = line;
+  const [tileRows, tileCols] = tileOf(line);
   for (let b = 0; b < held.images; b++) {
-    if (along === 'cols') {
-      for (let o = 0; o < held.rows; o++) for (let t = 0; t < tilesAlong; t++) i32[at++] = first(b, t, o);
-    } else {
-      for (let t = 0; t < tilesAlong; t++) for (let o = 0; o < held.cols; o++) i32[at++] = first(b, t, o);
+    for (let row = 0; row < held.rows; row += tileRows) {
+      for (let col = 0; col < held.cols; col += tileCols) {
+        const [t, o] = along === 'cols' ? [col / m, row] : [row / m, col];
+        i32[at++] = step * ((b * (held[along] / m) + t) * window[across] + o * strideAcross);
+      }
     }
   }
 }

@@ -31,7 +31,7 @@ export function winogradFilter(
   for (const end = taps + size; taps < end; taps += 16) {
     if (n == 4) filter2x2(taps, tapStep, to, plane);
     else if (n == 6) filter4x4(taps, tapStep, to, plane, scratch);
-      else filter7x7(taps, tapStep, to, plane, scratch);
+    else filter7x7(taps, tapStep, to, plane, scratch);
     to += 16;
   }
 }
