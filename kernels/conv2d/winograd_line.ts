@@ -64,7 +64,7 @@ const CELLS = 7;
  */
 const LEAST = { tiles: 24, products: 1024 };
 /** And where the products are more than this part of the direct sum's, as many tiles stick out. */
-const MOST = { products: 0.78 };
+const MOST_PRODUCTS = 0.78;
 
 /** A line of taps, cut for tiles of m outputs. */
 export interface Line {
@@ -118,7 +118,7 @@ function gains(source: Extent, target: Extent, axes: Axes, line: Line): boolean 
   const [along, across] = [axes[line.along], axes[line.across]];
   const size = across.phases[0].length * line.pieces.length * source.channels * target.channels;
   return (
-    productsOf(line, axes) <= MOST.products * along.size * along.phases[0].length &&
+    productsOf(line, axes) <= MOST_PRODUCTS * along.size * along.phases[0].length &&
     tilesOver(target, axes, tileOf(line)) >= LEAST.tiles &&
     size >= LEAST.products * strideOf(across) &&
     CELLS * size <= MOST_HELD
