@@ -108,7 +108,7 @@ function piecesOf(axis: Axis, r: number): Tap[][] | undefined {
     const taps = axis.phases[0].filter((_, i) => i % stride === first);
     const count = Math.ceil(taps.length / r);
     const shorter = r * count - taps.length;
-    if (shorter > count || count === 0) return undefined;
+    if (shorter > count) return undefined;
     for (let i = 0; i < count; i++) pieces.push(taps.splice(0, i < count - shorter ? r : r - 1));
   }
   return pieces.sort((a, b) => b.length - a.length);
