@@ -231,7 +231,7 @@ function winogradSpecs(level: SimdLevel, m: 2 | 4): void {
   });
 }
 
-/** What Winograd's algorithm, or a line of it, is forward. */
+/** The tile, and the line, that Winograd's algorithm takes forward. */
 function schemeOf(g: ConvGeometry, m: WinogradTile) {
   return schemeFor(...imagesOf(g), simd.forwardAxes(g), m);
 }

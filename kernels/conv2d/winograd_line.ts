@@ -185,25 +185,23 @@ export function correlateByLine(
     blocks.forEach(([start], i) => (simd.i32[segments / 4 + i] = 4 * start));
     simd.i32.fill(0, firsts / 4, firsts / 4 + tileCount);
   }
-  const pack = (some: Line['pieces'], i: number, [start, depth]: Part, to: number) => {
-    const taps = tapsAcross(some, i, axes, line);
+  const pack = (taps: ReturnType<typeof tapsAcross>, [start, depth]: Part, to: number) =>
     packBlock(simd, filter, taps, { start, depth }, source.channels, width, staging, to);
-  };
+  const taps = Array.from({ length: r }, (_, i) => tapsAcross(pieces, i, axes, line));
   for (const block of all.blocks) {
     const [start, depth] = block;
-    for (let i = 0; i < r; i++) pack(pieces, i, block, g + i * plane.g);
+    taps.forEach((ith, i) => pack(ith, block, g + i * plane.g));
     simd.lineFilter(r, g, plane.g, 4 * depth * width, u + 4 * start * width, plane.u);
   }
-  for (const block of last.blocks) {
-    pack(longest, r - 1, block, u + (CELLS - 1) * plane.u + 4 * block[0] * width);
-  }
+  const lastTaps = tapsAcross(longest, r - 1, axes, line);
+  for (const block of last.blocks) pack(lastTaps, block, u + (CELLS - 1) * plane.u + 4 * block[0] * width);
   const { lowest, highest } = epilogue;
+  const cell = 4 * source.channels;
 
   strips.forEach((strip, i) => {
     const held = whole[i];
     const window = windowOf(held, axes);
     const count = tilesIn(strip, tile);
-    const cell = 4 * source.channels;
     const step = stepsIn(window)[along];
     copyIn(simd.f32, a / 4, source, window);
     if (i === 0 || !alike(held, whole[i - 1])) {

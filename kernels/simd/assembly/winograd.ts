@@ -31,7 +31,7 @@ export function winogradFilter(
   for (const end = taps + size; taps < end; taps += 16) {
     if (n == 4) filter2x2(taps, tapStep, to, plane);
     else if (n == 6) filter4x4(taps, tapStep, to, plane, scratch);
-    else filter7x7(taps, tapStep, to, plane, scratch);
+    else filter7x7(3, taps, 3 * tapStep, tapStep, to, plane, scratch);
     to += 16;
   }
 }
@@ -85,7 +85,7 @@ export function winogradOutput(
       const add = v128.load(bias + at);
       if (n == 4) output2x2(from, plane, tile + at, rowStep, colStep, add, low, high);
       else if (n == 6) output4x4(from, plane, tile + at, rowStep, colStep, add, low, high, scratch);
-      else output7x7(from, plane, tile + at, rowStep, colStep, add, low, high, scratch);
+      else output7x7(4, from, plane, tile + at, rowStep, colStep, true, add, low, high, scratch);
       from += 16;
     }
   }

@@ -113,20 +113,30 @@ function put(to: usize, y: v128, done: bool, bias: v128, low: v128, high: v128):
   v128.store(to, done ? f32x4.min(f32x4.max(f32x4.add(y, bias), low), high) : y);
 }
 
-/** 3 x 3 taps, `step` apart, to 7 x 7 cells of U, `plane` apart; columns go through `scratch`, here and below. */
+/** r x r taps, or cells of dy, to 7 x 7 cells of U, or of W, `plane` apart; columns go through `scratch`, here and below. */
 // @ts-ignore: decorator
 @inline
-export function filter7x7(g: usize, step: usize, to: usize, plane: usize, scratch: usize): void {
-  for (let col: usize = 0; col < 3; col++) {
-    const tap = g + col * step;
-    filter7(3, tap, 3 * step, scratch + (col << 4), 48);
-    v128.store(scratch + 6 * 48 + (col << 4), v128.load(tap + 6 * step));
+export function filter7x7(
+  r: u32,
+  g: usize,
+  rowStep: usize,
+  colStep: usize,
+  to: usize,
+  plane: usize,
+  scratch: usize,
+): void {
+  const size: usize = r << 4;
+  const last: usize = r - 1;
+  for (let col: usize = 0; col < r; col++) {
+    const tap = g + col * colStep;
+    filter7(r, tap, rowStep, scratch + (col << 4), size);
+    v128.store(scratch + 6 * size + (col << 4), v128.load(tap + last * rowStep));
   }
   for (let row: usize = 0; row < 7; row++) {
-    const taps = scratch + row * 48;
-    const cells = to + 7 * row * plane;
-    filter7(3, taps, 16, cells, plane);
-    v128.store(cells + 6 * plane, v128.load(taps, 32));
+    const taps = scratch + row * size;
+    filter7(r, taps, 16, to, plane);
+    v128.store(to + 6 * plane, v128.load(taps + (last << 4)));
+    to += 7 * plane;
   }
 }
 
@@ -154,62 +164,27 @@ export function input7x7(
   }
 }
 
-/** 7 x 7 cells of M to 4 x 4 outputs, through bias and bounds. */
+/** 7 x 7 cells of M to m x m outputs, or taps; where `done`, through bias and bounds. */
 // @ts-ignore: decorator
 @inline
 export function output7x7(
+  m: u32,
   v: usize,
   plane: usize,
   c: usize,
   rowStep: usize,
   colStep: usize,
+  done: bool,
   bias: v128,
   low: v128,
   high: v128,
   scratch: usize,
 ): void {
   for (let col: usize = 0; col < 7; col++) {
-    output7(4, v + col * plane, 7 * plane, scratch + (col << 4), 112, false, bias, low, high);
+    output7(m, v + col * plane, 7 * plane, scratch + (col << 4), 112, false, bias, low, high);
   }
-  for (let row: usize = 0; row < 4; row++) {
-    output7(4, scratch + row * 112, 16, c, colStep, true, bias, low, high);
+  for (let row: usize = 0; row < m; row++) {
+    output7(m, scratch + row * 112, 16, c, colStep, done, bias, low, high);
     c += rowStep;
-  }
-}
-
-/** 4 x 4 cells of dy to 7 x 7 of W. */
-// @ts-ignore: decorator
-@inline
-export function tile7x7(
-  dy: usize,
-  rowStep: usize,
-  colStep: usize,
-  to: usize,
-  plane: usize,
-  scratch: usize,
-): void {
-  for (let col: usize = 0; col < 4; col++) {
-    const cells = dy + col * colStep;
-    filter7(4, cells, rowStep, scratch + (col << 4), 64);
-    v128.store(scratch + 6 * 64 + (col << 4), v128.load(cells + 3 * rowStep));
-  }
-  for (let row: usize = 0; row < 7; row++) {
-    const cells = scratch + (row << 6);
-    filter7(4, cells, 16, to, plane);
-    v128.store(to + 6 * plane, v128.load(cells, 48));
-    to += 7 * plane;
-  }
-}
-
-/** 7 x 7 cells of M to 3 x 3 taps, `step` apart. */
-// @ts-ignore: decorator
-@inline
-export function taps7x7(v: usize, plane: usize, to: usize, step: usize, scratch: usize): void {
-  const none = f32x4.splat(0);
-  for (let col: usize = 0; col < 7; col++) {
-    output7(3, v + col * plane, 7 * plane, scratch + (col << 4), 112, false, none, none, none);
-  }
-  for (let row: usize = 0; row < 3; row++) {
-    output7(3, scratch + row * 112, 16, to + 3 * row * step, step, false, none, none, none);
   }
 }

@@ -16,7 +16,7 @@
  * Source: Winograd, "Arithmetic complexity of computations", 1980; Lavin & Gray, "Fast algorithms for convolutional neural
  * networks", 2015, section 4.
  */
-import { taps7x7, tile7x7 } from './winograd_7';
+import { filter7x7, output7x7 } from './winograd_7';
 
 /** W from the tiles of dy, whose rows are rowStep and whose columns are 4 * channels apart. */
 export function gradientTiles(
@@ -36,7 +36,7 @@ export function gradientTiles(
     for (let at: usize = 0; at < colStep; at += 16) {
       const cell = to + (((at >> 5) * tileCount + t) << 5) + (at & 16);
       if (n == 4) tile4x4(tile + at, rowStep, colStep, cell, plane);
-      else tile7x7(tile + at, rowStep, colStep, cell, plane, scratch);
+      else filter7x7(4, tile + at, rowStep, colStep, cell, plane, scratch);
     }
   }
 }
@@ -78,9 +78,10 @@ function tileRow(g0: v128, g1: v128, to: usize, step: usize): void {
 
 /** The nine taps, of `size` bytes each, one after the other, from M. */
 export function gradientTaps(n: u32, from: usize, plane: usize, size: usize, to: usize, scratch: usize): void {
+  const none = f32x4.splat(0);
   for (const end = from + size; from < end; from += 16) {
     if (n == 4) taps4x4(from, plane, to, size);
-    else taps7x7(from, plane, to, size, scratch);
+    else output7x7(3, from, plane, to, 3 * size, size, false, none, none, none, scratch);
     to += 16;
   }
 }
