@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist', 'build', 'report.html', 'kernels/simd/assembly'] },
+  { ignores: ['dist', 'build', 'report.html', 'kernels/runtime/simd/assembly'] },
   js.configs.recommended,
   ...tseslint.configs.recommended,
   {

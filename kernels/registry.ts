@@ -14,7 +14,7 @@ import { convGradients } from './conv2d/gradient.js';
 import * as maxPoolCpu from './max_pool/cpu.js';
 import * as maxPoolWebgl from './max_pool/webgl.js';
 import { maxPoolGradients } from './max_pool/gradient.js';
-import type { Kernel } from './tensors.js';
+import type { Kernel } from './runtime/tensors.js';
 
 export const OWN = 'Convgrad';
 

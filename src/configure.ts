@@ -1,5 +1,5 @@
 /** How the kernels compute: what may be chosen, and what was. */
-import { configureCpu, type CpuInfo, cpuInfo, type CpuOptions } from '../kernels/cpu_options.js';
+import { configureCpu, type CpuInfo, cpuInfo, type CpuOptions } from '../kernels/runtime/options.js';
 
 export interface BackendOptions {
   cpu?: CpuOptions;

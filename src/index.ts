@@ -2,7 +2,7 @@
 export type { ActivationName } from '../kernels/conv2d/activation.js';
 export type { DataFormat, DimRoundingMode, ExplicitPadding, Padding } from '../kernels/geometry.js';
 export { type BackendInfo, backendInfo, type BackendOptions, configure } from './configure.js';
-export type { CpuPath, CpuInfo, CpuOptions } from '../kernels/cpu_options.js';
+export type { CpuPath, CpuInfo, CpuOptions } from '../kernels/runtime/options.js';
 export { install, type Installation, type InstallOptions, type Replaced } from './install.js';
 export {
   avgPool,

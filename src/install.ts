@@ -31,7 +31,7 @@ import {
   type KernelName,
   KERNELS,
 } from '../kernels/registry.js';
-import type { Kernel } from '../kernels/tensors.js';
+import type { Kernel } from '../kernels/runtime/tensors.js';
 
 export interface InstallOptions {
   /** Backends to install on; default all that the plugin supports. One that comes later is served when it comes. */

@@ -23,7 +23,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { type ActivationName, alignedShape, checkActivation } from '../kernels/conv2d/activation.js';
 import type { ConvOptions, Pair, PoolOptions } from '../kernels/geometry.js';
-import { run } from '../kernels/gradients.js';
+import { run } from '../kernels/runtime/gradients.js';
 import { BACKENDS, gradients, KERNEL_NAMES, KERNELS, type KernelName, OWN } from '../kernels/registry.js';
 import { activate } from './activate.js';
 

@@ -1,5 +1,5 @@
 /** The rows of docs/deviations.md: what tfjs's own kernels on the cpu do, and what ours do in their place. */
-import { isSimd } from '../kernels/cpu_options.js';
+import { isSimd } from '../kernels/runtime/options.js';
 import { avgPool, backendInfo, configure, conv2d, maxPool } from '../src/index.js';
 import { conv2dDefinition, convGeometry } from '../src/numeric.js';
 import {

@@ -1,7 +1,7 @@
 /** Generated from registry x backends x cases: every kernel against its float64 definition, the built-in and its gradient. */
-import { CPU_PATHS, isSimd } from '../kernels/cpu_options.js';
+import { CPU_PATHS, isSimd } from '../kernels/runtime/options.js';
 import { type BackendName, KERNEL_NAMES, OWN } from '../kernels/registry.js';
-import { whyNot } from '../kernels/simd/runtime.js';
+import { whyNot } from '../kernels/runtime/simd/instance.js';
 import { configure } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { integers } from '../src/verify/data.js';

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 
-describe('kernels/simd/binaries.ts', () => {
+describe('kernels/runtime/simd/binaries.ts', () => {
   it('is what assembly/ compiles to', () => {
     expect(() =>
-      execFileSync('node', ['kernels/simd/build.mjs', '--check'], { stdio: 'pipe' }),
+      execFileSync('node', ['kernels/runtime/simd/build.mjs', '--check'], { stdio: 'pipe' }),
     ).not.toThrow();
   });
 });

@@ -1,10 +1,11 @@
 /** Convolution by WebAssembly: every build, strips and their edges, Winograd, memory, and engines without it. */
-import { CPU_PATHS, type CpuPath, isSimd } from '../kernels/cpu_options.js';
+import { CPU_PATHS, type CpuPath, isSimd } from '../kernels/runtime/options.js';
 import * as avgDefinition from '../kernels/avg_pool/definition.js';
 import * as avgSimd from '../kernels/avg_pool/simd.js';
 import * as definition from '../kernels/conv2d/definition.js';
 import * as simd from '../kernels/conv2d/simd.js';
-import { type Scheme, schemeFor, type WinogradTile } from '../kernels/conv2d/winograd.js';
+import { type Scheme, schemeFor } from '../kernels/conv2d/winograd.js';
+import type { WinogradTile } from '../kernels/runtime/options.js';
 import { type GradientTile, gradientTileFor } from '../kernels/conv2d/winograd_gradient.js';
 import { lineFor } from '../kernels/conv2d/winograd_line.js';
 import {
@@ -20,7 +21,7 @@ import {
 } from '../kernels/geometry.js';
 import * as maxDefinition from '../kernels/max_pool/definition.js';
 import * as maxSimd from '../kernels/max_pool/simd.js';
-import { memoryBytes, type SimdLevel, whyNot, withSimd } from '../kernels/simd/runtime.js';
+import { memoryBytes, type SimdLevel, whyNot, withSimd } from '../kernels/runtime/simd/instance.js';
 import { backendInfo, configure, install } from '../src/index.js';
 import { floats, integers, random } from '../src/verify/data.js';
 import { compare, describeWorst } from '../src/verify/exact.js';

@@ -10,7 +10,7 @@ import {
 } from '../kernels/geometry.js';
 import type { PoolCase } from '../kernels/max_pool/cases.js';
 import { OWN } from '../kernels/registry.js';
-import { runShader, windowUniforms } from '../kernels/webgl.js';
+import { runShader, windowUniforms } from '../kernels/runtime/webgl/program.js';
 import { avgPool, conv2d, maxPool } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { floats, integers } from '../src/verify/data.js';

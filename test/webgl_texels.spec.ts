@@ -3,7 +3,7 @@ import { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { ConvCase } from '../kernels/conv2d/cases.js';
 import type { PoolCase } from '../kernels/max_pool/cases.js';
 import { OWN } from '../kernels/registry.js';
-import { TARGETS_FLAG } from '../kernels/texels.js';
+import { TARGETS_FLAG } from '../kernels/runtime/webgl/texels.js';
 import { conv2d, maxPool } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { integers } from '../src/verify/data.js';

@@ -5,7 +5,7 @@
  *   AvgPoolGrad(dy, x)  ddy = AvgPool(ddx)
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { type GradConfigs, noGradient, padTo, run } from '../gradients.js';
+import { type GradConfigs, noGradient, padTo, run } from '../runtime/gradients.js';
 
 export const avgPoolGradients: GradConfigs = (prefix) => [
   {

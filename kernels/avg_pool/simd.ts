@@ -3,9 +3,9 @@
  * float32. Each strip of x is read once. A window wholly in padding is divided by Infinity, which gives its 0.
  */
 import type { PoolGeometry } from '../geometry.js';
-import { poolBackward, poolForward } from '../simd/pooling.js';
-import type { Simd } from '../simd/runtime.js';
-import type { Rectangle } from '../simd/strips.js';
+import { poolBackward, poolForward } from '../runtime/simd/pooling.js';
+import type { Simd } from '../runtime/simd/instance.js';
+import type { Rectangle } from '../runtime/simd/strips.js';
 import { divisor } from './definition.js';
 
 export function avgPool(simd: Simd, x: Float32Array, g: PoolGeometry, y: Float32Array): void {

@@ -9,10 +9,10 @@
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { type PoolGeometry, withDyShape } from '../geometry.js';
-import { dilated, gather, isPacked, scan } from '../pool_texels.js';
-import { type Kernel, poolGeometryOf } from '../tensors.js';
-import { emptyTexels } from '../texels.js';
-import { runShader, type Uniforms, windowUniforms } from '../webgl.js';
+import { dilated, gather, isPacked, scan } from '../runtime/webgl/pooling.js';
+import { type Kernel, poolGeometryOf } from '../runtime/tensors.js';
+import { emptyTexels } from '../runtime/webgl/texels.js';
+import { runShader, type Uniforms, windowUniforms } from '../runtime/webgl/program.js';
 
 /** y: [batch, outHeight, outWidth, channels] */
 export const avgPool: Kernel = ({ inputs: { x }, attrs, backend }) => {

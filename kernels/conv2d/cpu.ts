@@ -3,9 +3,9 @@
  * inputs and attrs are tfjs's own, and besides `groups`, and `dilations` in the gradients too.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { isSimd } from '../cpu_options.js';
+import { isSimd } from '../runtime/options.js';
 import { convGeometry, type DataFormat, withDyShape } from '../geometry.js';
-import { type Kernel, makeTensor, readFloats } from '../tensors.js';
+import { type Kernel, makeTensor, readFloats } from '../runtime/tensors.js';
 import {
   type ActivationName,
   addBiasAndActivate,

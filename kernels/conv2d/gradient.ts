@@ -21,7 +21,7 @@ import {
   zeros,
 } from '@tensorflow/tfjs-core';
 import type { DataFormat } from '../geometry.js';
-import { type GradConfigs, padTo, run } from '../gradients.js';
+import { type GradConfigs, padTo, run } from '../runtime/gradients.js';
 import { alignedShape } from './activation.js';
 
 export const convGradients: GradConfigs = (prefix) => {

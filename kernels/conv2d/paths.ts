@@ -1,11 +1,11 @@
 /**
  * The implementations of convolution on the cpu backend, and which of them serves. All have the same results, to rounding;
- * ../cpu_options.ts says how one is chosen by hand. Left alone it is WebAssembly, unless the work is too small for it to pay.
+ * ../runtime/options.ts says how one is chosen by hand. Left alone it is WebAssembly, unless the work is too small for it to pay.
  */
 import { type Floats, unwritten } from '../arrays.js';
-import { chosen, type CpuPath, isSimd, simdFor } from '../cpu_options.js';
+import { chosen, type CpuPath, isSimd, simdFor } from '../runtime/options.js';
 import { type ConvGeometry, sizeOf } from '../geometry.js';
-import { type Simd, type SimdLevel, withSimd } from '../simd/runtime.js';
+import { type Simd, type SimdLevel, withSimd } from '../runtime/simd/instance.js';
 import type { Epilogue } from './correlate.js';
 import * as definition from './definition.js';
 import { TILE } from './gemm.js';

@@ -10,9 +10,9 @@
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { env, type TensorInfo } from '@tensorflow/tfjs-core';
 import { type ConvGeometry, convGeometry, sizeOf, withDyShape } from '../geometry.js';
-import type { Kernel } from '../tensors.js';
-import { runShader, type Uniforms, windowUniforms } from '../webgl.js';
-import { fits, packedSize, targetsOf } from '../texels.js';
+import type { Kernel } from '../runtime/tensors.js';
+import { runShader, type Uniforms, windowUniforms } from '../runtime/webgl/program.js';
+import { fits, packedSize, targetsOf } from '../runtime/webgl/texels.js';
 import { blockedConv2d, blockedConv2dBackpropFilter, blockedConv2dBackpropInput } from './webgl_blocked.js';
 import type { Epilogue } from './webgl_blocked_glsl.js';
 import { type ActivationName, alignedShape, broadcastSteps, checkActivation } from './activation.js';

@@ -4,8 +4,8 @@
  */
 import { type Numbers, unwritten } from '../arrays.js';
 import { type PoolGeometry, sizeOf, withDyShape } from '../geometry.js';
-import { type Kernel, makeTensor, poolGeometryOf, readFloats, readNumbers } from '../tensors.js';
-import { poolBySimd } from '../simd/pooling.js';
+import { type Kernel, makeTensor, poolGeometryOf, readFloats, readNumbers } from '../runtime/tensors.js';
+import { poolBySimd } from '../runtime/simd/pooling.js';
 import * as numeric from './definition.js';
 import * as simd from './simd.js';
 

@@ -17,8 +17,8 @@ import {
   type Tensor,
   type Tensor1D,
 } from '@tensorflow/tfjs-core';
-import { type GradConfigs, noGradient, padTo, run } from '../gradients.js';
-import { poolGeometryOf } from '../tensors.js';
+import { type GradConfigs, noGradient, padTo, run } from '../runtime/gradients.js';
+import { poolGeometryOf } from '../runtime/tensors.js';
 
 export const maxPoolGradients: GradConfigs = (prefix) => {
   const isDropIn = prefix === '';

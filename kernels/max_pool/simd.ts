@@ -6,8 +6,8 @@
  * -Infinity, or only padding) needs the definition's care.
  */
 import type { PoolGeometry } from '../geometry.js';
-import { poolBackward, poolForward } from '../simd/pooling.js';
-import type { Simd } from '../simd/runtime.js';
+import { poolBackward, poolForward } from '../runtime/simd/pooling.js';
+import type { Simd } from '../runtime/simd/instance.js';
 
 export function maxPool(simd: Simd, x: Float32Array, g: PoolGeometry, y: Float32Array): boolean {
   return poolForward(simd, x, g, y, -Infinity, (at) =>

@@ -10,10 +10,10 @@
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { type DataType, engine, type TensorInfo } from '@tensorflow/tfjs-core';
 import { type PoolGeometry, withDyShape } from '../geometry.js';
-import { gather, isPacked, scan } from '../pool_texels.js';
-import { type Kernel, poolGeometryOf } from '../tensors.js';
-import { emptyTexels } from '../texels.js';
-import { runShader, stepsOf, windowUniforms } from '../webgl.js';
+import { gather, isPacked, scan } from '../runtime/webgl/pooling.js';
+import { type Kernel, poolGeometryOf } from '../runtime/tensors.js';
+import { emptyTexels } from '../runtime/webgl/texels.js';
+import { runShader, stepsOf, windowUniforms } from '../runtime/webgl/program.js';
 
 /** y: [batch, outHeight, outWidth, channels], of x's dtype */
 export const maxPool: Kernel = ({ inputs: { x }, attrs, backend }) => {

@@ -10,13 +10,14 @@
  * 'auto' takes the fastest that the engine runs; a Content-Security-Policy may forbid WebAssembly. Pooling has the
  * definition and the two of SIMD.
  */
-import { memoryBytes, type SimdLevel, whyNot } from './simd/runtime.js';
-import type { WinogradTile } from './conv2d/winograd.js';
+import { memoryBytes, type SimdLevel, whyNot } from './simd/instance.js';
 
 const SIMD_LEVELS = ['relaxed-simd', 'simd'] as const;
 export const CPU_PATHS = [...SIMD_LEVELS, 'im2col', 'thin', 'definition'] as const;
 export type CpuPath = (typeof CPU_PATHS)[number];
 const WINOGRAD_TILES = [0, 2, 4] as const;
+/** m, the side of a tile of outputs; 0 is the direct product. */
+export type WinogradTile = (typeof WINOGRAD_TILES)[number];
 
 export interface CpuOptions {
   /** Which implementation the cpu kernels use; 'auto', the default, takes the fastest for each call. */

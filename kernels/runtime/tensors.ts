@@ -1,7 +1,7 @@
 /** Between tfjs and numbers: what the adapters read tensors and attributes with, and return. */
 import type { DataType, KernelBackend, NamedAttrMap, TensorInfo } from '@tensorflow/tfjs-core';
-import type { Floats, Numbers } from './arrays.js';
-import { type Pair, type PoolGeometry, poolGeometry, type PoolOptions } from './geometry.js';
+import type { Floats, Numbers } from '../arrays.js';
+import { type Pair, type PoolGeometry, poolGeometry, type PoolOptions } from '../geometry.js';
 
 /** A tfjs kernel, but that the inputs it needs are there: only their names can be missing from its type. */
 export type Kernel = (args: {

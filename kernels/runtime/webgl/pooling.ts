@@ -8,19 +8,11 @@
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { PoolGeometry } from './geometry.js';
-import {
-  columnsGlsl,
-  columnsOf,
-  each,
-  isOdd,
-  tapsTogether,
-  texelsUnder,
-  type Window,
-} from './texel_window.js';
-import { drawTexels, type TexelUniforms } from './draw_texels.js';
+import type { PoolGeometry } from '../../geometry.js';
+import { columnsGlsl, columnsOf, each, isOdd, tapsTogether, texelsUnder, type Window } from './window.js';
+import { drawTexels, type TexelUniforms } from './draw.js';
 import { fits, OVER_GLSL, readers, targetsOf, withTexels, writer } from './texels.js';
-import { windowUniforms } from './webgl.js';
+import { windowUniforms } from './program.js';
 
 /** GLSL of an op; sizes are the uniforms of `windowUniforms`. */
 interface ScanCode {

@@ -2,10 +2,10 @@
  * Pooling in strips: what max and average pooling by WebAssembly have in common. x: [batch, inHeight, inWidth, channels],
  * y: [batch, outHeight, outWidth, channels], in NHWC and whole groups of four channels.
  */
-import type { Numbers } from '../arrays.js';
-import { simdFor } from '../cpu_options.js';
-import { type PoolGeometry, sizeOf, type Steps } from '../geometry.js';
-import { type Simd, withSimd } from './runtime.js';
+import type { Numbers } from '../../arrays.js';
+import { simdFor } from '../options.js';
+import { type PoolGeometry, sizeOf, type Steps } from '../../geometry.js';
+import { type Simd, withSimd } from './instance.js';
 import {
   type Axes,
   copyIn,

@@ -9,7 +9,7 @@
  */
 import type { GPGPUProgram, MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { type DataType, env, type TensorInfo } from '@tensorflow/tfjs-core';
-import { type Geometry, sizeOf, type Steps } from './geometry.js';
+import { type Geometry, sizeOf, type Steps } from '../../geometry.js';
 import { checkContext } from './texels.js';
 
 /** Two or four whole numbers are an ivec2 or ivec4; a single number is a float. */

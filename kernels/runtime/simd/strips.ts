@@ -8,7 +8,7 @@
  * columns of a row. Its window is the rectangle of source positions that its taps reach, padding included. In
  * WebAssembly memory both are dense: [images, rows, cols, channels of one group].
  */
-import type { Steps } from '../geometry.js';
+import type { Steps } from '../../geometry.js';
 
 export interface Tap {
   /** Row, or column, of the filter. */

@@ -11,8 +11,8 @@
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { type DataType, env, type TensorInfo } from '@tensorflow/tfjs-core';
-import { drawTexels, texelsOf } from './draw_texels.js';
-import { sizeOf } from './geometry.js';
+import { drawTexels, texelsOf } from './draw.js';
+import { sizeOf } from '../../geometry.js';
 
 /** A tensor in a packed texture. `made` is to be disposed of after use. */
 interface Texels {
