@@ -10,7 +10,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import { Command } from 'commander';
 import { pathOf } from '../kernels/conv2d/paths.js';
-import { conv2d } from '../kernels/conv2d/simd.js';
+import { conv2d } from '../kernels/conv2d/simd/conv2d.js';
 import { chosen, isSimd } from '../kernels/runtime/options.js';
 import { convGeometry, poolGeometry, sizeOf } from '../kernels/geometry.js';
 import { maxPool } from '../kernels/max_pool/definition.js';

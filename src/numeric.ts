@@ -20,7 +20,7 @@ export {
 } from '../kernels/geometry.js';
 export { biasGrad } from '../kernels/conv2d/definition.js';
 export * as conv2dDefinition from '../kernels/conv2d/definition.js';
-export { conv2d, conv2dBackpropFilter, conv2dBackpropInput, im2col } from '../kernels/conv2d/im2col.js';
+export { conv2d, conv2dBackpropFilter, conv2dBackpropInput, im2col } from '../kernels/conv2d/plain/im2col.js';
 export { hwioToOihw, oihwToHwio } from '../kernels/conv2d/layout.js';
 export { type ActivationName, activations } from '../kernels/conv2d/activation.js';
 export { maxPool, maxPoolGrad } from '../kernels/max_pool/definition.js';

@@ -8,8 +8,8 @@ import {
   constant,
 } from '../kernels/conv2d/activation.js';
 import * as definition from '../kernels/conv2d/definition.js';
-import * as im2col from '../kernels/conv2d/im2col.js';
-import * as thin from '../kernels/conv2d/thin.js';
+import * as im2col from '../kernels/conv2d/plain/im2col.js';
+import * as thin from '../kernels/conv2d/plain/thin.js';
 import {
   type ConvGeometry,
   convGeometry,

@@ -3,11 +3,11 @@ import { CPU_PATHS, type CpuPath, isSimd } from '../kernels/runtime/options.js';
 import * as avgDefinition from '../kernels/avg_pool/definition.js';
 import * as avgSimd from '../kernels/avg_pool/simd.js';
 import * as definition from '../kernels/conv2d/definition.js';
-import * as simd from '../kernels/conv2d/simd.js';
-import { type Scheme, schemeFor } from '../kernels/conv2d/winograd.js';
+import * as simd from '../kernels/conv2d/simd/conv2d.js';
+import { type Scheme, schemeFor } from '../kernels/conv2d/simd/winograd.js';
 import type { WinogradTile } from '../kernels/runtime/options.js';
-import { type GradientTile, gradientTileFor } from '../kernels/conv2d/winograd_gradient.js';
-import { lineFor } from '../kernels/conv2d/winograd_line.js';
+import { type GradientTile, gradientTileFor } from '../kernels/conv2d/simd/winograd_gradient.js';
+import { lineFor } from '../kernels/conv2d/simd/winograd_line.js';
 import {
   type ConvGeometry,
   convGeometry,

@@ -15,7 +15,7 @@ import {
   constant,
 } from './activation.js';
 import type { ConvAttrs, FusedAttrs } from './attrs.js';
-import type { Epilogue } from './correlate.js';
+import type { Epilogue } from './simd/correlate.js';
 import * as paths from './paths.js';
 
 /** y: [batch, outHeight, outWidth, outChannels] */

@@ -6,12 +6,12 @@ import { type Floats, unwritten } from '../arrays.js';
 import { chosen, type CpuPath, isSimd, simdFor } from '../runtime/options.js';
 import { type ConvGeometry, sizeOf } from '../geometry.js';
 import { type Simd, type SimdLevel, withSimd } from '../runtime/simd/instance.js';
-import type { Epilogue } from './correlate.js';
+import type { Epilogue } from './simd/correlate.js';
 import * as definition from './definition.js';
-import { TILE } from './gemm.js';
-import * as im2col from './im2col.js';
-import * as simd from './simd.js';
-import * as thin from './thin.js';
+import { TILE } from './plain/gemm.js';
+import * as im2col from './plain/im2col.js';
+import * as simd from './simd/conv2d.js';
+import * as thin from './plain/thin.js';
 
 const PLAIN = { definition, thin, im2col };
 

@@ -1,12 +1,12 @@
-/** The elementwise bounds of Winograd's algorithm that kernels/conv2d/winograd.ts, winograd_line.ts and winograd_gradient.ts derive, in float64. */
+/** The elementwise bounds of Winograd's algorithm that kernels/conv2d/simd/winograd.ts, winograd_line.ts and winograd_gradient.ts derive, in float64. */
 import type { ConvGeometry } from '../../kernels/geometry.js';
 import { UNIT } from '../../src/verify/rounded.js';
-import { ROUNDINGS, type Scheme } from '../../kernels/conv2d/winograd.js';
+import { ROUNDINGS, type Scheme } from '../../kernels/conv2d/simd/winograd.js';
 import {
   type GradientTile,
   ROUNDINGS as GRADIENT_ROUNDINGS,
-} from '../../kernels/conv2d/winograd_gradient.js';
-import { type Line, ROUNDINGS as LINE_ROUNDINGS } from '../../kernels/conv2d/winograd_line.js';
+} from '../../kernels/conv2d/simd/winograd_gradient.js';
+import { type Line, ROUNDINGS as LINE_ROUNDINGS } from '../../kernels/conv2d/simd/winograd_line.js';
 
 type Matrix = readonly (readonly number[])[];
 

@@ -9,7 +9,7 @@
  *
  * Source: Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", 2008 (packing, micro-kernel).
  */
-import type { Floats } from '../arrays.js';
+import type { Floats } from '../../arrays.js';
 
 /** MR and NR: a micro-kernel makes TILE x TILE cells of C. 16 sums are what fits the registers. */
 export const TILE = 4;

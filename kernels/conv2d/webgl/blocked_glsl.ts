@@ -1,8 +1,8 @@
-/** GLSL of the two passes of convolution on packed textures: webgl_blocked.ts says what they are. */
+/** GLSL of the two passes of convolution on packed textures: blocked.ts says what they are. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { TexelUniforms } from '../runtime/webgl/draw.js';
-import { columnsGlsl, columnsOf, each, isOdd, texelsUnder, type Window } from '../runtime/webgl/window.js';
-import { OVER_GLSL } from '../runtime/webgl/texels.js';
+import type { TexelUniforms } from '../../runtime/webgl/draw.js';
+import { columnsGlsl, columnsOf, each, isOdd, texelsUnder, type Window } from '../../runtime/webgl/window.js';
+import { OVER_GLSL } from '../../runtime/webgl/texels.js';
 
 /** What the store does to a sum z, a texel of y: inputs `bias` and `weights` of [outChannels] or one value. */
 export interface Epilogue {

@@ -6,7 +6,7 @@
  *   filter   dFilter[tap] = sum over pixels of transpose(x[the tap's cell at p, :]) * dy[p, :]
  *
  * Same shapes and same signatures as definition.ts, for Float32Array. A strip of the source is copied into WebAssembly
- * memory with its padding around it, so that the micro-kernels (../runtime/simd/assembly) read every tap of every pixel where
+ * memory with its padding around it, so that the micro-kernels (../../runtime/simd/assembly) read every tap of every pixel where
  * it lies, without bounds checks and without gathering; the result is copied out while it is in the cache. Memory
  * holds one strip and the filter, whatever the size of batch and image. For dx with a stride, positions fall into
  * stride x stride phases that different taps reach: no zeros are inserted. Winograd's algorithm serves where it applies:
@@ -14,9 +14,9 @@
  *
  * A filter value of Infinity or NaN over padding is multiplied by 0 there and gives NaN (docs/deviations.md, row 14).
  */
-import type { ConvGeometry } from '../geometry.js';
-import type { WinogradTile } from '../runtime/options.js';
-import { MR, NR, type Simd } from '../runtime/simd/instance.js';
+import type { ConvGeometry } from '../../geometry.js';
+import type { WinogradTile } from '../../runtime/options.js';
+import { MR, NR, type Simd } from '../../runtime/simd/instance.js';
 import {
   type Axes,
   type Axis,
@@ -31,7 +31,7 @@ import {
   positionsIn,
   type Rectangle,
   windowOf,
-} from '../runtime/simd/strips.js';
+} from '../../runtime/simd/strips.js';
 import { correlate, type Epilogue, type GroupFilter, roundUp, tapOffset } from './correlate.js';
 import { correlateByWinograd, schemeFor } from './winograd.js';
 import { gradientByWinograd, gradientTileFor } from './winograd_gradient.js';

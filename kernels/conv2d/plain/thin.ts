@@ -7,8 +7,8 @@
  *
  * Same shapes, same results and same signatures as definition.ts, to rounding.
  */
-import type { Floats } from '../arrays.js';
-import type { ConvGeometry } from '../geometry.js';
+import type { Floats } from '../../arrays.js';
+import type { ConvGeometry } from '../../geometry.js';
 import { tapOffsets } from './im2col.js';
 
 /** y = conv2d(x, filter). Every cell of y is written. */

@@ -5,7 +5,7 @@
  *
  * for each tile of m = 3 or 4 neighbouring outputs. The taps of a row that are a stride apart meet neighbouring cells for neighbouring
  * outputs; they are cut into pieces of r = 7 - m taps and of r - 1. g: the taps of a piece, d: the six source cells, or five, a stride
- * apart, that it meets for a tile; the matrices stand in ../runtime/simd/assembly/winograd_7.ts. Pieces take seven multiplications a
+ * apart, that it meets for a tile; the matrices stand in ../../runtime/simd/assembly/winograd_7.ts. Pieces take seven multiplications a
  * channel instead of 12, and six instead of m (r - 1). A patch, the transformed cells of all pieces, serves every row of taps that meets it.
  *
  * Rounding is bounded as in winograd.ts, with the products of a cell, taps across the line times pieces times channels, instead of C and
@@ -16,7 +16,7 @@
  * Source: Winograd, "Arithmetic complexity of computations", 1980; Barabasz & Gregg, "Winograd convolution for DNNs: beyond
  * linear polynomials", 2019.
  */
-import { MR, NR, type Simd } from '../runtime/simd/instance.js';
+import { MR, NR, type Simd } from '../../runtime/simd/instance.js';
 import {
   type Axes,
   type Axis,
@@ -28,7 +28,7 @@ import {
   type Rectangle,
   type Tap,
   windowOf,
-} from '../runtime/simd/strips.js';
+} from '../../runtime/simd/strips.js';
 import {
   alike,
   type Epilogue,

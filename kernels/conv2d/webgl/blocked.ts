@@ -1,5 +1,5 @@
 /**
- * Convolution on packed textures (../runtime/webgl/texels.ts), without a patch matrix, in two passes:
+ * Convolution on packed textures (../../runtime/webgl/texels.ts), without a patch matrix, in two passes:
  *
  *   1. sums: a fragment sums a block of results, one texel of it to each of its targets, so that each texel it fetches
  *      serves many of them;
@@ -19,10 +19,10 @@
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { env, type TensorInfo } from '@tensorflow/tfjs-core';
-import type { ConvGeometry } from '../geometry.js';
-import { each, isOdd, tapsTogether, type Window } from '../runtime/webgl/window.js';
-import { drawTexels, layersOf, type TexelUniforms } from '../runtime/webgl/draw.js';
-import { emptyTexels, packedSize, readers, withTexels, writer } from '../runtime/webgl/texels.js';
+import type { ConvGeometry } from '../../geometry.js';
+import { each, isOdd, tapsTogether, type Window } from '../../runtime/webgl/window.js';
+import { drawTexels, layersOf, type TexelUniforms } from '../../runtime/webgl/draw.js';
+import { emptyTexels, packedSize, readers, withTexels, writer } from '../../runtime/webgl/texels.js';
 import {
   type Blocks,
   COMMON_GLSL,
@@ -34,7 +34,7 @@ import {
   finishGlsl,
   storeGlsl,
   windowSums,
-} from './webgl_blocked_glsl.js';
+} from './blocked_glsl.js';
 
 const NO_EPILOGUE: Epilogue = { inputs: {}, uniforms: {}, functions: '', code: '' };
 

@@ -4,7 +4,7 @@
  *   dFilter = transpose(A) [ sum over tiles of (transpose(B) d B) * (G dy transpose(G)) ] A
  *
  * for each source and target channel. dy: a tile of m x m outputs' gradients, d: the (m + 2) x (m + 2) source cells that their windows
- * reach; the matrices stand in ../runtime/simd/assembly/winograd_gradient.ts and, for m = 4, winograd_7.ts. A tile takes n x n
+ * reach; the matrices stand in ../../runtime/simd/assembly/winograd_gradient.ts and, for m = 4, winograd_7.ts. A tile takes n x n
  * multiplications instead of 9 m^2: 16 instead of 36 for m = 2, 49 instead of 144 for m = 4.
  *
  * Rounding is bounded as in winograd.ts, with T, the tiles of all images, instead of C and r = `ROUNDINGS`: parts that strips have
@@ -17,8 +17,8 @@
  *
  * Source: Winograd, "Arithmetic complexity of computations", 1980; Lavin & Gray, 2015.
  */
-import { NR, type Simd } from '../runtime/simd/instance.js';
-import { type Axes, copyIn, type Extent, type Image, largest, windowOf } from '../runtime/simd/strips.js';
+import { NR, type Simd } from '../../runtime/simd/instance.js';
+import { type Axes, copyIn, type Extent, type Image, largest, windowOf } from '../../runtime/simd/strips.js';
 import {
   COSTS,
   isLarge,

@@ -5,7 +5,7 @@
  *
  * d: a patch of (m + 2) x (m + 2) source cells, g: 3 x 3 taps. A tile takes n x n multiplications a channel instead of 9 m^2:
  *
- *   m  n                                                                      fewer      magnitude   matrices, in ../runtime/simd/assembly
+ *   m  n                                                                      fewer      magnitude   matrices, in ../../runtime/simd/assembly
  *   2  4                                                                      2.25       6 to 8      winograd_2x2.ts
  *   4  7  the default for images in which it takes fewer than the first       2.94       13 to 26    winograd_7.ts
  *   4  6  if so chosen                                                        4          20 to 300   winograd_4x4.ts
@@ -24,8 +24,8 @@
  * Source: Lavin & Gray, "Fast algorithms for convolutional neural networks", 2015; Higham, "Accuracy and Stability of
  * Numerical Algorithms", 2002, section 3.
  */
-import type { WinogradTile } from '../runtime/options.js';
-import { MR, NR, type Simd } from '../runtime/simd/instance.js';
+import type { WinogradTile } from '../../runtime/options.js';
+import { MR, NR, type Simd } from '../../runtime/simd/instance.js';
 import {
   type Axes,
   type Axis,
@@ -38,7 +38,7 @@ import {
   positionsIn,
   type Rectangle,
   windowOf,
-} from '../runtime/simd/strips.js';
+} from '../../runtime/simd/strips.js';
 import {
   type Epilogue,
   type GroupFilter,

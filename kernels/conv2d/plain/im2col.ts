@@ -13,8 +13,8 @@
  *
  * Source: Chellapilla, Puri & Simard, "High performance convolutional neural networks for document processing", 2006.
  */
-import type { Floats } from '../arrays.js';
-import type { ConvGeometry, Steps } from '../geometry.js';
+import type { Floats } from '../../arrays.js';
+import type { ConvGeometry, Steps } from '../../geometry.js';
 import { multiplyPanels, packPanels, panelCount, TILE } from './gemm.js';
 
 /** A block of patches holds about this many values: 1 MiB, to stay in the second-level cache. */

@@ -6,7 +6,7 @@
  * source: [batch, height, width, source channels], filter: for each tap a matrix [source channels, target channels],
  * target: [batch, height, width, target channels]; all of one group.
  */
-import { MR, NR, type Simd } from '../runtime/simd/instance.js';
+import { MR, NR, type Simd } from '../../runtime/simd/instance.js';
 import {
   type Axes,
   type Axis,
@@ -20,7 +20,7 @@ import {
   type Rectangle,
   type Tap,
   windowOf,
-} from '../runtime/simd/strips.js';
+} from '../../runtime/simd/strips.js';
 
 /** What the store does on its way: min(max(sum + bias, lowest), highest). */
 export interface Epilogue {
