@@ -25,7 +25,7 @@ import { type ActivationName, alignedShape, checkActivation } from '../kernels/c
 import type { ConvOptions, Pair, PoolOptions } from '../kernels/geometry.js';
 import { run } from '../kernels/runtime/gradients.js';
 import { BACKENDS, gradients, KERNEL_NAMES, KERNELS, type KernelName, OWN } from '../kernels/registry.js';
-import { activate } from './activate.js';
+import { activate } from '../kernels/conv2d/activation_gradient.js';
 
 export interface Conv2DOptions extends ConvOptions {
   /** Added to the convolution: [outChannels], or what broadcasts to y. */

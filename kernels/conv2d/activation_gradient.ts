@@ -6,7 +6,7 @@
  * tfjs's own gradients of these save y, which is cut off from z on the tape, or use comparisons, which have no gradient:
  * their second-order gradients are wrong (sigmoid, tanh) or throw (the others). Here z is saved, the slope is made of ops
  * that have gradients, and where it contains the activation itself it calls it again, so any order works. Values are
- * tfjs's; slopes at the kinks are those of kernels/conv2d/activation.ts.
+ * tfjs's; slopes at the kinks are those of activation.ts.
  */
 import {
   add,
@@ -27,7 +27,7 @@ import {
   tanh,
   type Tensor,
 } from '@tensorflow/tfjs-core';
-import type { ActivationName } from '../kernels/conv2d/activation.js';
+import type { ActivationName } from './activation.js';
 
 /** 1 where z > 0, elsewhere `below`. */
 function kinked(z: Tensor, below: Tensor): Tensor {
