@@ -1,7 +1,8 @@
 /** Runs one kernel on one case in this browser and shows how it compares with its definition and the built-in. */
 import * as tf from '@tensorflow/tfjs-core';
 import { BACKENDS, KERNEL_NAMES } from '../kernels/registry.js';
-import { type Subject, subjects } from '../src/subjects.js';
+import type { Subject } from '../kernels/proof.js';
+import { subjects } from '../kernels/subjects.js';
 import { html, labelledSelect, setOptions, short } from './dom.js';
 import { errorFigure, inBounds, inTimes, legend, place, slopeFigure, timeFigure } from './figures.js';
 import { type Errors, measure, type Measured } from './measure.js';

@@ -1,5 +1,5 @@
 /** The pictures of a comparison: each element's error, the gradient against differences, time; and their words. */
-import type { Subject } from '../src/subjects.js';
+import type { Subject } from '../kernels/proof.js';
 import { html, picture, short, svg } from './dom.js';
 import type { Errors, Slope, Times } from './measure.js';
 

@@ -1,7 +1,8 @@
 /** What the comparison shows of one kernel on one case: every element's error, and the gradient against differences. */
 import { OWN } from '../kernels/registry.js';
 import { compareSubject, type Comparison } from '../src/cli/comparison.js';
-import { runSubject, type Subject } from '../src/subjects.js';
+import type { Subject } from '../kernels/proof.js';
+import { runSubject } from '../src/verify/prove.js';
 import { drawn, floats } from '../src/verify/data.js';
 import { difference } from '../src/verify/differences.js';
 import { compare, type Worst } from '../src/verify/exact.js';

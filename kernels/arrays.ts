@@ -20,3 +20,10 @@ export function unwritten(length: number): Float32Array {
   const bytes = length >= LARGE && Buffer?.allocUnsafeSlow?.(4 * length);
   return bytes ? new Float32Array(bytes.buffer, bytes.byteOffset, length) : new Float32Array(length);
 }
+
+/** <a, b> in float64. */
+export function inner(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}

@@ -7,7 +7,9 @@ import { registerOwn } from '../src/ops.js';
 import { integers } from '../src/verify/data.js';
 import { boundOf, inputsOf, untiedInputs, type Values } from '../src/verify/compare-kernels.js';
 import { compare, describeWorst, type Worst } from '../src/verify/exact.js';
-import { prove, runSubject, type Subject, subjects, whyTfjsDiffers } from '../src/subjects.js';
+import { type Subject, whyTfjsDiffers } from '../kernels/proof.js';
+import { subjects } from '../kernels/subjects.js';
+import { prove, runSubject } from '../src/verify/prove.js';
 
 import { describeWhereAvailable, tf } from './support/tfjs.js';
 

@@ -30,7 +30,7 @@ import {
   smallConvs,
   smallPools,
 } from './support/num_geometries.js';
-import { inner } from '../src/verify/adjoint.js';
+import { inner } from '../kernels/arrays.js';
 import * as oracle from './support/num_oracle.js';
 import { type Random, randomFrom } from './support/num_random.js';
 import {

@@ -14,7 +14,7 @@ import {
 import { matchers } from '../src/verify/jasmine.js';
 import { OWN } from '../kernels/registry.js';
 import { registerOwn } from '../src/ops.js';
-import { subjects } from '../src/subjects.js';
+import { subjects } from '../kernels/subjects.js';
 import { describeOnBackends, tf, whileInstalled } from './support/tfjs.js';
 import { type OpCase, rightOps, wrongOps } from './verify/ops.js';
 import { inputsFor, planted } from './verify/planted.js';

@@ -9,14 +9,12 @@ import { registerOwn } from '../src/ops.js';
 import { integers } from '../src/verify/data.js';
 import { compare, describeWorst } from '../src/verify/exact.js';
 import { boundOf, inputsOf } from '../src/verify/compare-kernels.js';
-import {
-  avgPoolSubjects,
-  convSubjects,
-  maxPoolSubjects,
-  runSubject,
-  type Subject,
-  subjects,
-} from '../src/subjects.js';
+import { runSubject } from '../src/verify/prove.js';
+import { avgPoolSubjects } from '../kernels/avg_pool/subjects.js';
+import { convSubjects } from '../kernels/conv2d/subjects.js';
+import { maxPoolSubjects } from '../kernels/max_pool/subjects.js';
+import type { Subject } from '../kernels/proof.js';
+import { subjects } from '../kernels/subjects.js';
 import { installed, tf } from './support/tfjs.js';
 
 type T4 = tf.Tensor4D;

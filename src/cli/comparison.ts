@@ -1,22 +1,18 @@
 /** Compares kernels, on whatever backend is active, in Node or in a browser: for the command line, `npm start` and the demo. */
 import { getBackend, getKernel } from '@tensorflow/tfjs-core';
+import { avgPoolSubjects } from '../../kernels/avg_pool/subjects.js';
 import type { ConvCase } from '../../kernels/conv2d/cases.js';
+import { convSubjects } from '../../kernels/conv2d/subjects.js';
 import type { PoolCase } from '../../kernels/max_pool/cases.js';
+import { maxPoolSubjects } from '../../kernels/max_pool/subjects.js';
+import { type Subject, whyTfjsDiffers } from '../../kernels/proof.js';
 import { OWN } from '../../kernels/registry.js';
+import { subjects } from '../../kernels/subjects.js';
 import { registerOwn } from '../ops.js';
-import {
-  avgPoolSubjects,
-  convSubjects,
-  maxPoolSubjects,
-  prove,
-  runSubject,
-  type Subject,
-  subjects,
-  whyTfjsDiffers,
-} from '../subjects.js';
 import { boundOf, untiedInputs } from '../verify/compare-kernels.js';
 import { integers } from '../verify/data.js';
 import { compare } from '../verify/exact.js';
+import { prove, runSubject } from '../verify/prove.js';
 import { alternate } from '../verify/time.js';
 
 export interface Comparison {

@@ -14,7 +14,7 @@ import {
   type Tensor,
 } from '@tensorflow/tfjs-core';
 import type { KernelName } from '../../kernels/registry.js';
-import type { Subject } from '../subjects.js';
+import type { Subject } from '../../kernels/proof.js';
 import type { KernelCase, Values } from '../verify/compare-kernels.js';
 import type { Differentiable } from '../verify/flat.js';
 import { gradCheck, type GradCheckOptions } from '../verify/grad-check.js';

@@ -18,7 +18,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { avgPool, conv2d, maxPool } from '../index.js';
 import * as numeric from '../numeric.js';
-import { inner } from '../verify/adjoint.js';
+import { inner } from '../../kernels/arrays.js';
 import { difference } from '../verify/differences.js';
 import { distinct, floats, integers } from '../verify/data.js';
 

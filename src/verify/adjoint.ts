@@ -3,18 +3,12 @@
  * linear in an input, whose gradient is A^T wherever it is taken.
  */
 import { customGrad, getBackend, type Tensor } from '@tensorflow/tfjs-core';
+import { inner } from '../../kernels/arrays.js';
 import { random, signed } from './data.js';
 import { noiseOf } from './differences.js';
 import { UNIT } from './rounded.js';
 import { checkOptions, checkWhole, type Differentiable, flatten, sizesOf } from './flat.js';
 import { type Entry, type GradReport, reportOf } from './grad-report.js';
-
-/** <a, b> in float64. */
-export function inner(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
-  return sum;
-}
 
 export interface AdjointOptions {
   /** From dy to the adjoint in every input, or a list of them; default the gradient of f. f has a single output then. */

@@ -3,54 +3,15 @@
  * on others and, where the kernel is a gradient, adjoint and differences of the function that it is the gradient of.
  * Every result is in units of the bound that is derived for it: at most 1 is right.
  */
-import {
-  engine,
-  type NamedAttrMap,
-  type NamedTensorMap,
-  tensor,
-  type Tensor,
-  util,
-} from '@tensorflow/tfjs-core';
-import { inner } from './adjoint.js';
+import { engine, type NamedTensorMap, tensor, type Tensor, util } from '@tensorflow/tfjs-core';
+import { inner } from '../../kernels/arrays.js';
+import type { KernelCase, Loss, Values } from '../../kernels/proof.js';
 import { distinct, drawn, floats, integers } from './data.js';
 import { difference } from './differences.js';
 import { compare, describeWorst, type Worst } from './exact.js';
 import { roundingBound } from './rounded.js';
 
-/** Input name -> its values. */
-export type Values = Record<string, Float64Array>;
-
-/** What a kernel is to be run on, and how far float32 may be off there. */
-export interface KernelCase {
-  caseName: string;
-  /** Input name -> shape. */
-  inputs: Record<string, readonly number[]>;
-  attrs: NamedAttrMap;
-  /** Which output is meant, of a kernel that has several. */
-  output: number;
-  outShape: readonly number[];
-  /** On whole numbers every step is exact in float32. */
-  exact: boolean;
-  /** How many products, at most, one element of the result sums; 0 where nothing is rounded. */
-  terms: number;
-  /** Elementwise sum of the magnitudes of those products. */
-  magnitude(inputs: Values): Float64Array;
-  /** For a gradient: the function that it is the gradient of. */
-  loss?: Loss;
-  /** The kernel is only piecewise linear in this input, which must have no ties where differences are taken. */
-  untied?: string;
-}
-
-/** <dy, forward(at)> in float64, linear or piecewise linear in `at`. */
-export interface Loss {
-  /** The point at which the kernel's result is the gradient of `value`. */
-  start(inputs: Values): Float64Array;
-  value(at: Float64Array, inputs: Values): number;
-  /** For differences; so small that no piece of a piecewise linear function is left. */
-  step: number;
-  /** value is linear, so that the gradient is the same everywhere. */
-  linear: boolean;
-}
+export type { KernelCase, Loss, Values };
 
 export interface Implementation {
   name: string;

@@ -8,7 +8,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { random } from '../../src/verify/data.js';
 import { flatten } from '../../src/verify/flat.js';
-import { inner } from '../../src/verify/adjoint.js';
+import { inner } from '../../kernels/arrays.js';
 
 type F = (x: tf.Tensor) => tf.Tensor;
 export type Rule = (f: F, x: tf.Tensor, seed: number) => Promise<boolean>;

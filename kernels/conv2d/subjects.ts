@@ -1,0 +1,126 @@
+/** What the convolution kernels have to prove, on each case of cases.ts. */
+import { inner } from '../arrays.js';
+import { type ConvGeometry, convGeometry, sizeOf } from '../geometry.js';
+import { absolute, attrsOf, filled, type Subject, type Values } from '../proof.js';
+import { addBiasAndActivate, broadcast, constant } from './activation.js';
+import type { ConvCase } from './cases.js';
+import * as conv from './definition.js';
+
+export function convSubjects(c: ConvCase): Subject[] {
+  const { name, x, filter, bias, activation, preluActivationWeights, leakyreluAlpha, ...options } = c;
+  const g = convGeometry(x, filter, options);
+  const make = filled(g, sizeOf(filter));
+  const taps = g.filterHeight * g.filterWidth;
+  const y = g.outShape;
+  const common = { caseName: name, output: 0, exact: true, tfjsDiffers: convDiffers(c, g) };
+  const dilated = g.dilationHeight * g.dilationWidth > 1;
+  const empty = 'row 21: empty inputs throw';
+  const gradientDiffers = common.tfjsDiffers ?? (dilated ? 'row 4: dilations are ignored' : undefined);
+
+  if (activation) {
+    const fused = (v: Values, kind: typeof activation) => {
+      const result = make.y((out) => conv.conv2d(v.x, v.filter, g, out));
+      const spread = (input: string, shape: readonly number[]) =>
+        broadcast(input, v[input], shape, y, g.dataFormat);
+      const alpha = preluActivationWeights && spread('preluActivationWeights', preluActivationWeights);
+      addBiasAndActivate(
+        result,
+        y,
+        bias ? spread('bias', bias) : constant(0),
+        kind,
+        alpha ?? constant(leakyreluAlpha ?? 0.2),
+      );
+      return result;
+    };
+    const inputs = {
+      x,
+      filter,
+      ...(bias && { bias }),
+      ...(preluActivationWeights && { preluActivationWeights }),
+    };
+    return [
+      {
+        ...common,
+        kernelName: 'FusedConv2D',
+        inputs,
+        attrs: attrsOf({ ...options, activation, leakyreluAlpha }),
+        outShape: y,
+        exact: !['elu', 'sigmoid', 'tanh'].includes(activation),
+        definition: (v) => fused(v, activation),
+        // Bias is one more term; activations do not magnify errors here, and round a few times more.
+        terms: (taps * g.inChannels) / g.groups + 5,
+        magnitude: (v) => fused(absolute(v), 'linear').map((m) => m + 1),
+      },
+    ];
+  }
+  return [
+    {
+      ...common,
+      kernelName: 'Conv2D',
+      ...(g.inChannels === 0 && { tfjsDiffersOn: { webgl: empty } }),
+      inputs: { x, filter },
+      attrs: attrsOf(options),
+      outShape: y,
+      definition: (v) => make.y((out) => conv.conv2d(v.x, v.filter, g, out)),
+      terms: (taps * g.inChannels) / g.groups,
+      magnitude(v) {
+        return this.definition(absolute(v));
+      },
+    },
+    {
+      ...common,
+      kernelName: 'Conv2DBackpropInput',
+      ...(g.outChannels === 0 && { tfjsDiffersOn: { webgl: empty } }),
+      tfjsDiffers: gradientDiffers,
+      inputs: { dy: y, filter },
+      attrs: attrsOf({ ...options, inputShape: [...x] }),
+      outShape: x,
+      definition: (v) => make.x((out) => conv.conv2dBackpropInput(v.dy, v.filter, g, out)),
+      terms: (taps * g.outChannels) / g.groups,
+      magnitude(v) {
+        return this.definition(absolute(v));
+      },
+      loss: {
+        start: () => new Float64Array(sizeOf(x)),
+        value: (at, v) =>
+          inner(
+            make.y((out) => conv.conv2d(at, v.filter, g, out)),
+            v.dy,
+          ),
+        step: 1,
+        linear: true,
+      },
+    },
+    {
+      ...common,
+      kernelName: 'Conv2DBackpropFilter',
+      tfjsDiffers: gradientDiffers,
+      inputs: { x, dy: y },
+      attrs: attrsOf({ ...options, filterShape: [...filter] }),
+      outShape: filter,
+      definition: (v) => make.filter((out) => conv.conv2dBackpropFilter(v.x, v.dy, g, out)),
+      terms: g.batchSize * g.outHeight * g.outWidth,
+      magnitude(v) {
+        return this.definition(absolute(v));
+      },
+      loss: {
+        start: () => new Float64Array(sizeOf(filter)),
+        value: (at, v) =>
+          inner(
+            make.y((out) => conv.conv2d(v.x, at, g, out)),
+            v.dy,
+          ),
+        step: 1,
+        linear: true,
+      },
+    },
+  ];
+}
+
+function convDiffers(c: ConvCase, g: ConvGeometry): string | undefined {
+  if (g.groups > 1) return 'row 11: no groups';
+  if (c.activation === 'tanh') return 'row 11: no fused tanh';
+  const unequal = g.effectiveFilterHeight !== g.effectiveFilterWidth || g.strideHeight !== g.strideWidth;
+  if (typeof c.pad === 'number' && unequal) return 'row 3: a numeric pad ignores the width';
+  return undefined;
+}

@@ -1,0 +1,102 @@
+/** What the kernels of max pooling have to prove, on each case of cases.ts. */
+import { inner } from '../arrays.js';
+import { poolGeometry, sizeOf } from '../geometry.js';
+import { attrsOf, filled, type Subject, type Values } from '../proof.js';
+import type { PoolCase } from './cases.js';
+import * as max from './definition.js';
+
+export function maxPoolSubjects(c: PoolCase): Subject[] {
+  const { name, x, filterSize, ...options } = c;
+  const g = poolGeometry(x, filterSize, options);
+  const make = filled(g);
+  const y = g.outShape;
+  const pooled = (values: Float64Array) => {
+    const positions = new Int32Array(sizeOf(y));
+    return { y: make.y((out) => max.maxPool(values, g, out, positions)), positions };
+  };
+  const attrs = attrsOf({ ...options, filterSize, strides: options.strides ?? filterSize });
+  const common = { caseName: name, attrs, output: 0, exact: true, terms: 0, tfjsDiffers: poolDiffers(c) };
+  const nothing = () => new Float64Array(sizeOf(y));
+  const grad = (v: Values) => {
+    const { positions } = pooled(v.input);
+    return make.x((out) => max.maxPoolGrad(v.dy, positions, out));
+  };
+  // Ties are told apart by the specs of max pooling; here tfjs's backends disagree on them.
+  const untiedX = { untied: 'x' };
+  const emptyWindows = inPadding(c) && {
+    tfjsDiffersOn: { webgl: 'row 15: -1e20 where the window is all padding' },
+  };
+  const argmaxDiffers = common.tfjsDiffers ?? (c.dimRoundingMode && 'row 2: dimRoundingMode is dropped');
+  return [
+    {
+      ...common,
+      ...untiedX,
+      ...emptyWindows,
+      kernelName: 'MaxPool',
+      inputs: { x },
+      outShape: y,
+      definition: (v) => pooled(v.x).y,
+      magnitude: nothing,
+    },
+    {
+      ...common,
+      ...untiedX,
+      ...emptyWindows,
+      kernelName: 'MaxPoolWithArgmax',
+      inputs: { x },
+      attrs: { ...attrs, includeBatchInIndex: false },
+      outShape: y,
+      definition: (v) => pooled(v.x).y,
+      magnitude: nothing,
+      tfjsDiffers: argmaxDiffers,
+    },
+    {
+      ...common,
+      ...untiedX,
+      ...emptyWindows,
+      kernelName: 'MaxPoolWithArgmax',
+      caseName: `${name} (indexes)`,
+      inputs: { x },
+      attrs: { ...attrs, includeBatchInIndex: true },
+      output: 1,
+      outShape: y,
+      definition: (v) => Float64Array.from(pooled(v.x).positions),
+      magnitude: nothing,
+      tfjsDiffers: argmaxDiffers,
+    },
+    {
+      ...common,
+      kernelName: 'MaxPoolGrad',
+      inputs: { dy: y, input: x, output: y },
+      outShape: x,
+      definition: grad,
+      terms: g.filterHeight * g.filterWidth,
+      magnitude: (v) => grad({ ...v, dy: v.dy.map(Math.abs) }),
+      untied: 'input',
+      loss: {
+        start: (v) => v.input,
+        // Windows wholly in padding have -Infinity for a maximum; they do not change.
+        value: (at, v) =>
+          inner(
+            pooled(at).y.map((m) => (m === -Infinity ? 0 : m)),
+            v.dy,
+          ),
+        step: 1 / 32,
+        linear: false,
+      },
+    },
+  ];
+}
+
+export function inPadding(c: PoolCase): boolean {
+  return c.name === 'windows wholly in padding';
+}
+
+export function poolDiffers(c: PoolCase): string | undefined {
+  if (c.dataFormat === 'NCHW' || c.dilations !== undefined || c.countIncludePad) {
+    return 'row 11: no dataFormat, dilations or countIncludePad';
+  }
+  const [height, width] = [c.filterSize].flat().length === 2 ? (c.filterSize as number[]) : [0, 0];
+  if (typeof c.pad === 'number' && height !== width) return 'row 3: a numeric pad ignores the width';
+  return undefined;
+}
