@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { removeFolder } from '../src/cli/browser.js';
 import { build } from 'esbuild';
-import { locate, openDisplay } from '../test/browsers.js';
+import { locate, openDisplay } from '../test/runner/browsers.js';
 
 const CHROMIUM = ['--no-sandbox', '--ignore-gpu-blocklist', '--no-first-run', '--disable-dev-shm-usage', '--disable-background-networking']; // prettier-ignore
 const HEADLESS = ['--headless', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'];

@@ -1,7 +1,7 @@
 /** toHaveCorrectGradient in Jest's own `expect` and in Vitest's; in Jasmine's it is in verify.spec.ts. */
 import { execFileSync } from 'node:child_process';
 import { build } from 'esbuild';
-import { NODE } from './bundle.js';
+import { NODE } from './runner/bundle.js';
 
 /** Each framework's `expect`; both keep it on globalThis, hence a process each. */
 const FRAMEWORKS = {

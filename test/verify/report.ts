@@ -10,7 +10,7 @@ import { Command } from 'commander';
 import { build } from 'esbuild';
 import { format, resolveConfig } from 'prettier';
 import { inBrowser, SENDER } from '../../src/cli/browser.js';
-import { BROWSER, NODE } from '../bundle.js';
+import { BROWSER, NODE } from '../runner/bundle.js';
 import type { Measure, OpResult, PlantedResult, RuleResult } from './measure.js';
 
 const RESULTS = 'build/verify.json';

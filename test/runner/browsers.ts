@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
-import { CHROMIUM, findBrowser, firstOnPath, type Place } from '../src/cli/browser.js';
+import { CHROMIUM, findBrowser, firstOnPath, type Place } from '../../src/cli/browser.js';
 
 export const BROWSERS = ['chromium', 'firefox', 'webkit'] as const;
 export type Browser = (typeof BROWSERS)[number];

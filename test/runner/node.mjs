@@ -2,12 +2,11 @@
 import Jasmine from 'jasmine';
 
 /** Resolves once the result is on its way: Jasmine waits for it, as ending would drop what is not. */
-const send = ({ fullName, description, status, failedExpectations }) => {
+const send = ({ fullName, description, status, failedExpectations, duration }) => {
   const messages = failedExpectations.map(({ message, stack }) => `${message}\n${stack}`);
   if (status === 'failed' && messages.length === 0) messages.push('Spec has no expectations');
-  return new Promise((sent) =>
-    process.send({ name: fullName ?? description ?? 'all specs', status, messages }, sent),
-  );
+  const name = fullName ?? description ?? 'all specs';
+  return new Promise((sent) => process.send({ name, status, messages, milliseconds: duration ?? 0 }, sent));
 };
 const sendFailure = (result) =>
   result.failedExpectations.length ? send({ ...result, status: 'failed' }) : undefined;

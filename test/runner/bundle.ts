@@ -32,14 +32,14 @@ export const BROWSER: BuildOptions = {
 };
 
 /** Bundles a whole suite into one file and returns its path. */
-export async function bundle(suite: Suite, platform: Platform, filter: string): Promise<string> {
+export async function bundle(suite: Suite, platform: Platform): Promise<string> {
   const outfile = `build/test/${suite}.${platform}.${platform === 'node' ? 'mjs' : 'js'}`;
   const files = ['setup.ts', ...(suite === 'specs' ? specFiles(platform) : ['upstream.ts'])];
   await build({
     ...(platform === 'node' ? NODE : BROWSER),
     stdin: { contents: files.map((file) => `import './test/${file}';`).join('\n'), resolveDir: '.' },
     outfile,
-    define: { FILTER: JSON.stringify(filter), NEEDS_EXPECTATIONS: String(suite === 'specs') },
+    define: { NEEDS_EXPECTATIONS: String(suite === 'specs') },
     sourcemap: true,
     logLevel: 'warning',
   });

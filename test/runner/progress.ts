@@ -1,0 +1,109 @@
+/** How far a run is: a bar on a terminal, a line every 15 seconds elsewhere. */
+import cliProgress from 'cli-progress';
+import { type Job, titleOf } from './jobs.js';
+import { keyOf, type Times } from './times.js';
+
+/** Milliseconds that a spec is taken to last if no earlier run has measured it. */
+const UNKNOWN = 20;
+const INTERVAL = 15_000;
+
+export interface Progress {
+  start(job: Job, specs: number): void;
+  spec(job: Job, name: string): void;
+  end(job: Job): void;
+  /** Prints a line above the bar. */
+  print(text: string): void;
+  stop(): void;
+}
+
+/** What is known of a job: milliseconds and specs, in all and done. */
+interface Extent {
+  expected: number;
+  spent: number;
+  specs: number;
+  done: number;
+  state: 'waiting' | 'running' | 'ended';
+}
+
+/** @param times of the specs in earlier runs */
+export function progressOf(jobs: readonly Job[], times: Times): Progress {
+  const begin = Date.now();
+  const timesOf = (job: Job) => times[keyOf(job)] ?? {};
+  const extents = new Map<Job, Extent>();
+  for (const job of jobs) {
+    extents.set(job, {
+      expected: expected(job, timesOf(job)),
+      spent: 0,
+      specs: 0,
+      done: 0,
+      state: 'waiting',
+    });
+  }
+
+  const bar = process.stdout.isTTY
+    ? new cliProgress.SingleBar(
+        { format: '{bar} {text}', barsize: 20, clearOnComplete: true, hideCursor: true },
+        cliProgress.Presets.shades_classic,
+      )
+    : undefined;
+  bar?.start(1, 0, { text: '' });
+  const show = () => {
+    const all = [...extents.values()];
+    const share =
+      sum(all, (e) => Math.min(e.spent, e.expected)) /
+      Math.max(
+        1,
+        sum(all, (e) => e.expected),
+      );
+    const text = describe(extents, (Date.now() - begin) / 1000, share);
+    if (bar) bar.update(share, { text });
+    else console.log(text);
+  };
+  const timer = setInterval(show, bar ? 1000 : INTERVAL);
+
+  return {
+    start(job, specs) {
+      const extent = extents.get(job)!;
+      Object.assign(extent, { specs, state: 'running' });
+      if (extent.expected === 0) extent.expected = specs * UNKNOWN;
+    },
+    spec(job, name) {
+      const extent = extents.get(job)!;
+      extent.done++;
+      extent.spent += timesOf(job)[name] ?? UNKNOWN;
+    },
+    end(job) {
+      const extent = extents.get(job)!;
+      Object.assign(extent, { state: 'ended', spent: extent.expected });
+    },
+    print(text) {
+      if (bar) process.stdout.write('\r\x1b[K');
+      console.log(text);
+    },
+    stop() {
+      clearInterval(timer);
+      bar?.stop();
+    },
+  };
+}
+
+/** Milliseconds of the job's specs in earlier runs. */
+function expected({ plan }: Job, times: Record<string, number>): number {
+  const matching = Object.entries(times).filter(([name]) => name.includes(plan.filter));
+  return sum(matching, ([, time]) => time) / plan.parts;
+}
+
+/** What is running, how far it is, and how long it will take; `share` of the work is done. */
+function describe(extents: ReadonlyMap<Job, Extent>, seconds: number, share: number): string {
+  const all = [...extents];
+  const running = all.filter(([, { state }]) => state === 'running');
+  const waiting = all.filter(([, { state }]) => state === 'waiting').length;
+  return [
+    `${seconds.toFixed(0)} s`,
+    ...(share > 0.02 ? [`about ${((seconds * (1 - share)) / share).toFixed(0)} s left`] : []),
+    ...running.map(([job, { done, specs }]) => `${titleOf(job)}: ${done} of ${specs}`),
+    ...(waiting > 0 ? [`${waiting} to start`] : []),
+  ].join('; ');
+}
+
+const sum = <T>(all: readonly T[], of: (one: T) => number) => all.reduce((total, one) => total + of(one), 0);
