@@ -34,9 +34,6 @@ interface Options {
   slowest?: string;
 }
 
-/** Browsers take 1 of so many enumerated geometries, unless all are asked for. */
-const SHARE = 8;
-
 /** Lines of what specs print that are shown if something failed; specs that provoke warnings would bury a result. */
 const LAST = 50;
 
@@ -71,8 +68,8 @@ function jobsOf(environments: readonly Environment[], options: Options, seed: nu
     for (const suite of suites) {
       const parts = suite === 'specs' && options.filter === '' ? options.jobs : 1;
       for (let part = 0; part < parts; part++) {
-        const share = options.all || environment === 'node' ? 1 : SHARE;
-        jobs.push({ environment, suite, plan: { filter: options.filter, part, parts, share, seed } });
+        const all = options.all || environment === 'node';
+        jobs.push({ environment, suite, plan: { filter: options.filter, part, parts, all, seed } });
       }
     }
   }
@@ -120,9 +117,7 @@ async function main(options: Options): Promise<void> {
   const environments = await available(options.only ?? ENVIRONMENTS, !options.only);
   const seed = options.seed ?? seedOfCommit();
   if (environments.some((environment) => environment !== 'node') && !options.all)
-    console.log(
-      `Browsers take 1 of ${SHARE} small geometries, Node takes all; --seed ${seed} repeats the choice.`,
-    );
+    console.log(`Browsers take a share of the enumerated geometries; --seed ${seed} repeats the choice.`);
   await openDisplay(environments);
   const times = readTimes();
   const jobs = jobsOf(environments, options, seed, times);
@@ -176,7 +171,7 @@ const program = new Command('npm test --')
   .option('--only <list>', `run only in these, of ${ENVIRONMENTS.join(',')}`, parseOnly)
   .option('--filter <text>', 'run only specs whose full name contains the text', '')
   .option('--no-upstream', "leave out tfjs-core's own specs, which run against the installed plugin")
-  .option('--all', 'take all enumerated geometries in browsers too, not a share (npm run test:all)', false)
+  .option('--all', 'take all enumerated geometry in browsers too, not a share (npm run test:all)', false)
   .option('--seed <number>', 'chooses the share that browsers take; default: from the commit', parseWhole(0))
   .option('--jobs <number>', 'run so many processes at a time', parseWhole(1), availableParallelism())
   .option('--compatibility <file>', 'write a table of what passed where, by kernel and backend')

@@ -9,31 +9,22 @@ import {
   poolGeometry,
 } from '../kernels/geometry.js';
 import type { PoolCase } from '../kernels/max_pool/cases.js';
-import { OWN } from '../kernels/registry.js';
 import { runShader, windowUniforms } from '../kernels/runtime/webgl/program.js';
 import { avgPool, conv2d, maxPool } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { floats, integers } from '../src/verify/data.js';
-import { compare, describeWorst } from '../src/verify/exact.js';
-import { boundOf, inputsOf } from '../src/verify/compare-kernels.js';
-import { runSubject } from '../src/verify/prove.js';
+import { compare } from '../src/verify/exact.js';
 import { avgPoolSubjects } from '../kernels/avg_pool/subjects.js';
 import { convSubjects } from '../kernels/conv2d/subjects.js';
 import { maxPoolSubjects } from '../kernels/max_pool/subjects.js';
 import type { Subject } from '../kernels/proof.js';
 import { subjects } from '../kernels/subjects.js';
-import { PADS, smallConvs, smallPools } from './support/num_geometries.js';
+import { padName, PADS, smallConvs, smallPools } from './support/num_geometries.js';
+import { shareOf } from './support/share.js';
 import { installed, tf, whileInstalled } from './support/tfjs.js';
+import { complaints, inside, PATIENCE, withFlags } from './support/webgl.js';
 
 type T4 = tf.Tensor4D;
-
-/** The active backend's parts that are looked at here; they are not all in its types. */
-interface Inside {
-  numDataIds(): number;
-  binaryCache: Record<string, unknown>;
-  textureManager: { getNumUsedTextures(): number };
-}
-const inside = () => tf.backend() as unknown as Inside;
 
 const explicitPads = (g: Geometry) => {
   const [rows, cols] = [[g.padTop, g.padBottom], [g.padLeft, g.padRight]]; // prettier-ignore
@@ -60,22 +51,6 @@ function poolCase(g: PoolGeometry): PoolCase | undefined {
   return `${poolGeometry(c.x, c.filterSize, c).outShape}` === `${g.outShape}` ? c : undefined;
 }
 
-/** Of 22,930 small geometries about 400 are left for the GPU. */
-const EVERY = 40;
-const everyNth = <T>(all: T[], n: number) => all.filter((_, i) => i % n === 0);
-
-/** Whole numbers: equality, and the derived bound where the GPU divides. Returns what is wrong, or ''. */
-async function complaint(subject: Subject, { max = 4, largest = Infinity } = {}): Promise<string> {
-  const values = inputsOf(subject, (size, i) => integers(size, i + 1, max));
-  const want = subject.definition(values);
-  if (want.some((value) => Math.abs(value) > largest)) return '';
-  const bound = subject.exact ? undefined : boundOf(subject, values);
-  const worst = compare(await runSubject(subject, OWN, values), want, bound);
-  return worst.error <= (subject.exact ? 0 : 1)
-    ? ''
-    : `${subject.kernelName} ${subject.caseName}: ${describeWorst(worst)}`;
-}
-
 /** One step of training a small network, through tfjs's ops. */
 function gradientsOfNet(x: T4, filter: T4): tf.Tensor[] {
   const f = (x: tf.Tensor, filter: tf.Tensor) => {
@@ -83,6 +58,25 @@ function gradientsOfNet(x: T4, filter: T4): tf.Tensor[] {
     return tf.sum(tf.square(tf.add(tf.maxPool(y as T4, 2, 2, 'same'), tf.avgPool(y as T4, 2, 2, 'same'))));
   };
   return tf.grads(f)([x, filter]);
+}
+
+function subjectsOf(g: ConvGeometry | PoolGeometry): Subject[] {
+  if ('filterShape' in g) {
+    const c = convCase(g);
+    return c ? convSubjects(c) : [];
+  }
+  const c = poolCase(g);
+  return c ? [...maxPoolSubjects(c), ...avgPoolSubjects(c)] : [];
+}
+
+/** Geometries that share their programs, by and large: a packed program is made for a row of the filter. */
+function byFilterRow<G extends Geometry>(all: readonly G[]): Map<string, G[]> {
+  const rows = new Map<string, G[]>();
+  for (const g of all) {
+    const row = `${g.filterWidth}, ${g.strideWidth}, ${g.dilationWidth}`;
+    rows.set(row, [...(rows.get(row) ?? []), g]);
+  }
+  return rows;
 }
 
 describe('webgl', () => {
@@ -97,20 +91,18 @@ describe('webgl', () => {
   });
 
   for (const pad of PADS) {
-    it(`equals the definition on small geometries with pad ${JSON.stringify(pad)}`, async () => {
-      const convs = everyNth(smallConvs(pad), EVERY).flatMap((g) => convCase(g) ?? []);
-      const pools = everyNth(smallPools(pad), EVERY).flatMap((g) => poolCase(g) ?? []);
-      const all = [
-        ...convs.flatMap(convSubjects),
-        ...pools.flatMap(maxPoolSubjects),
-        ...pools.flatMap(avgPoolSubjects),
-      ];
-      expect(convs.length + pools.length).toBeGreaterThan(25);
-      for (const subject of all) {
-        const wrong = await complaint(subject);
-        if (wrong) return fail(wrong);
-      }
-    });
+    it(
+      `equals the definition on small geometries with pad ${padName(pad)}`,
+      async () => {
+        const rows = [...byFilterRow([...smallConvs(pad), ...smallPools(pad)]).values()];
+        expect(rows.length).toBe(18);
+        // A program takes longer to compile than many a geometry to run: so few rows, and of each not so few geometries.
+        for (const row of shareOf(rows, rows.length)) {
+          expect(await complaints(shareOf(row, 3).flatMap(subjectsOf))).toEqual([]);
+        }
+      },
+      PATIENCE,
+    );
   }
 
   describe('shader library', () => {
@@ -295,23 +287,13 @@ describe('webgl', () => {
     ['WEBGL_PACK false', { WEBGL_PACK: false }, { max: 4 }],
   ];
   for (const [name, flags, exact] of kinds) {
-    it(`is right with ${name}`, async () => {
-      const saved = { ...tf.env().getFlags() };
-      tf.env().setFlags(flags); // all others are found out anew
-      tf.registerBackend('kind', () => new MathBackendWebGL());
-      tf.copyRegisteredKernels('webgl', 'kind');
-      try {
-        await tf.setBackend('kind');
+    it(
+      `is right with ${name}`,
+      async () => {
         const small = subjects().filter((subject) => subject.exact && subject.caseName !== 'digits');
-        const wrong: string[] = [];
-        for (const subject of small) wrong.push(await complaint(subject, exact));
-        expect(wrong.filter(Boolean)).toEqual([]);
-      } finally {
-        tf.env().setFlags(saved);
-        await tf.setBackend('webgl');
-        tf.removeBackend('kind');
-        tf.getKernelsForBackend('kind').forEach(({ kernelName }) => tf.unregisterKernel(kernelName, 'kind'));
-      }
-    });
+        await withFlags(flags, async () => expect(await complaints(shareOf(small, 3), exact)).toEqual([]));
+      },
+      PATIENCE,
+    );
   }
 });

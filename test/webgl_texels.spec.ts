@@ -2,30 +2,21 @@
 import { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { ConvCase } from '../kernels/conv2d/cases.js';
 import type { PoolCase } from '../kernels/max_pool/cases.js';
-import { OWN } from '../kernels/registry.js';
 import { TARGETS_FLAG } from '../kernels/runtime/webgl/texels.js';
 import { conv2d, maxPool } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { integers } from '../src/verify/data.js';
-import { compare, describeWorst } from '../src/verify/exact.js';
-import { boundOf, inputsOf } from '../src/verify/compare-kernels.js';
-import { runSubject } from '../src/verify/prove.js';
+import { compare } from '../src/verify/exact.js';
 import { avgPoolSubjects } from '../kernels/avg_pool/subjects.js';
 import { convSubjects } from '../kernels/conv2d/subjects.js';
 import { maxPoolSubjects } from '../kernels/max_pool/subjects.js';
 import type { Subject } from '../kernels/proof.js';
 import { subjects } from '../kernels/subjects.js';
+import { shareOf } from './support/share.js';
 import { installed, tf } from './support/tfjs.js';
+import { complaints, inside, PATIENCE, withFlags } from './support/webgl.js';
 
 type T4 = tf.Tensor4D;
-
-interface Inside {
-  binaryCache: Record<string, unknown>;
-  gpgpu: { gl: WebGL2RenderingContext; executeProgram(): void };
-  textureManager: { getNumUsedTextures(): number };
-  numDataIds(): number;
-}
-const inside = () => tf.backend() as unknown as Inside;
 
 /** Shapes that the named cases do not have: groups of taps, many blocks, strides and dilations with and without a divisor. */
 const CONVS: ConvCase[] = [
@@ -74,49 +65,11 @@ const POOLS: PoolCase[] = [
   { name: 'negative pads', x: [1, 9, 9, 3], filterSize: 2, strides: 3, pad: [[0, 0], [-1, 0], [-4, 1], [0, 0]] }, // prettier-ignore
 ];
 
-/** Shaders compile slowly where there is no GPU. */
-const PATIENCE = 300_000;
-
 const own = () => [
   ...CONVS.flatMap(convSubjects),
   ...POOLS.flatMap(maxPoolSubjects),
   ...POOLS.flatMap(avgPoolSubjects),
 ];
-
-async function complaint(subject: Subject, max: number): Promise<string> {
-  const values = inputsOf(subject, (size, i) => integers(size, i + 1, max));
-  const bound = subject.exact ? undefined : boundOf(subject, values);
-  const worst = compare(await runSubject(subject, OWN, values), subject.definition(values), bound);
-  return worst.error <= (subject.exact ? 0 : 1)
-    ? ''
-    : `${subject.kernelName} ${subject.caseName}: ${describeWorst(worst)}`;
-}
-
-/** What is wrong with the subjects, at most five of them. */
-async function complaints(all: Subject[], max = 4): Promise<string[]> {
-  const wrong: string[] = [];
-  for (const subject of all) wrong.push(await complaint(subject, max));
-  return wrong.filter(Boolean).slice(0, 5);
-}
-
-/** With other flags, and a backend of its own that starts from them. */
-async function withFlags(flags: Record<string, number | boolean>, f: () => Promise<void>): Promise<void> {
-  const saved = { ...tf.env().getFlags() };
-  tf.env().setFlags(flags);
-  tf.registerBackend('variant', () => new MathBackendWebGL());
-  tf.copyRegisteredKernels('webgl', 'variant');
-  try {
-    await tf.setBackend('variant');
-    await f();
-  } finally {
-    tf.env().setFlags(saved);
-    await tf.setBackend('webgl');
-    tf.removeBackend('variant');
-    tf.getKernelsForBackend('variant').forEach(({ kernelName }) =>
-      tf.unregisterKernel(kernelName, 'variant'),
-    );
-  }
-}
 
 /** How many passes f draws. */
 function drawsOf(f: () => void): number {
@@ -169,7 +122,8 @@ describe('packed webgl', () => {
         );
         await withFlags({ [TARGETS_FLAG]: targets }, async () => {
           expect(tf.env().getNumber(TARGETS_FLAG)).toBe(targets);
-          expect(await complaints(targets === 0 ? own() : [...own(), ...small], 2)).toEqual([]);
+          const all = targets === 0 ? own() : shareOf([...own(), ...small], 3);
+          expect(await complaints(all, { max: 2 })).toEqual([]);
         });
       },
       PATIENCE,
@@ -186,7 +140,7 @@ describe('packed webgl', () => {
           );
         const all = own().filter(fitting);
         expect(all.length).toBeGreaterThan(40);
-        expect(await complaints(all)).toEqual([]);
+        expect(await complaints(shareOf(all, 3))).toEqual([]);
       });
     },
     PATIENCE,

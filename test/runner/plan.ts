@@ -5,8 +5,8 @@ export interface Plan {
   /** This run takes every `parts`-th of those specs, from number `part` on. */
   part: number;
   parts: number;
-  /** Browsers take 1 of so many enumerated geometries; Node takes all of them. */
-  share: number;
-  /** Chooses which of them. */
+  /** Enumerated geometry is taken whole, as always in Node; otherwise a share of it. */
+  all: boolean;
+  /** Chooses the share. */
   seed: number;
 }

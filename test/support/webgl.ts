@@ -1,0 +1,80 @@
+/** What the specs of webgl alone share: subjects that are run together and read once, other kinds of WebGL, the backend's inside. */
+import { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
+import type { Subject } from '../../kernels/proof.js';
+import { OWN } from '../../kernels/registry.js';
+import { boundOf, inputsOf } from '../../src/verify/compare-kernels.js';
+import { integers } from '../../src/verify/data.js';
+import { compare, describeWorst } from '../../src/verify/exact.js';
+import { runSubject } from '../../src/verify/prove.js';
+import { tf } from './tfjs.js';
+
+/** The active backend's parts that specs look at; they are not all in its types. */
+export interface Inside {
+  numDataIds(): number;
+  binaryCache: Record<string, unknown>;
+  gpgpu: { gl: WebGL2RenderingContext; executeProgram(): void };
+  textureManager: { getNumUsedTextures(): number };
+}
+export const inside = () => tf.backend() as unknown as Inside;
+
+/** Milliseconds: compiling a shader takes 50 to 200 of them where there is no GPU. */
+export const PATIENCE = 300_000;
+
+/** So many kernels are run before the results of all of them are waited for. */
+const TOGETHER = 48;
+
+/** With it tfjs compiles its own programs, which pack and unpack textures, once; otherwise for each shape. */
+const SHAPES_FLAG = 'WEBGL_USE_SHAPES_UNIFORMS';
+
+/**
+ * What is wrong with our kernels on these subjects, on whole numbers: they must be equal to the definition, and within the
+ * derived bound where the GPU divides.
+ * @param max of the numbers
+ * @param largest subjects that give a larger number are left out
+ * @returns at most five complaints
+ */
+export async function complaints(
+  all: readonly Subject[],
+  { max = 4, largest = Infinity } = {},
+): Promise<string[]> {
+  const shapesFlag = tf.env().getBool(SHAPES_FLAG);
+  tf.env().set(SHAPES_FLAG, true);
+  const wrong: string[] = [];
+  for (let i = 0; i < all.length && wrong.length < 5; i += TOGETHER) {
+    const some = all.slice(i, i + TOGETHER).map((subject) => {
+      const values = inputsOf(subject, (size, i) => integers(size, i + 1, max));
+      return { subject, values, want: subject.definition(values) };
+    });
+    const served = some.filter(({ want }) => want.every((value) => !(Math.abs(value) > largest)));
+    const results = await Promise.all(served.map(({ subject, values }) => runSubject(subject, OWN, values)));
+    served.forEach(({ subject, values, want }, k) => {
+      const worst = compare(results[k], want, subject.exact ? undefined : boundOf(subject, values));
+      if (worst.error > (subject.exact ? 0 : 1))
+        wrong.push(`${subject.kernelName} ${subject.caseName}: ${describeWorst(worst)}`);
+    });
+  }
+  tf.env().set(SHAPES_FLAG, shapesFlag);
+  return wrong.slice(0, 5);
+}
+
+/** f on a backend of its own with the same kernels, made with these flags; all other flags are found out anew. */
+export async function withFlags(
+  flags: Record<string, number | boolean>,
+  f: () => Promise<void>,
+): Promise<void> {
+  const saved = { ...tf.env().getFlags() };
+  tf.env().setFlags(flags);
+  tf.registerBackend('variant', () => new MathBackendWebGL());
+  tf.copyRegisteredKernels('webgl', 'variant');
+  try {
+    await tf.setBackend('variant');
+    await f();
+  } finally {
+    tf.env().setFlags(saved);
+    await tf.setBackend('webgl');
+    tf.removeBackend('variant');
+    tf.getKernelsForBackend('variant').forEach(({ kernelName }) =>
+      tf.unregisterKernel(kernelName, 'variant'),
+    );
+  }
+}
