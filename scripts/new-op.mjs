@@ -1,0 +1,85 @@
+/**
+ * `npm run new-op my_op`: copies op_template/ to kernels/my_op/, and adds the op to kernels/registry.ts and
+ * kernels/subjects.ts. Its specs fail until it is filled in. Everything is checked before anything is written.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+
+const TEMPLATE = fileURLToPath(new URL('op_template/', import.meta.url));
+
+/** What a new op adds to files that exist: a pattern that must match once, and its replacement. */
+const ADDED = {
+  'kernels/registry.ts': [
+    [
+      /(?=import type { Kernel } from)/g,
+      "import * as templateOpCpu from './template_op/cpu.js';\n" +
+        "import * as templateOpWebgl from './template_op/webgl.js';\n" +
+        "import { templateOpGradients } from './template_op/gradient.js';\n",
+    ],
+    [
+      /(?=} satisfies Record<string, Record<BackendName, Kernel>>;)/g,
+      '  TemplateOp: { cpu: templateOpCpu.templateOp, webgl: templateOpWebgl.templateOp },\n' +
+        '  TemplateOpGrad: { cpu: templateOpCpu.templateOpGrad, webgl: templateOpWebgl.templateOpGrad },\n',
+    ],
+    [/,?\s*];\n}\n$/g, ', ...templateOpGradients(prefix)];\n}\n'],
+  ],
+  'kernels/subjects.ts': [
+    [
+      /(?=import type { Subject } from)/g,
+      "import { templateOpCases } from './template_op/cases.js';\n" +
+        "import { templateOpSubjects } from './template_op/subjects.js';\n",
+    ],
+    [/,?\s*];\n}\n$/g, ',\n    ...templateOpCases.flatMap(templateOpSubjects),\n  ];\n}\n'],
+  ],
+};
+
+function newOp(name) {
+  const folder = `kernels/${name}`;
+  if (!/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name))
+    throw new Error(`name is ${name}, but it must be in snake case, such as depthwise_conv2d.`);
+  if (existsSync(folder)) throw new Error(`name is ${name}, but ${folder} exists.`);
+  const camel = name.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
+  const pascal = camel[0].toUpperCase() + camel.slice(1);
+  const named = (text) =>
+    text
+      .replaceAll('../../kernels/', '../')
+      .replaceAll('template_op', name)
+      .replaceAll('templateOp', camel)
+      .replaceAll('TemplateOp', pascal)
+      .replaceAll(` as KernelName`, '')
+      .replace("import type { KernelName } from '../registry.js';\n", '');
+
+  const changed = Object.entries(ADDED).map(([file, replacements]) => {
+    const text = replacements.reduce(
+      (text, [pattern, replacement]) => {
+        if ([...text.matchAll(pattern)].length !== 1)
+          throw new Error(`${file} has changed: it must match ${pattern} once.`);
+        return text.replace(pattern, () => named(replacement));
+      },
+      readFileSync(file, 'utf8'),
+    );
+    return [file, text];
+  });
+  const made = readdirSync(TEMPLATE).map((file) => [
+    `${folder}/${file}`,
+    named(readFileSync(TEMPLATE + file, 'utf8')),
+  ]);
+
+  mkdirSync(folder);
+  for (const [file, text] of [...made, ...changed]) {
+    writeFileSync(file, text);
+    console.log(file);
+  }
+  console.log(`\nStart with ${folder}/definition.ts. Then: npm test -- --filter "${pascal}"`);
+}
+
+const program = new Command('npm run new-op --')
+  .description('Makes the folder of a new op from the template, and registers it.')
+  .argument('<name>', 'in snake case, such as depthwise_conv2d')
+  .parse();
+try {
+  newOp(program.args[0]);
+} catch (error) {
+  program.error(error.message);
+}

@@ -1,0 +1,12 @@
+/** Named cases of templateOp, pure data: for tests, benchmarks, command line and page alike. */
+
+export interface TemplateOpCase {
+  name: string;
+  /** Shape of x. */
+  x: readonly number[];
+}
+
+export const templateOpCases: readonly TemplateOpCase[] = [
+  { name: 'small', x: [2, 3, 4, 5] },
+  { name: 'empty', x: [0, 3, 4, 5] },
+];

@@ -1,0 +1,38 @@
+/** tfjs 'webgl' kernels of templateOp: the definition (definition.ts), one fragment for each element of the result. */
+import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
+import type { Kernel } from '../../kernels/runtime/tensors.js';
+import { runShader } from '../../kernels/runtime/webgl/program.js';
+
+/** y: x's shape */
+export const templateOp: Kernel = ({ inputs, backend }) => {
+  const { x } = inputs;
+  return runShader(
+    backend as MathBackendWebGL,
+    { x },
+    {},
+    x.shape,
+    'float32',
+    `
+    void main() {
+      float x = getX(getOutputCoords());
+      setOutput(x / 0.); // Fill in kernels/template_op/webgl.ts.
+    }`,
+  );
+};
+
+/** dx: x's shape */
+export const templateOpGrad: Kernel = ({ inputs, backend }) => {
+  const { dy, x } = inputs;
+  return runShader(
+    backend as MathBackendWebGL,
+    { dy, x },
+    {},
+    x.shape,
+    'float32',
+    `
+    void main() {
+      int i = getOutputCoords();
+      setOutput(getDy(i) * getX(i) / 0.); // Fill in kernels/template_op/webgl.ts.
+    }`,
+  );
+};
