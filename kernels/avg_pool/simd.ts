@@ -9,27 +9,19 @@ import type { Rectangle } from '../runtime/simd/strips.js';
 import { divisor } from './definition.js';
 
 export function avgPool(simd: Simd, x: Float32Array, g: PoolGeometry, y: Float32Array): void {
-  poolForward(simd, x, g, y, 0, ({ pixels, counts, pixelCount, taps, tapCount, x: from, y: to }, strip) => {
-    writeCounts(simd, counts, g, strip);
-    simd.avgPool(pixels, counts, pixelCount, taps, tapCount, g.inChannels, from, to);
+  poolForward(simd, x, g, y, 0, (at, strip) => {
+    writeCounts(simd, at.counts, g, strip);
+    simd.avgPool(at);
     return false;
   });
 }
 
 export function avgPoolGrad(simd: Simd, dy: Float32Array, g: PoolGeometry, dx: Float32Array): void {
-  poolBackward(
-    simd,
-    undefined,
-    dy,
-    g,
-    dx,
-    0,
-    ({ pixels, counts, pixelCount, taps, tapCount, y, dx: to }, strip) => {
-      writeCounts(simd, counts, g, strip);
-      simd.avgPoolGrad(pixels, counts, pixelCount, taps, tapCount, g.inChannels, y, to);
-      return false;
-    },
-  );
+  poolBackward(simd, undefined, dy, g, dx, 0, (at, strip) => {
+    writeCounts(simd, at.counts, g, strip);
+    simd.avgPoolGrad(at);
+    return false;
+  });
 }
 
 function writeCounts({ f32 }: Simd, at: number, g: PoolGeometry, strip: Rectangle): void {

@@ -10,9 +10,7 @@ import { poolBackward, poolForward } from '../runtime/simd/pooling.js';
 import type { Simd } from '../runtime/simd/instance.js';
 
 export function maxPool(simd: Simd, x: Float32Array, g: PoolGeometry, y: Float32Array): boolean {
-  return poolForward(simd, x, g, y, -Infinity, (at) =>
-    Boolean(simd.maxPool(at.pixels, at.pixelCount, at.taps, at.tapCount, g.inChannels, at.x, at.y)),
-  );
+  return poolForward(simd, x, g, y, -Infinity, (at) => simd.maxPool(at));
 }
 
 export function maxPoolGrad(
@@ -22,9 +20,5 @@ export function maxPoolGrad(
   g: PoolGeometry,
   dx: Float32Array,
 ): boolean {
-  return poolBackward(simd, x, dy, g, dx, -Infinity, (at) =>
-    Boolean(
-      simd.maxPoolGrad(at.pixels, at.pixelCount, at.taps, at.tapCount, g.inChannels, at.x, at.y, at.dx),
-    ),
-  );
+  return poolBackward(simd, x, dy, g, dx, -Infinity, (at) => simd.maxPoolGrad(at));
 }

@@ -135,24 +135,34 @@ function gradientDirectly(simd: Simd, source: Image, target: Image, axes: Axes):
     copyIn(simd.f32, a / 4, source, window);
     copyIn(simd.f32, dense / 4, target, strip);
     const pixels = positionsIn(strip);
-    simd.pack(dense, 4 * target.channels, 4, pixels, target.channels, panels, 4 * NR * pixels);
+    simd.pack({
+      src: dense,
+      rowStep: 4 * target.channels,
+      colStep: 4,
+      rows: pixels,
+      cols: target.channels,
+      to: panels,
+      panelStep: 4 * NR * pixels,
+    });
     writeFilterOffsets(simd.i32, tapsAt / 4, tapCount, axes, source.channels, window);
     writeRowOffsets(simd.i32, rowsAt / 4, strip, axes.rows, source.channels, window);
-    simd.accumulate(
-      tapsAt,
+    simd.accumulate({
+      taps: tapsAt,
       tapCount,
-      rowsAt,
-      strip.images * strip.rows,
-      strip.cols,
+      rows: rowsAt,
+      rowCount: strip.images * strip.rows,
+      cols: strip.cols,
       colStep,
       a,
       panels,
-      width / NR,
-      sums,
-      4 * width,
-    );
+      panelCount: width / NR,
+      c: sums,
+      cStep: 4 * width,
+    });
   }
-  if (width !== target.channels) simd.compact(sums, taps, 4 * target.channels, 4 * width);
+  if (width !== target.channels) {
+    simd.compact({ at: sums, rows: taps, length: 4 * target.channels, step: 4 * width });
+  }
   return sums;
 }
 

@@ -95,27 +95,29 @@ export function correlate(
         if (strip === strips[0])
           packBlock(simd, filter, taps, block, source.channels, target.channels, staging, at);
         const isLast = block === blocks[blocks.length - 1];
-        simd.multiply(
-          pixels + tile,
-          outs + tile,
-          counts[i],
-          segments + 4 * block.firstSegment,
-          segmentCount(block),
-          block.segmentLength,
+        simd.multiply({
+          pixels: pixels + tile,
+          outs: outs + tile,
+          pixelCount: counts[i],
+          segments: segments + 4 * block.firstSegment,
+          segmentCount: segmentCount(block),
+          segmentLength: block.segmentLength,
           a,
-          at,
-          width / NR,
+          panels: at,
+          panelCount: width / NR,
           bias,
           c,
-          block !== blocks[0],
-          isLast && isClamped(epilogue),
+          continued: block !== blocks[0],
+          clamped: isLast && isClamped(epilogue),
           lowest,
           highest,
-        );
+        });
       }
       tile += 4 * counts[i];
     });
-    if (width !== target.channels) simd.compact(c, positionsIn(strip), 4 * target.channels, 4 * width);
+    if (width !== target.channels) {
+      simd.compact({ at: c, rows: positionsIn(strip), length: 4 * target.channels, step: 4 * width });
+    }
     copyOut(simd.f32, c / 4, strip, target, strip);
   }
 }
@@ -228,14 +230,24 @@ function packTap(
     for (let r = 0; r < rows; r += together) {
       const count = Math.min(together, rows - r);
       part(first + r * rowStep, (count - 1) * rowStep + columns);
-      simd.pack(staging, 4 * rowStep, 4, count, columns, to + 4 * NR * r, panelStep);
+      const panel = to + 4 * NR * r;
+      simd.pack({
+        src: staging,
+        rowStep: 4 * rowStep,
+        colStep: 4,
+        rows: count,
+        cols: columns,
+        to: panel,
+        panelStep,
+      });
     }
   } else {
     const together = roundUp(STAGED / colStep, NR);
     for (let c = 0; c < columns; c += together) {
       const count = Math.min(together, columns - c);
       part(first + c * colStep, (count - 1) * colStep + rows);
-      simd.pack(staging, 4, 4 * colStep, rows, count, to + (c / NR) * panelStep, panelStep);
+      const panel = to + (c / NR) * panelStep;
+      simd.pack({ src: staging, rowStep: 4, colStep: 4 * colStep, rows, cols: count, to: panel, panelStep });
     }
   }
 }

@@ -193,26 +193,71 @@ export function correlateByWinograd(
     copyIn(simd.f32, a / 4, source, window);
     writeCorners(simd.i32, patches / 4, held, tile, window, 4 * depth);
     writeCorners(simd.i32, tiles / 4, held, tile, held, 4 * width);
-    simd.winogradInput(n, patches, count, a, 4 * window.cols * depth, depth, v, plane.v, scratch);
+    simd.winogradInput({
+      n,
+      patches,
+      patchCount: count,
+      a,
+      rowStep: 4 * window.cols * depth,
+      channels: depth,
+      to: v,
+      plane: plane.v,
+      scratch,
+    });
     for (let block = 0; block < blockCount; block++) {
       const first = block * blockWidth;
       const columns = Math.min(blockWidth, width - first);
       const cells = u + (kept ? block * n * n * plane.u : 0);
       if (i === 0) {
-        const at = taps + 4 * depth * first;
-        simd.winogradFilter(n, at, plane.taps, 4 * depth * columns, cells, plane.u, scratch);
+        simd.winogradFilter({
+          n,
+          taps: taps + 4 * depth * first,
+          tapStep: plane.taps,
+          size: 4 * depth * columns,
+          to: cells,
+          plane: plane.u,
+          scratch,
+        });
       }
       for (let t = 0; t < tileCount; t++) simd.i32[outs / 4 + t] = 4 * t * columns;
       for (let cell = 0; cell < n * n; cell++) {
-        const [from, to, panels] = [v + cell * plane.v, products + cell * plane.m, cells + cell * plane.u];
-        // prettier-ignore
-        simd.multiply(rows, outs, roundUp(count, MR), zero, 1, depth, from, panels, columns / NR, none, to, false, false, 0, 0);
+        simd.multiply({
+          pixels: rows,
+          outs,
+          pixelCount: roundUp(count, MR),
+          segments: zero,
+          segmentCount: 1,
+          segmentLength: depth,
+          a: v + cell * plane.v,
+          panels: cells + cell * plane.u,
+          panelCount: columns / NR,
+          bias: none,
+          c: products + cell * plane.m,
+          continued: false,
+          clamped: false,
+          lowest: 0,
+          highest: 0,
+        });
       }
-      const [rowStep, colStep] = [4 * held.cols * width, 4 * width];
-      // prettier-ignore
-      simd.winogradOutput(n, products, plane.m, tiles, count, c + 4 * first, rowStep, colStep, columns, bias + 4 * first, lowest, highest, scratch);
+      simd.winogradOutput({
+        n,
+        from: products,
+        plane: plane.m,
+        tiles,
+        tileCount: count,
+        c: c + 4 * first,
+        rowStep: 4 * held.cols * width,
+        colStep: 4 * width,
+        channels: columns,
+        bias: bias + 4 * first,
+        lowest,
+        highest,
+        scratch,
+      });
     }
-    if (width !== target.channels) simd.compact(c, positionsIn(held), 4 * target.channels, 4 * width);
+    if (width !== target.channels) {
+      simd.compact({ at: c, rows: positionsIn(held), length: 4 * target.channels, step: 4 * width });
+    }
     copyOut(simd.f32, c / 4, held, target, strip);
   });
 }

@@ -107,14 +107,44 @@ export function gradientByWinograd(
     copyIn(simd.f32, dy / 4, target, held);
     writeCorners(simd.i32, patches / 4, held, tile, window, 4 * depth);
     writeCorners(simd.i32, tiles / 4, held, tile, held, 4 * width);
-    simd.winogradInput(n, patches, count, a, 4 * window.cols * depth, depth, v, plane.v, scratch);
-    simd.gradientTiles(n, tiles, count, dy, 4 * held.cols * width, width, w, plane.w, scratch);
+    simd.winogradInput({
+      n,
+      patches,
+      patchCount: count,
+      a,
+      rowStep: 4 * window.cols * depth,
+      channels: depth,
+      to: v,
+      plane: plane.v,
+      scratch,
+    });
+    simd.gradientTiles({
+      n,
+      tiles,
+      tileCount: count,
+      dy,
+      rowStep: 4 * held.cols * width,
+      channels: width,
+      to: w,
+      plane: plane.w,
+      scratch,
+    });
     for (let cell = 0; cell < cells; cell++) {
-      const [from, panels, to] = [v + cell * plane.v, w + cell * plane.w, sums + cell * plane.m];
-      // prettier-ignore
-      simd.accumulate(tapsAt, depth, rowAt, 1, count, 4 * depth, from, panels, width / NR, to, 4 * width);
+      simd.accumulate({
+        taps: tapsAt,
+        tapCount: depth,
+        rows: rowAt,
+        rowCount: 1,
+        cols: count,
+        colStep: 4 * depth,
+        a: v + cell * plane.v,
+        panels: w + cell * plane.w,
+        panelCount: width / NR,
+        c: sums + cell * plane.m,
+        cStep: 4 * width,
+      });
     }
   });
-  simd.gradientTaps(n, sums, plane.m, 4 * depth * width, result, scratch);
+  simd.gradientTaps({ n, from: sums, plane: plane.m, size: 4 * depth * width, to: result, scratch });
   return result;
 }

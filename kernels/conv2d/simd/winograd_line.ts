@@ -191,7 +191,14 @@ export function correlateByLine(
   for (const block of all.blocks) {
     const [start, depth] = block;
     taps.forEach((ith, i) => pack(ith, block, g + i * plane.g));
-    simd.lineFilter(r, g, plane.g, 4 * depth * width, u + 4 * start * width, plane.u);
+    simd.lineFilter({
+      r,
+      taps: g,
+      tapStep: plane.g,
+      size: 4 * depth * width,
+      to: u + 4 * start * width,
+      plane: plane.u,
+    });
   }
   const lastTaps = tapsAcross(longest, r - 1, axes, line);
   for (const block of last.blocks) pack(lastTaps, block, u + (CELLS - 1) * plane.u + 4 * block[0] * width);
@@ -214,22 +221,53 @@ export function correlateByLine(
         simd.i32[starts / 4 + k] = cell * step * (offset - axes[along].lowest);
       });
     }
-    // prettier-ignore
-    simd.lineInput(patches, patchesIn(held, window, line), starts, longest.length, pieces.length, a, cell * step * strideAlong, source.channels, v, plane.v);
+    simd.lineInput({
+      patches,
+      patchCount: patchesIn(held, window, line),
+      pieces: starts,
+      whole: longest.length,
+      pieceCount: pieces.length,
+      a,
+      step: cell * step * strideAlong,
+      channels: source.channels,
+      to: v,
+      plane: plane.v,
+    });
     for (let k = 0; k < CELLS; k++) {
       const { blocks, segments, firsts } = sums[k < CELLS - 1 ? 0 : 1];
       blocks.forEach(([start, depth], block) => {
-        const [from, panels, to] = [
-          v + k * plane.v,
-          u + k * plane.u + 4 * start * width,
-          products + k * plane.m,
-        ];
-        // prettier-ignore
-        simd.multiply(firsts, outs, roundUp(count, MR), segments + 4 * block, 1, depth, from, panels, width / NR, none, to, block > 0, false, 0, 0);
+        simd.multiply({
+          pixels: firsts,
+          outs,
+          pixelCount: roundUp(count, MR),
+          segments: segments + 4 * block,
+          segmentCount: 1,
+          segmentLength: depth,
+          a: v + k * plane.v,
+          panels: u + k * plane.u + 4 * start * width,
+          panelCount: width / NR,
+          bias: none,
+          c: products + k * plane.m,
+          continued: block > 0,
+          clamped: false,
+          lowest: 0,
+          highest: 0,
+        });
       });
     }
-    const next = 4 * width * stepsIn(held)[along];
-    simd.lineOutput(m, products, plane.m, tiles, count, c, next, width, bias, lowest, highest);
+    simd.lineOutput({
+      m,
+      from: products,
+      plane: plane.m,
+      tiles,
+      tileCount: count,
+      c,
+      step: 4 * width * stepsIn(held)[along],
+      channels: width,
+      bias,
+      lowest,
+      highest,
+    });
     copyOut(simd.f32, c / 4, held, target, strip);
   });
 }

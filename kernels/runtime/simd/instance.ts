@@ -5,165 +5,10 @@
  * result out before anyone else asks. Nothing in there outlives a call.
  */
 import { RELAXED_SIMD, SIMD } from './binaries.js';
+import { type MicroKernels, named, type Positional } from './calls.js';
 
 /** relaxed-simd has fused multiply-add. */
 export type SimdLevel = 'relaxed-simd' | 'simd';
-
-/** assembly/ says what each of them does. Addresses, lengths and steps are in bytes. */
-interface MicroKernels {
-  multiply(
-    pixels: number,
-    outs: number,
-    pixelCount: number,
-    segments: number,
-    segmentCount: number,
-    segmentLength: number,
-    a: number,
-    panels: number,
-    panelCount: number,
-    bias: number,
-    c: number,
-    continued: boolean,
-    clamped: boolean,
-    lowest: number,
-    highest: number,
-  ): void;
-  accumulate(
-    taps: number,
-    tapCount: number,
-    rows: number,
-    rowCount: number,
-    cols: number,
-    colStep: number,
-    a: number,
-    panels: number,
-    panelCount: number,
-    c: number,
-    cStep: number,
-  ): void;
-  pack(
-    src: number,
-    rowStep: number,
-    colStep: number,
-    rows: number,
-    cols: number,
-    to: number,
-    panelStep: number,
-  ): void;
-  compact(at: number, rows: number, length: number, step: number): void;
-  maxPool(
-    pixels: number,
-    pixelCount: number,
-    taps: number,
-    tapCount: number,
-    channels: number,
-    x: number,
-    y: number,
-  ): number;
-  maxPoolGrad(
-    pixels: number,
-    pixelCount: number,
-    taps: number,
-    tapCount: number,
-    channels: number,
-    x: number,
-    dy: number,
-    dx: number,
-  ): number;
-  avgPool(
-    pixels: number,
-    counts: number,
-    pixelCount: number,
-    taps: number,
-    tapCount: number,
-    channels: number,
-    x: number,
-    y: number,
-  ): void;
-  avgPoolGrad(
-    pixels: number,
-    counts: number,
-    pixelCount: number,
-    taps: number,
-    tapCount: number,
-    channels: number,
-    dy: number,
-    dx: number,
-  ): void;
-  winogradFilter(
-    n: number,
-    taps: number,
-    tapStep: number,
-    size: number,
-    to: number,
-    plane: number,
-    scratch: number,
-  ): void;
-  winogradInput(
-    n: number,
-    patches: number,
-    patchCount: number,
-    a: number,
-    rowStep: number,
-    channels: number,
-    to: number,
-    plane: number,
-    scratch: number,
-  ): void;
-  winogradOutput(
-    n: number,
-    from: number,
-    plane: number,
-    tiles: number,
-    tileCount: number,
-    c: number,
-    rowStep: number,
-    colStep: number,
-    channels: number,
-    bias: number,
-    lowest: number,
-    highest: number,
-    scratch: number,
-  ): void;
-  gradientTiles(
-    n: number,
-    tiles: number,
-    tileCount: number,
-    dy: number,
-    rowStep: number,
-    channels: number,
-    to: number,
-    plane: number,
-    scratch: number,
-  ): void;
-  gradientTaps(n: number, from: number, plane: number, size: number, to: number, scratch: number): void;
-  lineFilter(r: number, taps: number, tapStep: number, size: number, to: number, plane: number): void;
-  lineInput(
-    patches: number,
-    patchCount: number,
-    pieces: number,
-    whole: number,
-    pieceCount: number,
-    a: number,
-    step: number,
-    channels: number,
-    to: number,
-    plane: number,
-  ): void;
-  lineOutput(
-    m: number,
-    from: number,
-    plane: number,
-    tiles: number,
-    tileCount: number,
-    c: number,
-    step: number,
-    channels: number,
-    bias: number,
-    lowest: number,
-    highest: number,
-  ): void;
-}
 
 export interface Simd extends MicroKernels {
   /** The memory as floats and as integers; replaced when `place` has to grow it. */
@@ -232,7 +77,7 @@ function instantiate(level: SimdLevel): Simd {
     throw new Error(`tfjs-convgrad: the ${level} kernels cannot run here: ${module}`);
   }
   const memory = new WebAssembly.Memory({ initial: 1 });
-  const kernels = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as MicroKernels;
+  const exports = new WebAssembly.Instance(module, { env: { memory } }).exports;
   const place = (...sizes: number[]): number[] => {
     let end = 0;
     const addresses = sizes.map((size) => {
@@ -244,7 +89,7 @@ function instantiate(level: SimdLevel): Simd {
     if (simd.f32.buffer !== memory.buffer) Object.assign(simd, views(memory));
     return addresses;
   };
-  const simd: Simd = { ...kernels, ...views(memory), place };
+  const simd: Simd = { ...named(exports as Positional), ...views(memory), place };
   instances.set(level, simd);
   return simd;
 }

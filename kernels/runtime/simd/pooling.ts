@@ -37,7 +37,7 @@ export function poolBySimd<T>(
   return withSimd(level, (simd) => work(simd, inputs as Float32Array[]));
 }
 
-/** Addresses of what a strip's kernel reads and writes. */
+/** What a strip's micro-kernel takes: addresses of what it reads and writes, and counts. */
 export interface StripAddresses {
   /** Of each window: where it starts in x and dx, and its divisor. */
   readonly pixels: number;
@@ -45,10 +45,12 @@ export interface StripAddresses {
   readonly pixelCount: number;
   readonly taps: number;
   readonly tapCount: number;
+  readonly channels: number;
   readonly x: number;
   readonly dx: number;
-  /** Of y or dy. */
+  /** One place, for y or dy. */
   readonly y: number;
+  readonly dy: number;
 }
 
 /** y, strip by strip; `run` returns true to give up. */
@@ -152,7 +154,7 @@ function place(
     backward ? 4 * most.source * g.inChannels : 0,
     4 * most.target * g.inChannels,
   );
-  return { pixels, counts, pixelCount: 0, taps, tapCount, x, dx, y };
+  return { pixels, counts, pixelCount: 0, taps, tapCount, channels: g.inChannels, x, dx, y, dy: y };
 }
 
 function writeTables(

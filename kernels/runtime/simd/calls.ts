@@ -1,0 +1,209 @@
+/**
+ * The micro-kernels with named arguments. A call is an object whose fields have the names that assembly/ declares, so arguments
+ * in a wrong order do not compile. assembly/ says what they mean. Addresses, lengths and steps are in bytes.
+ *
+ * The order is written out here, once: a loop over names would take longer than a small convolution.
+ */
+type Numbers<Names extends string> = Readonly<Record<Names, number>>;
+
+export interface MicroKernels {
+  multiply(
+    call: Numbers<
+      | 'pixels'
+      | 'outs'
+      | 'pixelCount'
+      | 'segments'
+      | 'segmentCount'
+      | 'segmentLength'
+      | 'a'
+      | 'panels'
+      | 'panelCount'
+      | 'bias'
+      | 'c'
+      | 'lowest'
+      | 'highest'
+    > & { readonly continued: boolean; readonly clamped: boolean },
+  ): void;
+  accumulate(
+    call: Numbers<
+      | 'taps'
+      | 'tapCount'
+      | 'rows'
+      | 'rowCount'
+      | 'cols'
+      | 'colStep'
+      | 'a'
+      | 'panels'
+      | 'panelCount'
+      | 'c'
+      | 'cStep'
+    >,
+  ): void;
+  pack(call: Numbers<'src' | 'rowStep' | 'colStep' | 'rows' | 'cols' | 'to' | 'panelStep'>): void;
+  compact(call: Numbers<'at' | 'rows' | 'length' | 'step'>): void;
+  /** True: the result is of no use. */
+  maxPool(call: Numbers<'pixels' | 'pixelCount' | 'taps' | 'tapCount' | 'channels' | 'x' | 'y'>): boolean;
+  /** True: the result is of no use. */
+  maxPoolGrad(
+    call: Numbers<'pixels' | 'pixelCount' | 'taps' | 'tapCount' | 'channels' | 'x' | 'dy' | 'dx'>,
+  ): boolean;
+  avgPool(
+    call: Numbers<'pixels' | 'counts' | 'pixelCount' | 'taps' | 'tapCount' | 'channels' | 'x' | 'y'>,
+  ): void;
+  avgPoolGrad(
+    call: Numbers<'pixels' | 'counts' | 'pixelCount' | 'taps' | 'tapCount' | 'channels' | 'dy' | 'dx'>,
+  ): void;
+  winogradFilter(call: Numbers<'n' | 'taps' | 'tapStep' | 'size' | 'to' | 'plane' | 'scratch'>): void;
+  winogradInput(
+    call: Numbers<'n' | 'patches' | 'patchCount' | 'a' | 'rowStep' | 'channels' | 'to' | 'plane' | 'scratch'>,
+  ): void;
+  winogradOutput(
+    call: Numbers<
+      | 'n'
+      | 'from'
+      | 'plane'
+      | 'tiles'
+      | 'tileCount'
+      | 'c'
+      | 'rowStep'
+      | 'colStep'
+      | 'channels'
+      | 'bias'
+      | 'lowest'
+      | 'highest'
+      | 'scratch'
+    >,
+  ): void;
+  gradientTiles(
+    call: Numbers<'n' | 'tiles' | 'tileCount' | 'dy' | 'rowStep' | 'channels' | 'to' | 'plane' | 'scratch'>,
+  ): void;
+  gradientTaps(call: Numbers<'n' | 'from' | 'plane' | 'size' | 'to' | 'scratch'>): void;
+  lineFilter(call: Numbers<'r' | 'taps' | 'tapStep' | 'size' | 'to' | 'plane'>): void;
+  lineInput(
+    call: Numbers<
+      | 'patches'
+      | 'patchCount'
+      | 'pieces'
+      | 'whole'
+      | 'pieceCount'
+      | 'a'
+      | 'step'
+      | 'channels'
+      | 'to'
+      | 'plane'
+    >,
+  ): void;
+  lineOutput(
+    call: Numbers<
+      | 'm'
+      | 'from'
+      | 'plane'
+      | 'tiles'
+      | 'tileCount'
+      | 'c'
+      | 'step'
+      | 'channels'
+      | 'bias'
+      | 'lowest'
+      | 'highest'
+    >,
+  ): void;
+}
+
+/** What the module exports: each function takes its arguments by position. */
+export type Positional = Record<keyof MicroKernels, (...values: (number | boolean)[]) => number>;
+
+export function named(wasm: Positional): MicroKernels {
+  return {
+    multiply: (k) =>
+      wasm.multiply(
+        k.pixels,
+        k.outs,
+        k.pixelCount,
+        k.segments,
+        k.segmentCount,
+        k.segmentLength,
+        k.a,
+        k.panels,
+        k.panelCount,
+        k.bias,
+        k.c,
+        k.continued,
+        k.clamped,
+        k.lowest,
+        k.highest,
+      ),
+    accumulate: (k) =>
+      wasm.accumulate(
+        k.taps,
+        k.tapCount,
+        k.rows,
+        k.rowCount,
+        k.cols,
+        k.colStep,
+        k.a,
+        k.panels,
+        k.panelCount,
+        k.c,
+        k.cStep,
+      ),
+    pack: (k) => wasm.pack(k.src, k.rowStep, k.colStep, k.rows, k.cols, k.to, k.panelStep),
+    compact: (k) => wasm.compact(k.at, k.rows, k.length, k.step),
+    maxPool: (k) => Boolean(wasm.maxPool(k.pixels, k.pixelCount, k.taps, k.tapCount, k.channels, k.x, k.y)),
+    maxPoolGrad: (k) =>
+      Boolean(wasm.maxPoolGrad(k.pixels, k.pixelCount, k.taps, k.tapCount, k.channels, k.x, k.dy, k.dx)),
+    avgPool: (k) => wasm.avgPool(k.pixels, k.counts, k.pixelCount, k.taps, k.tapCount, k.channels, k.x, k.y),
+    avgPoolGrad: (k) =>
+      wasm.avgPoolGrad(k.pixels, k.counts, k.pixelCount, k.taps, k.tapCount, k.channels, k.dy, k.dx),
+    winogradFilter: (k) => wasm.winogradFilter(k.n, k.taps, k.tapStep, k.size, k.to, k.plane, k.scratch),
+    winogradInput: (k) =>
+      wasm.winogradInput(k.n, k.patches, k.patchCount, k.a, k.rowStep, k.channels, k.to, k.plane, k.scratch),
+    winogradOutput: (k) =>
+      wasm.winogradOutput(
+        k.n,
+        k.from,
+        k.plane,
+        k.tiles,
+        k.tileCount,
+        k.c,
+        k.rowStep,
+        k.colStep,
+        k.channels,
+        k.bias,
+        k.lowest,
+        k.highest,
+        k.scratch,
+      ),
+    gradientTiles: (k) =>
+      wasm.gradientTiles(k.n, k.tiles, k.tileCount, k.dy, k.rowStep, k.channels, k.to, k.plane, k.scratch),
+    gradientTaps: (k) => wasm.gradientTaps(k.n, k.from, k.plane, k.size, k.to, k.scratch),
+    lineFilter: (k) => wasm.lineFilter(k.r, k.taps, k.tapStep, k.size, k.to, k.plane),
+    lineInput: (k) =>
+      wasm.lineInput(
+        k.patches,
+        k.patchCount,
+        k.pieces,
+        k.whole,
+        k.pieceCount,
+        k.a,
+        k.step,
+        k.channels,
+        k.to,
+        k.plane,
+      ),
+    lineOutput: (k) =>
+      wasm.lineOutput(
+        k.m,
+        k.from,
+        k.plane,
+        k.tiles,
+        k.tileCount,
+        k.c,
+        k.step,
+        k.channels,
+        k.bias,
+        k.lowest,
+        k.highest,
+      ),
+  };
+}
