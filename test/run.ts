@@ -20,7 +20,8 @@ import {
   printSkipped,
   printTable,
 } from './runner/outcomes.js';
-import { type Progress, progressOf } from './runner/progress.js';
+import type { Plan } from './runner/plan.js';
+import { expected, type Progress, progressOf } from './runner/progress.js';
 import { keepTimes, keyOf, readTimes, type Times, writeSlowest } from './runner/times.js';
 
 interface Options {
@@ -65,19 +66,30 @@ function jobsOf(environments: readonly Environment[], options: Options, seed: nu
   const suites: Suite[] = options.upstream ? ['specs', 'upstream'] : ['specs'];
   const jobs: Job[] = [];
   for (const environment of environments) {
+    const plan = {
+      filter: options.filter,
+      part: 0,
+      parts: 1,
+      all: options.all || environment === 'node',
+      seed,
+    };
     for (const suite of suites) {
-      const parts = suite === 'specs' && options.filter === '' ? options.jobs : 1;
-      for (let part = 0; part < parts; part++) {
-        const all = options.all || environment === 'node';
-        jobs.push({ environment, suite, plan: { filter: options.filter, part, parts, all, seed } });
-      }
+      for (const part of suite === 'specs' && options.filter === ''
+        ? partsOf(environment, options.jobs)
+        : [{}])
+        jobs.push({ environment, suite, plan: { ...plan, ...part } });
     }
   }
-  const length = (job: Job) => {
-    const known = Object.values(times[keyOf(job)] ?? {});
-    return known.reduce((sum, time) => sum + time, 0) / job.plan.parts;
-  };
+  const length = (job: Job) => expected(job, times[keyOf(job)] ?? {}) || (job.plan.on === 'webgl' ? 1 : 0);
   return jobs.sort((a, b) => length(b) - length(a));
+}
+
+/** As many parts as processes run at a time; in browsers one of them is webgl, and there are two at least. */
+function partsOf(environment: Environment, jobs: number): Partial<Plan>[] {
+  const count = environment === 'node' ? jobs : Math.max(1, jobs - 1);
+  const others = Array.from({ length: count }, (_, part) => ({ part, parts: count }));
+  if (environment === 'node') return others;
+  return [{ on: 'webgl' }, ...others.map((part) => ({ on: 'others' as const, ...part }))];
 }
 
 async function runJob(job: Job, outcome: Outcome, progress: Progress): Promise<void> {

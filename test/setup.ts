@@ -1,4 +1,5 @@
 // Bundled ahead of the specs: the one place that configures Jasmine, in Node and in every browser.
+import { isIncluded } from './runner/plan.js';
 import { plan } from './support/plan.js';
 
 declare const NEEDS_EXPECTATIONS: boolean;
@@ -10,8 +11,8 @@ let matching = 0;
 /** Jasmine asks for each spec in the order in which specs are defined, so every run of a bundle counts them alike. */
 function isChosen(spec: jasmine.Spec): boolean {
   if (!chosen.has(spec.id as unknown as string)) {
-    const matches = spec.getFullName().includes(plan.filter);
-    chosen.set(spec.id as unknown as string, matches && matching++ % plan.parts === plan.part);
+    const included = isIncluded(plan, spec.getFullName());
+    chosen.set(spec.id as unknown as string, included && matching++ % plan.parts === plan.part);
   }
   return chosen.get(spec.id as unknown as string)!;
 }

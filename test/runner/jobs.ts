@@ -40,10 +40,10 @@ export interface Listener {
   log(text: string): void;
 }
 
-/** The whole name of a job, such as 'chromium, upstream' or 'node, part 1 of 2'. */
-export function titleOf({ environment, suite, plan: { part, parts } }: Job): string {
-  const of = parts > 1 ? `, part ${part + 1} of ${parts}` : '';
-  return `${environment}${suite === 'specs' ? '' : `, ${suite}`}${of}`;
+/** The whole name of a job, such as 'chromium, upstream', 'firefox, webgl' or 'node, part 1 of 2'. */
+export function titleOf({ environment, suite, plan: { on, part, parts } }: Job): string {
+  const of = parts > 1 ? `part ${part + 1} of ${parts}` : undefined;
+  return [environment, suite === 'specs' ? on : suite, of].filter(Boolean).join(', ');
 }
 
 /** Ends when the job has ended, however it did; what went wrong is told to the listener. */

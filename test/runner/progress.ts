@@ -1,6 +1,7 @@
 /** How far a run is: a bar on a terminal, a line every 15 seconds elsewhere. */
 import cliProgress from 'cli-progress';
 import { type Job, titleOf } from './jobs.js';
+import { isIncluded } from './plan.js';
 import { keyOf, type Times } from './times.js';
 
 /** Milliseconds that a spec is taken to last if no earlier run has measured it. */
@@ -88,9 +89,9 @@ export function progressOf(jobs: readonly Job[], times: Times): Progress {
 }
 
 /** Milliseconds of the job's specs in earlier runs. */
-function expected({ plan }: Job, times: Record<string, number>): number {
-  const matching = Object.entries(times).filter(([name]) => name.includes(plan.filter));
-  return sum(matching, ([, time]) => time) / plan.parts;
+export function expected({ plan }: Job, times: Record<string, number>): number {
+  const included = Object.entries(times).filter(([name]) => isIncluded(plan, name));
+  return sum(included, ([, time]) => time) / plan.parts;
 }
 
 /** What is running, how far it is, and how long it will take; `share` of the work is done. */

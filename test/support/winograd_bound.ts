@@ -1,4 +1,7 @@
-/** The elementwise bounds of Winograd's algorithm that kernels/conv2d/simd/winograd.ts, winograd_line.ts and winograd_gradient.ts derive, in float64. */
+/**
+ * The elementwise bounds of Winograd's algorithm, in float64. kernels/conv2d/simd/winograd.ts, winograd_line.ts and
+ * winograd_gradient.ts derive them.
+ */
 import type { ConvGeometry } from '../../kernels/geometry.js';
 import { UNIT } from '../../src/verify/rounded.js';
 import { ROUNDINGS, type Scheme } from '../../kernels/conv2d/simd/winograd.js';
@@ -36,18 +39,20 @@ const OF_4_TAPS: typeof MAGNITUDES[7] = {
   AT: [[1, 1, 1, 1, 0, 1, 0], [0, 1, 1, 0, 1, 1, 0], [0, 1, 1, 1, 0, 1, 1]],
 }; // prettier-ignore
 
+/** The same of F(3, 2). */
+const OF_2_TAPS: typeof OF_4_TAPS = {
+  G: [[1, 0], [0.5, 0.5], [0.5, 0.5], [0, 1]],
+  BT: MAGNITUDES[4].BT,
+  AT: [[1, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 1]],
+}; // prettier-ignore
+
 /** What a magnitude is multiplied by, after so many roundings. */
 function factorOf(roundings: number): number {
   return (roundings * UNIT) / (1 - roundings * UNIT);
 }
 
-/** Reads the magnitudes of an NHWC tensor of images of this size: 0 past the edges. */
-function magnitudesOf(values: ArrayLike<number>, height: number, width: number, channels: number) {
-  return (b: number, row: number, col: number, c: number) =>
-    row < 0 || row >= height || col < 0 || col >= width
-      ? 0
-      : Math.abs(values[((b * height + row) * width + col) * channels + c]);
-}
+/** What a bound has at least: below the smallest normal numbers a rounding is not relative any more. */
+const LEAST = 2 ** -100;
 
 /** For each element of y, NHWC and one group, how far the computed one may be off. */
 export function winogradBound(
@@ -57,41 +62,31 @@ export function winogradBound(
   g: ConvGeometry,
 ): Float64Array {
   const { G, BT, AT } = MAGNITUDES[n];
-  const factor = factorOf(g.inChannels + ROUNDINGS[n]);
-  const xAt = magnitudesOf(x, g.inHeight, g.inWidth, g.inChannels);
-  const bound = new Float64Array(g.batchSize * g.outHeight * g.outWidth * g.outChannels);
-  const U = Array.from({ length: g.inChannels * g.outChannels }, (_, i) => {
-    const taps = square(3, (r, q) => Math.abs(filter[(r * 3 + q) * g.inChannels * g.outChannels + i]));
-    return sandwich(G, taps);
-  });
-  for (let b = 0; b < g.batchSize; b++) {
-    for (let ty = 0; ty < g.outHeight; ty += m) {
-      for (let tx = 0; tx < g.outWidth; tx += m) {
-        const V = Array.from({ length: g.inChannels }, (_, c) =>
-          sandwich(
-            BT,
-            square(m + 2, (r, q) => xAt(b, ty - g.padTop + r, tx - g.padLeft + q, c)),
-          ),
-        );
-        for (let oc = 0; oc < g.outChannels; oc++) {
-          const products = square(n, (r, q) =>
-            V.reduce((sum, v, c) => sum + v[r][q] * U[c * g.outChannels + oc][r][q], 0),
-          );
-          sandwich(AT, products).forEach((row, r) =>
-            row.forEach((magnitude, q) => {
-              if (ty + r >= g.outHeight || tx + q >= g.outWidth) return;
-              const at = ((b * g.outHeight + ty + r) * g.outWidth + tx + q) * g.outChannels + oc;
-              bound[at] = factor * magnitude + 2 ** -100;
-            }),
-          );
+  const { inChannels, outChannels, outHeight, outWidth } = g;
+  const factor = factorOf(inChannels + ROUNDINGS[n]);
+  const xAt = magnitudesOf(x, g.inHeight, g.inWidth, inChannels);
+  const filterAt = magnitudesOf(filter, 3, 3, inChannels * outChannels);
+  const U = transformed(G, 3, inChannels * outChannels, (r, q, i) => filterAt(0, r, q, i));
+  const bound = new Float64Array(g.batchSize * outHeight * outWidth * outChannels);
+  forEachTile(g, m, m, (b, ty, tx) => {
+    const V = transformed(BT, m + 2, inChannels, (r, q, c) =>
+      xAt(b, ty - g.padTop + r, tx - g.padLeft + q, c),
+    );
+    const M = products(V, U, n * n, inChannels, outChannels);
+    const Y = transformed(AT, n, outChannels, (r, q, oc) => M[(r * n + q) * outChannels + oc]);
+    for (let r = 0; r < m && ty + r < outHeight; r++) {
+      for (let q = 0; q < m && tx + q < outWidth; q++) {
+        const at = ((b * outHeight + ty + r) * outWidth + tx + q) * outChannels;
+        for (let oc = 0; oc < outChannels; oc++) {
+          bound[at + oc] = factor * Y[(r * m + q) * outChannels + oc] + LEAST;
         }
       }
     }
-  }
+  });
   return bound;
 }
 
-/** The same along a line, for a single image. */
+/** The same along a line, for a single image. A term is a row of taps across the line, a piece and an input channel. */
 export function lineBound(
   { along, m, pieces }: Line,
   x: ArrayLike<number>,
@@ -99,56 +94,46 @@ export function lineBound(
   g: ConvGeometry,
 ): Float64Array {
   const { G, BT, AT } = m === 3 ? OF_4_TAPS : MAGNITUDES[7];
-  const { inChannels, outChannels, outHeight, outWidth } = g;
+  const { inChannels, outChannels, outHeight, outWidth, filterWidth } = g;
   const byCols = along === 'cols';
   const [down, right] = byCols ? [1, m] : [m, 1];
-  const taps = Array.from({ length: byCols ? g.filterHeight : g.filterWidth }, (_, k) => k);
-  const terms = taps.flatMap((k) =>
-    pieces.flatMap((piece) => Array.from({ length: inChannels }, (_, c) => ({ k, piece, c }))),
-  );
-  const factor = factorOf(terms.length + LINE_ROUNDINGS);
+  const across = byCols ? g.filterHeight : filterWidth;
+  const terms = across * pieces.length * inChannels;
+  const factor = factorOf(terms + LINE_ROUNDINGS);
   const xAt = magnitudesOf(x, g.inHeight, g.inWidth, inChannels);
-  const times = (M: Matrix, v: (i: number) => number) =>
-    M.map((row) => row.reduce((sum, value, i) => (value === 0 ? sum : sum + value * v(i)), 0));
-  const U = terms.map(({ k, piece, c }) =>
-    Array.from({ length: outChannels }, (_, oc) =>
-      times(G, (j) => {
-        if (j >= piece.length) return 0;
-        const tap = byCols ? k * g.filterWidth + piece[j].index : piece[j].index * g.filterWidth + k;
-        return Math.abs(filter[(tap * inChannels + c) * outChannels + oc]);
-      }),
-    ),
-  );
+  const filterAt = magnitudesOf(filter, g.filterHeight, filterWidth, inChannels * outChannels);
+  const parts = (term: number) => {
+    const c = term % inChannels;
+    const run = (term - c) / inChannels;
+    const k = Math.floor(run / pieces.length);
+    return { c, k, piece: pieces[run % pieces.length] };
+  };
+  const U = alongLine(G, G[0].length, terms * outChannels, (j, i) => {
+    const { c, k, piece } = parts(Math.floor(i / outChannels));
+    if (j >= piece.length) return 0;
+    const [fy, fx] = byCols ? [k, piece[j].index] : [piece[j].index, k];
+    return filterAt(0, fy, fx, c * outChannels + (i % outChannels));
+  });
   const bound = new Float64Array(outHeight * outWidth * outChannels);
-  for (let ty = 0; ty < outHeight; ty += down) {
-    for (let tx = 0; tx < outWidth; tx += right) {
-      const V = terms.map(({ k, piece, c }) => {
-        const [row, col] = byCols ? [k - g.padTop, piece[0].offset] : [piece[0].offset, k - g.padLeft];
-        return times(BT, (i) =>
-          byCols
-            ? xAt(0, ty * g.strideHeight + row, (tx + i) * g.strideWidth + col, c)
-            : xAt(0, (ty + i) * g.strideHeight + row, tx * g.strideWidth + col, c),
-        );
-      });
+  forEachTile(g, down, right, (b, ty, tx) => {
+    const V = alongLine(BT, BT[0].length, terms, (j, term) => {
+      const { c, k, piece } = parts(term);
+      return byCols
+        ? xAt(b, ty * g.strideHeight + k - g.padTop, (tx + j) * g.strideWidth + piece[0].offset, c)
+        : xAt(b, (ty + j) * g.strideHeight + piece[0].offset, tx * g.strideWidth + k - g.padLeft, c);
+    });
+    const M = products(V, U, G.length, terms, outChannels);
+    const Y = alongLine(AT, AT[0].length, outChannels, (j, oc) => M[j * outChannels + oc]);
+    for (let i = 0; i < m; i++) {
+      const [oy, ox] = byCols ? [ty, tx + i] : [ty + i, tx];
+      if (oy >= outHeight || ox >= outWidth) break;
       for (let oc = 0; oc < outChannels; oc++) {
-        const products = G.map((_, i) => V.reduce((sum, v, term) => sum + v[i] * U[term][oc][i], 0));
-        times(AT, (i) => products[i]).forEach((magnitude, i) => {
-          const [oy, ox] = byCols ? [ty, tx + i] : [ty + i, tx];
-          if (oy >= outHeight || ox >= outWidth) return;
-          bound[(oy * outWidth + ox) * outChannels + oc] = factor * magnitude + 2 ** -100;
-        });
+        bound[(oy * outWidth + ox) * outChannels + oc] = factor * Y[i * outChannels + oc] + LEAST;
       }
     }
-  }
+  });
   return bound;
 }
-
-/** The same of F(3, 2). */
-const OF_2_TAPS: typeof OF_4_TAPS = {
-  G: [[1, 0], [0.5, 0.5], [0.5, 0.5], [0, 1]],
-  BT: MAGNITUDES[4].BT,
-  AT: [[1, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 1]],
-}; // prettier-ignore
 
 /** The same for each element of dFilter of a 3 x 3 convolution of stride 1, NHWC and one group. */
 export function gradientBound(
@@ -163,50 +148,93 @@ export function gradientBound(
   const factor = factorOf(tiles + GRADIENT_ROUNDINGS[n]);
   const xAt = magnitudesOf(x, g.inHeight, g.inWidth, inChannels);
   const dyAt = magnitudesOf(dy, g.outHeight, g.outWidth, outChannels);
-  const sums = Array.from({ length: inChannels * outChannels }, () => new Float64Array(n * n));
+  const size = inChannels * outChannels;
+  const M = new Float64Array(n * n * size);
+  forEachTile(g, m, m, (b, ty, tx) => {
+    const V = transformed(BT, m + 2, inChannels, (r, q, c) =>
+      xAt(b, ty - g.padTop + r, tx - g.padLeft + q, c),
+    );
+    const W = transformed(G, m, outChannels, (r, q, oc) => dyAt(b, ty + r, tx + q, oc));
+    for (let i = 0; i < M.length; i++) {
+      const row = Math.floor(i / outChannels); // of V: cell and input channel
+      M[i] += V[row] * W[Math.floor(row / inChannels) * outChannels + (i % outChannels)];
+    }
+  });
+  return transformed(AT, n, size, (r, q, i) => M[(r * n + q) * size + i]).map((sum) => factor * sum + LEAST);
+}
+
+/** Reads the magnitudes of an NHWC tensor of images of this size: 0 past the edges. */
+function magnitudesOf(values: ArrayLike<number>, height: number, width: number, channels: number) {
+  return (b: number, row: number, col: number, c: number) =>
+    row < 0 || row >= height || col < 0 || col >= width
+      ? 0
+      : Math.abs(values[((b * height + row) * width + col) * channels + c]);
+}
+
+/** Calls visit(image, row, column) for the first cell of every tile of y. */
+function forEachTile(
+  g: ConvGeometry,
+  down: number,
+  right: number,
+  visit: (b: number, ty: number, tx: number) => void,
+): void {
   for (let b = 0; b < g.batchSize; b++) {
-    for (let ty = 0; ty < g.outHeight; ty += m) {
-      for (let tx = 0; tx < g.outWidth; tx += m) {
-        const V = Array.from({ length: inChannels }, (_, c) =>
-          sandwich(
-            BT,
-            square(m + 2, (r, q) => xAt(b, ty - g.padTop + r, tx - g.padLeft + q, c)),
-          ),
-        );
-        const W = Array.from({ length: outChannels }, (_, oc) =>
-          sandwich(
-            G,
-            square(m, (r, q) => dyAt(b, ty + r, tx + q, oc)),
-          ),
-        );
-        sums.forEach((M, i) => {
-          const [v, w] = [V[Math.floor(i / outChannels)], W[i % outChannels]];
-          for (let k = 0; k < n * n; k++) M[k] += v[Math.floor(k / n)][k % n] * w[Math.floor(k / n)][k % n];
-        });
-      }
+    for (let ty = 0; ty < g.outHeight; ty += down) {
+      for (let tx = 0; tx < g.outWidth; tx += right) visit(b, ty, tx);
     }
   }
-  const bound = new Float64Array(9 * sums.length);
-  sums.forEach((M, i) => {
-    const taps = sandwich(
-      AT,
-      square(n, (r, q) => M[n * r + q]),
-    );
-    taps.forEach((row, r) =>
-      row.forEach((magnitude, q) => (bound[(3 * r + q) * sums.length + i] = factor * magnitude + 2 ** -100)),
-    );
-  });
-  return bound;
 }
 
-function square(size: number, cell: (row: number, col: number) => number): Matrix {
-  return Array.from({ length: size }, (_, row) => Array.from({ length: size }, (_, col) => cell(row, col)));
+/** P M of `count` columns M of `size` cells. [rows of P, count] */
+function alongLine(
+  P: Matrix,
+  size: number,
+  count: number,
+  cell: (row: number, i: number) => number,
+): Float64Array {
+  const result = new Float64Array(P.length * count);
+  for (let j = 0; j < size; j++) {
+    for (let i = 0; i < count; i++) {
+      const value = cell(j, i);
+      for (let r = 0; r < P.length; r++) result[r * count + i] += P[r][j] * value;
+    }
+  }
+  return result;
 }
 
-/** P M transpose(P) */
-function sandwich(P: Matrix, M: Matrix): Matrix {
-  const times = (A: Matrix, B: Matrix) =>
-    A.map((row) => B[0].map((_, j) => row.reduce((sum, value, k) => sum + value * B[k][j], 0)));
-  const transposed = P[0].map((_, j) => P.map((row) => row[j]));
-  return times(times(P, M), transposed);
+/** P M transpose(P) of `count` squares M of `size` x `size` cells. [rows of P, rows of P, count] */
+function transformed(
+  P: Matrix,
+  size: number,
+  count: number,
+  cell: (row: number, col: number, i: number) => number,
+): Float64Array {
+  const rows = P.length;
+  const half = alongLine(P, size, size * count, (r, i) => cell(r, Math.floor(i / count), i % count)); // [rows, size, count]
+  const whole = alongLine(P, size, rows * count, (q, i) => {
+    const r = Math.floor(i / count);
+    return half[(r * size + q) * count + (i % count)];
+  }); // [column, row, count]
+  const result = new Float64Array(whole.length);
+  for (let i = 0; i < whole.length; i++) {
+    const cell = Math.floor(i / count);
+    result[((cell % rows) * rows + Math.floor(cell / rows)) * count + (i % count)] = whole[i];
+  }
+  return result;
+}
+
+/** For each cell V U: V [cells, depth], U [cells, depth, width]. [cells, width] */
+function products(
+  V: Float64Array,
+  U: Float64Array,
+  cells: number,
+  depth: number,
+  width: number,
+): Float64Array {
+  const result = new Float64Array(cells * width);
+  for (let row = 0; row < cells * depth; row++) {
+    const to = Math.floor(row / depth) * width;
+    for (let i = 0; i < width; i++) result[to + i] += V[row] * U[row * width + i];
+  }
+  return result;
 }
