@@ -168,9 +168,69 @@ export function withDyShape<G extends Geometry>(geometry: G, dyShape: readonly n
   return Object.freeze({ ...geometry, y: steps(dyShape, dataFormat) });
 }
 
-/** First row (or column) of the image that a window starting at `start`, perhaps in the padding, looks at. */
-export function firstInside(start: number, dilation: number): number {
-  return start >= 0 ? start : (dilation + (start % dilation)) % dilation;
+/**
+ * Calls visit once for each window, image by image and row by row.
+ *
+ *   rows, cols   The taps inside x: rows x cols of them, `tapSteps` apart. The window may have more, in the padding.
+ *   xi           The first of these taps is at x[xi], in channel 0.
+ *   yi           The window's output is at y[yi], in channel 0.
+ *   top, left    Row and column of the window's first tap. They are negative in the padding.
+ */
+export function forEachWindow(
+  g: Geometry,
+  visit: (xi: number, yi: number, rows: number, cols: number, top: number, left: number) => void,
+): void {
+  const { batchSize, inHeight, inWidth, outHeight, outWidth, strideHeight, strideWidth } = g;
+  const { effectiveFilterHeight, effectiveFilterWidth, dilationHeight, dilationWidth } = g;
+  const down = windowsAlong(
+    outHeight,
+    strideHeight,
+    g.padTop,
+    effectiveFilterHeight,
+    dilationHeight,
+    inHeight,
+  );
+  const across = windowsAlong(outWidth, strideWidth, g.padLeft, effectiveFilterWidth, dilationWidth, inWidth);
+  for (let b = 0; b < batchSize; b++) {
+    for (let oy = 0; oy < outHeight; oy++) {
+      const { start: top, firstInside: iy, count: rows } = down[oy];
+      const x0 = b * g.x.batch + iy * g.x.row;
+      const y0 = b * g.y.batch + oy * g.y.row;
+      for (let ox = 0; ox < outWidth; ox++) {
+        const { start: left, firstInside: ix, count: cols } = across[ox];
+        visit(x0 + ix * g.x.col, y0 + ox * g.y.col, rows, cols, top, left);
+      }
+    }
+  }
+}
+
+/** Steps through x: from one row of taps of a window to the next, from one column to the next, between channels. */
+export function tapSteps({ x, dilationHeight, dilationWidth }: Geometry) {
+  return { rowStep: dilationHeight * x.row, colStep: dilationWidth * x.col, channelStep: x.channel };
+}
+
+/** The windows along one axis, one for each output position: see `windowAt`. */
+function windowsAlong(
+  outSize: number,
+  stride: number,
+  pad: number,
+  effectiveFilterSize: number,
+  dilation: number,
+  inSize: number,
+) {
+  return Array.from({ length: outSize }, (_, o) =>
+    windowAt(o * stride - pad, effectiveFilterSize, dilation, inSize),
+  );
+}
+
+/**
+ * A window along one axis of `size` cells. Its first tap is at `start`, perhaps in the padding. `count` of its taps are
+ * inside, the first of them at `firstInside`.
+ */
+export function windowAt(start: number, effectiveFilterSize: number, dilation: number, size: number) {
+  const firstInside = start >= 0 ? start : (dilation + (start % dilation)) % dilation;
+  const end = Math.min(size, start + effectiveFilterSize);
+  return { start, firstInside, count: Math.max(0, Math.ceil((end - firstInside) / dilation)) };
 }
 
 function windowGeometry(
