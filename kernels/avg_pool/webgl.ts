@@ -12,7 +12,7 @@ import { type PoolGeometry, withDyShape } from '../geometry.js';
 import { dilated, gather, isPacked, scan } from '../runtime/webgl/pooling.js';
 import { type Kernel, poolGeometryOf } from '../runtime/tensors.js';
 import { emptyTexels } from '../runtime/webgl/texels.js';
-import { runShader, type Uniforms, windowUniforms } from '../runtime/webgl/program.js';
+import { eachTap, eachWindow, runShader, type Uniforms, windowUniforms } from '../runtime/webgl/program.js';
 
 /** y: [batch, outHeight, outWidth, channels] */
 export const avgPool: Kernel = ({ inputs: { x }, attrs, backend }) => {
@@ -29,15 +29,7 @@ export const avgPool: Kernel = ({ inputs: { x }, attrs, backend }) => {
       ivec4 y = coordsOf(getOutputCoords(), ySteps, ySize);
       ivec2 corner = y.yz * strides - pads;
       float sum = 0.;
-      for (int fy = 0; fy < filterSize.x; fy++) {
-        int iy = corner.x + fy * dilations.x;
-        if (iy < 0 || iy >= xSize.y) continue;
-        for (int fx = 0; fx < filterSize.y; fx++) {
-          int ix = corner.y + fx * dilations.y;
-          if (ix < 0 || ix >= xSize.z) continue;
-          sum += getX(indexOf(ivec4(y.x, iy, ix, y.w), xSteps));
-        }
-      }
+      ${eachTap(`sum += getX(indexOf(ivec4(y.x, iy, ix, y.w), xSteps));`)}
       int n = divisor(corner);
       setOutput(n == 0 ? 0. : sum / float(n));
     }`,
@@ -59,16 +51,9 @@ export const avgPoolGrad: Kernel = ({ inputs: { dy, input }, attrs, backend }) =
     void main() {
       ivec4 x = coordsOf(getOutputCoords(), xSteps, xSize);
       float sum = 0.;
-      for (int fy = 0; fy < filterSize.x; fy++) {
-        int oy = positionOf(x.y + pads.x - fy * dilations.x, strides.x, ySize.y);
-        if (oy < 0) continue;
-        for (int fx = 0; fx < filterSize.y; fx++) {
-          int ox = positionOf(x.z + pads.y - fx * dilations.y, strides.y, ySize.z);
-          if (ox < 0) continue;
-          ivec2 corner = ivec2(oy, ox) * strides - pads;
-          sum += getDy(indexOf(ivec4(x.x, oy, ox, x.w), ySteps)) / float(divisor(corner));
-        }
-      }
+      ${eachWindow(`
+        ivec2 corner = ivec2(oy, ox) * strides - pads;
+        sum += getDy(indexOf(ivec4(x.x, oy, ox, x.w), ySteps)) / float(divisor(corner));`)}
       setOutput(sum);
     }`,
   );

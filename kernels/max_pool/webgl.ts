@@ -13,7 +13,7 @@ import { type PoolGeometry, withDyShape } from '../geometry.js';
 import { gather, isPacked, scan } from '../runtime/webgl/pooling.js';
 import { type Kernel, poolGeometryOf } from '../runtime/tensors.js';
 import { emptyTexels } from '../runtime/webgl/texels.js';
-import { runShader, stepsOf, windowUniforms } from '../runtime/webgl/program.js';
+import { eachTap, eachWindow, runShader, stepsOf, windowUniforms } from '../runtime/webgl/program.js';
 
 /** y: [batch, outHeight, outWidth, channels], of x's dtype */
 export const maxPool: Kernel = ({ inputs: { x }, attrs, backend }) => {
@@ -59,17 +59,10 @@ export const maxPoolGrad: Kernel = ({ inputs: { dy, input, output }, attrs, back
     void main() {
       ivec4 x = coordsOf(getOutputCoords(), xSteps, xSize);
       float sum = 0.;
-      for (int fy = 0; fy < filterSize.x; fy++) {
-        int oy = positionOf(x.y + pads.x - fy * dilations.x, strides.x, ySize.y);
-        if (oy < 0) continue;
-        for (int fx = 0; fx < filterSize.y; fx++) {
-          int ox = positionOf(x.z + pads.y - fx * dilations.y, strides.y, ySize.z);
-          if (ox < 0) continue;
-          ivec4 y = ivec4(x.x, oy, ox, x.w);
-          float tap = getTaps(indexOf(y, ySteps));
-          if (tap == float(fy * filterSize.y + fx)) sum += getDy(indexOf(y, dySteps));
-        }
-      }
+      ${eachWindow(`
+        ivec4 y = ivec4(x.x, oy, ox, x.w);
+        float tap = getTaps(indexOf(y, ySteps));
+        if (tap == float(fy * filterSize.y + fx)) sum += getDy(indexOf(y, dySteps));`)}
       setOutput(sum);
     }`,
   );
@@ -221,21 +214,14 @@ function search(
       float maximum = 0.;
       int tap = -1;
       int at = -1;
-      for (int fy = 0; fy < filterSize.x; fy++) {
-        int iy = corner.x + fy * dilations.x;
-        if (iy < 0 || iy >= xSize.y) continue;
-        for (int fx = 0; fx < filterSize.y; fx++) {
-          int ix = corner.y + fx * dilations.y;
-          if (ix < 0 || ix >= xSize.z) continue;
-          int index = indexOf(ivec4(y.x, iy, ix, y.w), xSteps);
-          float value = getX(index);
-          if (tap < 0 || value > maximum || (isnan(maximum) && !isnan(value))) {
-            maximum = value;
-            tap = fy * filterSize.y + fx;
-            at = index;
-          }
-        }
-      }
+      ${eachTap(`
+        int index = indexOf(ivec4(y.x, iy, ix, y.w), xSteps);
+        float value = getX(index);
+        if (tap < 0 || value > maximum || (isnan(maximum) && !isnan(value))) {
+          maximum = value;
+          tap = fy * filterSize.y + fx;
+          at = index;
+        }`)}
       setOutput(${result});
     }`,
   );

@@ -11,7 +11,13 @@
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { ConvGeometry } from '../../geometry.js';
-import { runShader, type Uniforms, windowUniforms } from '../../runtime/webgl/program.js';
+import {
+  eachTap,
+  eachWindow,
+  runShader,
+  type Uniforms,
+  windowUniforms,
+} from '../../runtime/webgl/program.js';
 import { type ActivationName, alignedShape, broadcastSteps } from '../activation.js';
 
 /** GLSL of each activation of z; `alpha` is leakyrelu's slope or prelu's weight. As in activation.ts. */
@@ -60,18 +66,11 @@ export function simpleConv2d(
       int group = y.w / perGroup.y;
       ivec2 corner = y.yz * strides - pads;
       float z = 0.;
-      for (int fy = 0; fy < filterSize.x; fy++) {
-        int iy = corner.x + fy * dilations.x;
-        if (iy < 0 || iy >= xSize.y) continue;
-        for (int fx = 0; fx < filterSize.y; fx++) {
-          int ix = corner.y + fx * dilations.y;
-          if (ix < 0 || ix >= xSize.z) continue;
-          for (int ic = 0; ic < perGroup.x; ic++) {
-            z += getX(indexOf(ivec4(y.x, iy, ix, group * perGroup.x + ic), xSteps)) *
-                getFilters(indexOf(ivec4(fy, fx, ic, y.w), filterSteps));
-          }
-        }
-      }
+      ${eachTap(`
+        for (int ic = 0; ic < perGroup.x; ic++) {
+          z += getX(indexOf(ivec4(y.x, iy, ix, group * perGroup.x + ic), xSteps)) *
+              getFilters(indexOf(ivec4(fy, fx, ic, y.w), filterSteps));
+        }`)}
       ${bias ? 'z += getBias(indexOf(y, biasSteps));' : ''}
       ${weights ? 'float alpha = getWeights(indexOf(y, weightSteps));' : ''}
       setOutput(${ACTIVATIONS[activation]});
@@ -98,19 +97,12 @@ export function simpleConv2dBackpropInput(
       int group = x.w / perGroup.x;
       int ic = x.w - group * perGroup.x;
       float sum = 0.;
-      for (int fy = 0; fy < filterSize.x; fy++) {
-        int oy = positionOf(x.y + pads.x - fy * dilations.x, strides.x, ySize.y);
-        if (oy < 0) continue;
-        for (int fx = 0; fx < filterSize.y; fx++) {
-          int ox = positionOf(x.z + pads.y - fx * dilations.y, strides.y, ySize.z);
-          if (ox < 0) continue;
-          for (int i = 0; i < perGroup.y; i++) {
-            int oc = group * perGroup.y + i;
-            sum += getDy(indexOf(ivec4(x.x, oy, ox, oc), ySteps)) *
-                getFilters(indexOf(ivec4(fy, fx, ic, oc), filterSteps));
-          }
-        }
-      }
+      ${eachWindow(`
+        for (int i = 0; i < perGroup.y; i++) {
+          int oc = group * perGroup.y + i;
+          sum += getDy(indexOf(ivec4(x.x, oy, ox, oc), ySteps)) *
+              getFilters(indexOf(ivec4(fy, fx, ic, oc), filterSteps));
+        }`)}
       setOutput(sum);
     }`,
   );

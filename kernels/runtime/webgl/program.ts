@@ -101,6 +101,36 @@ export function windowUniforms(g: Geometry): Uniforms {
   };
 }
 
+/**
+ * GLSL that runs `body` for each tap of a window that lies in x. The body reads the tap (fy, fx) and its cell (iy, ix) of x.
+ * Before it stands ivec2 corner, the cell of the window's first tap, which may lie in the padding.
+ */
+export const eachTap = (body: string) => `
+      for (int fy = 0; fy < filterSize.x; fy++) {
+        int iy = corner.x + fy * dilations.x;
+        if (iy < 0 || iy >= xSize.y) continue;
+        for (int fx = 0; fx < filterSize.y; fx++) {
+          int ix = corner.y + fx * dilations.y;
+          if (ix < 0 || ix >= xSize.z) continue;
+          ${body}
+        }
+      }`;
+
+/**
+ * GLSL that runs `body` for each window that sees a cell of x. The body reads the window's place (oy, ox) in y and the tap
+ * (fy, fx) by which it sees the cell. Before it stands the cell, ivec4 x.
+ */
+export const eachWindow = (body: string) => `
+      for (int fy = 0; fy < filterSize.x; fy++) {
+        int oy = positionOf(x.y + pads.x - fy * dilations.x, strides.x, ySize.y);
+        if (oy < 0) continue;
+        for (int fx = 0; fx < filterSize.y; fx++) {
+          int ox = positionOf(x.z + pads.y - fx * dilations.y, strides.y, ySize.z);
+          if (ox < 0) continue;
+          ${body}
+        }
+      }`;
+
 export function stepsOf({ batch, row, col, channel }: Steps): number[] {
   return [batch, row, col, channel];
 }
