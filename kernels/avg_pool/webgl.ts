@@ -10,16 +10,23 @@ import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { type PoolGeometry, withDyShape } from '../geometry.js';
 import { dilated, gather, isPacked, scan } from '../runtime/webgl/pooling.js';
-import { type Kernel, poolGeometryOf } from '../runtime/tensors.js';
+import { poolGeometryOf } from '../runtime/tensors.js';
 import { emptyTexels } from '../runtime/webgl/texels.js';
-import { eachTap, eachWindow, runShader, type Uniforms, windowUniforms } from '../runtime/webgl/program.js';
+import {
+  eachTap,
+  eachWindow,
+  runShader,
+  type Uniforms,
+  webglKernel,
+  windowUniforms,
+} from '../runtime/webgl/program.js';
 
 /** y: [batch, outHeight, outWidth, channels] */
-export const avgPool: Kernel = ({ inputs: { x }, attrs, backend }) => {
+export const avgPool = webglKernel(({ inputs: { x }, attrs, backend }) => {
   const g = poolGeometryOf(x, attrs);
-  if (isPacked(backend as MathBackendWebGL, g, x)) return packedAvgPool(backend as MathBackendWebGL, g, x);
+  if (isPacked(backend, g, x)) return packedAvgPool(backend, g, x);
   return runShader(
-    backend as MathBackendWebGL,
+    backend,
     { x },
     avgUniforms(g),
     g.outShape,
@@ -34,15 +41,14 @@ export const avgPool: Kernel = ({ inputs: { x }, attrs, backend }) => {
       setOutput(n == 0 ? 0. : sum / float(n));
     }`,
   );
-};
+});
 
 /** dx: the shape of `input`, whose values are not needed */
-export const avgPoolGrad: Kernel = ({ inputs: { dy, input }, attrs, backend }) => {
+export const avgPoolGrad = webglKernel(({ inputs: { dy, input }, attrs, backend }) => {
   const g = withDyShape(poolGeometryOf(input, attrs), dy.shape);
-  if (isPacked(backend as MathBackendWebGL, g, dy))
-    return packedAvgPoolGrad(backend as MathBackendWebGL, g, dy);
+  if (isPacked(backend, g, dy)) return packedAvgPoolGrad(backend, g, dy);
   return runShader(
-    backend as MathBackendWebGL,
+    backend,
     { dy },
     avgUniforms(g),
     input.shape,
@@ -57,7 +63,7 @@ export const avgPoolGrad: Kernel = ({ inputs: { dy, input }, attrs, backend }) =
       setOutput(sum);
     }`,
   );
-};
+});
 
 function packedAvgPool(backend: MathBackendWebGL, g: PoolGeometry, x: TensorInfo): TensorInfo {
   const y = emptyTexels(backend, g.outShape);

@@ -7,6 +7,7 @@ import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { env, type TensorInfo } from '@tensorflow/tfjs-core';
 import { type ConvGeometry, convGeometry, sizeOf, withDyShape } from '../geometry.js';
 import type { Kernel } from '../runtime/tensors.js';
+import { webglKernel } from '../runtime/webgl/program.js';
 import { fits, packedSize, targetsOf } from '../runtime/webgl/texels.js';
 import { blockedConv2d, blockedConv2dBackpropFilter, blockedConv2dBackpropInput } from './webgl/blocked.js';
 import type { Epilogue } from './webgl/blocked_glsl.js';
@@ -24,7 +25,7 @@ export const conv2d: Kernel = (args) =>
   fusedConv2d({ ...args, attrs: { ...args.attrs, activation: 'linear' } });
 
 /** y = activation(conv2d(x, filter) + bias); bias and preluActivationWeights broadcast to y. */
-export const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
+export const fusedConv2d = webglKernel(({ inputs, attrs, backend }) => {
   const { x, filter, preluActivationWeights: weights } = inputs;
   const bias = inputs.bias as TensorInfo | undefined;
   const { leakyreluAlpha, activation: given, ...options } = attrs as unknown as FusedAttrs;
@@ -32,39 +33,39 @@ export const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
   checkActivation(activation, weights);
   const g = convGeometry(x.shape, filter.shape, options);
   const epilogue = epilogueOf(g, inputs, activation, leakyreluAlpha);
-  const targets = epilogue ? blockTargets(backend as MathBackendWebGL, g, x, filter) : 0;
+  const targets = epilogue ? blockTargets(backend, g, x, filter) : 0;
   if (epilogue && targets > 0) {
-    return blockedConv2d(backend as MathBackendWebGL, g, x, filter, targets, epilogue);
+    return blockedConv2d(backend, g, x, filter, targets, epilogue);
   }
-  return simpleConv2d(backend as MathBackendWebGL, g, x, filter, {
+  return simpleConv2d(backend, g, x, filter, {
     bias,
     weights: activation === 'prelu' ? weights : undefined,
     activation,
     leakyreluAlpha,
   });
-};
+});
 
 /** dx: attrs.inputShape */
-export const conv2dBackpropInput: Kernel = ({ inputs, attrs, backend }) => {
+export const conv2dBackpropInput = webglKernel(({ inputs, attrs, backend }) => {
   const { dy, filter } = inputs;
   const { inputShape, ...options } = attrs as unknown as ConvAttrs;
   const g = withDyShape(convGeometry(inputShape, filter.shape, options), dy.shape);
-  const targets = blockTargets(backend as MathBackendWebGL, g, dy, filter);
+  const targets = blockTargets(backend, g, dy, filter);
   if (targets > 0) {
-    return blockedConv2dBackpropInput(backend as MathBackendWebGL, g, dy, filter, targets);
+    return blockedConv2dBackpropInput(backend, g, dy, filter, targets);
   }
-  return simpleConv2dBackpropInput(backend as MathBackendWebGL, g, dy, filter);
-};
+  return simpleConv2dBackpropInput(backend, g, dy, filter);
+});
 
 /** dFilter: attrs.filterShape */
-export const conv2dBackpropFilter: Kernel = ({ inputs, attrs, backend }) => {
+export const conv2dBackpropFilter = webglKernel(({ inputs, attrs, backend }) => {
   const { x, dy } = inputs;
   const { filterShape, ...options } = attrs as unknown as ConvAttrs;
   const g = withDyShape(convGeometry(x.shape, filterShape, options), dy.shape);
-  const targets = blockTargets(backend as MathBackendWebGL, g, x, dy);
-  if (targets > 0) return blockedConv2dBackpropFilter(backend as MathBackendWebGL, g, x, dy, targets);
-  return simpleConv2dBackpropFilter(backend as MathBackendWebGL, g, x, dy);
-};
+  const targets = blockTargets(backend, g, x, dy);
+  if (targets > 0) return blockedConv2dBackpropFilter(backend, g, x, dy, targets);
+  return simpleConv2dBackpropFilter(backend, g, x, dy);
+});
 
 /** How many texels a fragment of the blocked programs may write; 0 where only the simple programs serve. */
 function blockTargets(backend: MathBackendWebGL, g: ConvGeometry, ...inputs: TensorInfo[]): number {

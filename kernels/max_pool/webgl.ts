@@ -11,46 +11,52 @@ import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { type DataType, engine, type TensorInfo } from '@tensorflow/tfjs-core';
 import { type PoolGeometry, withDyShape } from '../geometry.js';
 import { gather, isPacked, scan } from '../runtime/webgl/pooling.js';
-import { type Kernel, poolGeometryOf } from '../runtime/tensors.js';
+import { poolGeometryOf } from '../runtime/tensors.js';
 import { emptyTexels } from '../runtime/webgl/texels.js';
-import { eachTap, eachWindow, runShader, stepsOf, windowUniforms } from '../runtime/webgl/program.js';
+import {
+  eachTap,
+  eachWindow,
+  runShader,
+  stepsOf,
+  webglKernel,
+  windowUniforms,
+} from '../runtime/webgl/program.js';
 
 /** y: [batch, outHeight, outWidth, channels], of x's dtype */
-export const maxPool: Kernel = ({ inputs: { x }, attrs, backend }) => {
+export const maxPool = webglKernel(({ inputs: { x }, attrs, backend }) => {
   const g = poolGeometryOf(x, attrs);
-  if (!isPacked(backend as MathBackendWebGL, g, x)) return search(backend, x, g, x.dtype, MAXIMUM);
-  forgetDisposed(backend as MathBackendWebGL);
-  if (engine().state.gradientDepth === 0)
-    return packedSearch(backend as MathBackendWebGL, x, g, [x.dtype, 'y'])[0];
-  const [y, taps] = packedSearch(backend as MathBackendWebGL, x, g, [x.dtype, 'y'], ['float32', 'taps']);
-  remember(backend as MathBackendWebGL, x, g, y, taps);
+  if (!isPacked(backend, g, x)) return search(backend, x, g, x.dtype, MAXIMUM);
+  forgetDisposed(backend);
+  if (engine().state.gradientDepth === 0) return packedSearch(backend, x, g, [x.dtype, 'y'])[0];
+  const [y, taps] = packedSearch(backend, x, g, [x.dtype, 'y'], ['float32', 'taps']);
+  remember(backend, x, g, y, taps);
   return y;
-};
+});
 
 /** [y, indexes]: of y's shape; indexes int32, into x flattened, or into one image of it, -1 for no cell at all. */
-export const maxPoolWithArgmax: Kernel = ({ inputs: { x }, attrs, backend }) => {
+export const maxPoolWithArgmax = webglKernel(({ inputs: { x }, attrs, backend }) => {
   const g = poolGeometryOf(x, attrs);
-  if (isPacked(backend as MathBackendWebGL, g, x)) {
+  if (isPacked(backend, g, x)) {
     const indexes = attrs.includeBatchInIndex ? 'batchIndexes' : 'indexes';
-    return packedSearch(backend as MathBackendWebGL, x, g, [x.dtype, 'y'], ['int32', indexes]);
+    return packedSearch(backend, x, g, [x.dtype, 'y'], ['int32', indexes]);
   }
   const index = attrs.includeBatchInIndex ? 'at' : 'at - y.x * xSteps.x';
   return [
     search(backend, x, g, x.dtype, MAXIMUM),
     search(backend, x, g, 'int32', `tap < 0 ? -1. : float(${index})`),
   ];
-};
+});
 
 /** dx: the shape of `input`; `output`, if it is ours, tells where the maxima are. */
-export const maxPoolGrad: Kernel = ({ inputs: { dy, input, output }, attrs, backend }) => {
+export const maxPoolGrad = webglKernel(({ inputs: { dy, input, output }, attrs, backend }) => {
   const g = poolGeometryOf(input, attrs);
   const dySteps = stepsOf(withDyShape(g, dy.shape).y);
-  if (isPacked(backend as MathBackendWebGL, g, input, dy)) {
-    return packedMaxPoolGrad(backend as MathBackendWebGL, g, dy, input, output);
+  if (isPacked(backend, g, input, dy)) {
+    return packedMaxPoolGrad(backend, g, dy, input, output);
   }
   const taps = search(backend, input, g, 'float32', 'float(tap)');
   const dx = runShader(
-    backend as MathBackendWebGL,
+    backend,
     { dy, taps },
     { ...windowUniforms(g), dySteps },
     input.shape,
@@ -66,9 +72,9 @@ export const maxPoolGrad: Kernel = ({ inputs: { dy, input, output }, attrs, back
       setOutput(sum);
     }`,
   );
-  (backend as MathBackendWebGL).disposeIntermediateTensorInfo(taps);
+  backend.disposeIntermediateTensorInfo(taps);
   return dx;
-};
+});
 
 const MAXIMUM = 'tap < 0 ? nothing : maximum';
 
@@ -195,14 +201,14 @@ function forgetDisposed(backend: MathBackendWebGL): void {
 
 /** For each window: its maximum, the tap it is under (-1: the window lies wholly in padding), and where it is in x. */
 function search(
-  backend: object,
+  backend: MathBackendWebGL,
   x: TensorInfo,
   g: PoolGeometry,
   dtype: DataType,
   result: string,
 ): TensorInfo {
   return runShader(
-    backend as MathBackendWebGL,
+    backend,
     { x },
     { ...windowUniforms(g), nothing: nothingOf(x) },
     g.outShape,

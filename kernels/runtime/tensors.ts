@@ -4,10 +4,10 @@ import type { Floats, Numbers } from '../arrays.js';
 import { type Pair, type PoolGeometry, poolGeometry, type PoolOptions } from '../geometry.js';
 
 /** A tfjs kernel, but that the inputs it needs are there: only their names can be missing from its type. */
-export type Kernel = (args: {
+export type Kernel<Backend extends object = object> = (args: {
   inputs: Record<string, TensorInfo>;
   attrs: NamedAttrMap;
-  backend: object;
+  backend: Backend;
 }) => TensorInfo | TensorInfo[];
 
 /**

@@ -10,6 +10,7 @@
 import type { GPGPUProgram, MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { type DataType, env, type TensorInfo } from '@tensorflow/tfjs-core';
 import { type Geometry, sizeOf, type Steps } from '../../geometry.js';
+import type { Kernel } from '../tensors.js';
 import { checkContext } from './texels.js';
 
 /** Two or four whole numbers are an ivec2 or ivec4; a single number is a float. */
@@ -34,6 +35,11 @@ const INDEX_GLSL = `
     return start < 0 || position * stride != start || position >= size ? -1 : position;
   }
 `;
+
+/** A kernel for the table (registry.ts), which tfjs calls with its webgl backend and no other. */
+export function webglKernel(kernel: Kernel<MathBackendWebGL>): Kernel {
+  return kernel as Kernel;
+}
 
 /**
  * Runs a fragment shader for every element of the output.
