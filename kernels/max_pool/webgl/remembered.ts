@@ -1,0 +1,59 @@
+/**
+ * The taps of the maxima, kept from a forward pass that is recorded for a gradient until that gradient takes them.
+ *
+ * tfjs does not tell when a y is disposed of. So the taps of each y that is gone are let go at the next pooling. Meanwhile
+ * the taps are no tensors of the backend, which counts what a kernel leaves behind.
+ */
+import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { PoolGeometry } from '../../geometry.js';
+
+interface Remembered {
+  /** The pooling that the taps are of. */
+  x: object;
+  geometry: string;
+  taps: TensorInfo;
+  /** What the backend knew of the taps. */
+  data: ReturnType<MathBackendWebGL['texData']['get']>;
+}
+
+/** By backend, then by the dataId of y. */
+const remembered = new WeakMap<MathBackendWebGL, Map<object, Remembered>>();
+
+export function remember(
+  backend: MathBackendWebGL,
+  x: TensorInfo,
+  g: PoolGeometry,
+  y: TensorInfo,
+  taps: TensorInfo,
+): void {
+  const data = backend.texData.get(taps.dataId);
+  backend.texData.delete(taps.dataId);
+  if (!remembered.has(backend)) remembered.set(backend, new Map());
+  remembered.get(backend)!.set(y.dataId, { x: x.dataId, geometry: JSON.stringify(g), taps, data });
+}
+
+/** The taps of this very pooling, which the caller disposes of; undefined if they are not remembered. */
+export function recall(
+  backend: MathBackendWebGL,
+  x: TensorInfo,
+  g: PoolGeometry,
+  y?: TensorInfo,
+): TensorInfo | undefined {
+  const all = remembered.get(backend);
+  const found = y && all?.get(y.dataId);
+  if (!found || found.x !== x.dataId || found.geometry !== JSON.stringify(g)) return undefined;
+  all!.delete(y.dataId);
+  backend.texData.set(found.taps.dataId, found.data);
+  return found.taps;
+}
+
+/** Disposes of the taps of every y that is gone. */
+export function forgetDisposed(backend: MathBackendWebGL): void {
+  remembered.get(backend)?.forEach(({ taps, data }, y, all) => {
+    if (backend.texData.has(y)) return;
+    all.delete(y);
+    backend.texData.set(taps.dataId, data);
+    backend.disposeIntermediateTensorInfo(taps);
+  });
+}
