@@ -3,6 +3,7 @@
  * gradient, that it is the gradient of its loss. subjects.ts has all of them.
  */
 import type { NamedAttrMap } from '@tensorflow/tfjs-core';
+import { inner } from './arrays.js';
 import { type ConvGeometry, type PoolGeometry, sizeOf } from './geometry.js';
 import type { BackendName, KernelName } from './registry.js';
 
@@ -67,7 +68,22 @@ export function filled(g: ConvGeometry | PoolGeometry, filterSize = 0) {
   return { x: fill(sizeOf(g.inShape)), y: fill(sizeOf(g.outShape)), filter: fill(filterSize) };
 }
 
-/** |.| of every input: what the sums of magnitudes are computed from. */
+/** The loss of a kernel that is linear in an input of this size: its gradient is the same at every point. */
+export function linearLoss(size: number, forward: (at: Float64Array, inputs: Values) => Float64Array): Loss {
+  return {
+    start: () => new Float64Array(size),
+    value: (at, inputs) => inner(forward(at, inputs), inputs.dy),
+    step: 1,
+    linear: true,
+  };
+}
+
+/** `magnitude` of a kernel that is linear in each input: the kernel on the magnitudes of all inputs. */
+export function linearMagnitude(this: Pick<Subject, 'definition'>, inputs: Values): Float64Array {
+  return this.definition(absolute(inputs));
+}
+
+/** |.| of every input. */
 export function absolute(inputs: Values): Values {
   return Object.fromEntries(Object.entries(inputs).map(([name, values]) => [name, values.map(Math.abs)]));
 }

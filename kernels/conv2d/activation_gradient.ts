@@ -35,9 +35,11 @@ function kinked(z: Tensor, below: Tensor): Tensor {
   return add(above, mul(below, sub(1, above)));
 }
 
-const smooth = {
+/** Activations of z alone. `alpha` is leakyrelu's slope below 0; the others ignore it. */
+const ofOneTensor = {
   relu6: { value: relu6, slope: (z: Tensor) => mul(step(z), sub(1, step(sub(z, 6)))) },
   elu: { value: elu, slope: (z: Tensor) => kinked(z, add(differentiable('elu', z), 1)) },
+  leakyrelu: { value: leakyRelu, slope: (z: Tensor, alpha: number) => kinked(z, scalar(alpha)) },
   sigmoid: {
     value: sigmoid,
     slope: (z: Tensor) => mul(differentiable('sigmoid', z), sub(1, differentiable('sigmoid', z))),
@@ -45,11 +47,14 @@ const smooth = {
   tanh: { value: tanh, slope: (z: Tensor) => sub(1, square(differentiable('tanh', z))) },
 };
 
-function differentiable(name: keyof typeof smooth, z: Tensor): Tensor {
-  const { value, slope } = smooth[name];
+function differentiable(name: keyof typeof ofOneTensor, z: Tensor, alpha = 0): Tensor {
+  const { value, slope } = ofOneTensor[name];
   return customGrad((z, save) => {
     (save as GradSaveFunc)([z as Tensor]);
-    return { value: value(z as Tensor), gradFunc: (dy: Tensor, [z]: Tensor[]) => mul(dy, slope(z)) };
+    return {
+      value: value(z as Tensor, alpha),
+      gradFunc: (dy: Tensor, [z]: Tensor[]) => mul(dy, slope(z, alpha)),
+    };
   })(z);
 }
 
@@ -66,16 +71,6 @@ function differentiablePrelu(z: Tensor, alpha: Tensor): Tensor {
       },
     };
   })(z, alpha);
-}
-
-function differentiableLeakyRelu(z: Tensor, alpha: number): Tensor {
-  return customGrad((z, save) => {
-    (save as GradSaveFunc)([z as Tensor]);
-    return {
-      value: leakyRelu(z as Tensor, alpha),
-      gradFunc: (dy: Tensor, [z]: Tensor[]) => mul(dy, kinked(z, scalar(alpha))),
-    };
-  })(z);
 }
 
 /**
@@ -96,9 +91,7 @@ export function activate(
       return relu(z);
     case 'prelu':
       return differentiablePrelu(z, weights as Tensor);
-    case 'leakyrelu':
-      return differentiableLeakyRelu(z, slope);
     default:
-      return differentiable(activation, z);
+      return differentiable(activation, z, slope);
   }
 }

@@ -11,10 +11,9 @@ import {
   addBiasAndActivate,
   type Broadcast,
   broadcast,
-  checkActivation,
   constant,
 } from './activation.js';
-import type { ConvAttrs, FusedAttrs } from './attrs.js';
+import { type ConvAttrs, readFusedAttrs } from './attrs.js';
 import type { Epilogue } from './simd/correlate.js';
 import * as paths from './paths.js';
 
@@ -25,9 +24,7 @@ export const conv2d: Kernel = (args) =>
 /** y = activation(conv2d(x, filter) + bias); bias and preluActivationWeights broadcast to y. */
 export const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
   const { x, filter, bias, preluActivationWeights } = inputs;
-  const { leakyreluAlpha, activation: given, ...options } = attrs as unknown as FusedAttrs;
-  const activation = given ?? 'linear';
-  checkActivation(activation, preluActivationWeights);
+  const { activation, leakyreluAlpha, options } = readFusedAttrs(attrs, preluActivationWeights);
   const g = convGeometry(x.shape, filter.shape, options);
   const spread = (name: string, tensor: TensorInfo): Broadcast =>
     broadcast(name, readFloats(backend, name, tensor), tensor.shape, g.outShape, g.dataFormat);
@@ -35,7 +32,7 @@ export const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
   const alpha =
     activation === 'prelu'
       ? spread('preluActivationWeights', preluActivationWeights)
-      : constant(leakyreluAlpha ?? 0.2);
+      : constant(leakyreluAlpha);
 
   const [xValues, filterValues] = [readFloats(backend, 'x', x), readFloats(backend, 'filter', filter)];
   const path = paths.pathOf(g, xValues, filterValues);

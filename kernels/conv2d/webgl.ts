@@ -17,8 +17,8 @@ import {
   simpleConv2dBackpropFilter,
   simpleConv2dBackpropInput,
 } from './webgl/simple.js';
-import { type ActivationName, alignedShape, checkActivation } from './activation.js';
-import type { ConvAttrs, FusedAttrs } from './attrs.js';
+import { type ActivationName, alignedShape } from './activation.js';
+import { type ConvAttrs, readFusedAttrs } from './attrs.js';
 
 /** y: [batch, outHeight, outWidth, outChannels] */
 export const conv2d: Kernel = (args) =>
@@ -28,9 +28,7 @@ export const conv2d: Kernel = (args) =>
 export const fusedConv2d = webglKernel(({ inputs, attrs, backend }) => {
   const { x, filter, preluActivationWeights: weights } = inputs;
   const bias = inputs.bias as TensorInfo | undefined;
-  const { leakyreluAlpha, activation: given, ...options } = attrs as unknown as FusedAttrs;
-  const activation = given ?? 'linear';
-  checkActivation(activation, weights);
+  const { activation, leakyreluAlpha, options } = readFusedAttrs(attrs, weights);
   const g = convGeometry(x.shape, filter.shape, options);
   const epilogue = epilogueOf(g, inputs, activation, leakyreluAlpha);
   const targets = epilogue ? blockTargets(backend, g, x, filter) : 0;
@@ -80,7 +78,7 @@ function epilogueOf(
   g: ConvGeometry,
   { bias, preluActivationWeights }: Record<string, TensorInfo | undefined>,
   activation: ActivationName,
-  leakyreluAlpha = 0.2,
+  leakyreluAlpha: number,
 ): Epilogue | undefined {
   const weights = activation === 'prelu' ? preluActivationWeights : undefined;
   const inputs = { ...(bias && { bias }), ...(weights && { weights }) };

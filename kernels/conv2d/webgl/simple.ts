@@ -38,7 +38,7 @@ export interface SimpleEpilogue {
   /** prelu's. */
   weights?: TensorInfo;
   activation: ActivationName;
-  leakyreluAlpha?: number;
+  leakyreluAlpha: number;
 }
 
 /** y: [batch, outHeight, outWidth, outChannels] */
@@ -56,7 +56,7 @@ export function simpleConv2d(
       ...convUniforms(g),
       ...(bias && { biasSteps: broadcastTo(g, 'bias', bias) }),
       ...(weights && { weightSteps: broadcastTo(g, 'preluActivationWeights', weights) }),
-      ...(activation === 'leakyrelu' && { alpha: leakyreluAlpha ?? 0.2 }),
+      ...(activation === 'leakyrelu' && { alpha: leakyreluAlpha }),
     },
     g.outShape,
     'float32',
