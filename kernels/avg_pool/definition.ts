@@ -4,9 +4,11 @@
  *   y[b, oy, ox, c] = sum over fy, fx of x[b, oy * strideHeight - padTop + fy * dilationHeight, ix alike, c] / n
  *   dx[cell]        = sum of dy / n over the windows that hold the cell
  *
- * x: [batch, inHeight, inWidth, channels], y: [batch, outHeight, outWidth, channels]; NCHW differs only in its steps.
- * n counts the window's cells that lie in x, or, with countIncludePad, in the padded x (cells that 'ceil' adds past
- * the padding never count, as in PyTorch). A window wholly in padding gives 0 and has no gradient.
+ * x: [batch, inHeight, inWidth, channels], y: [batch, outHeight, outWidth, channels]. NCHW differs only in its steps.
+ *
+ * n is the number of the window's cells that lie in x. With countIncludePad it is the number of cells in the padded
+ * x. Cells that 'ceil' adds past the padding never count, as in PyTorch. A window wholly in padding gives 0 and has
+ * no gradient.
  */
 import type { Floats, Numbers } from '../arrays.js';
 import { forEachWindow, type PoolGeometry, tapSteps, windowAt } from '../geometry.js';
@@ -47,7 +49,7 @@ export function avgPoolGrad(dy: Floats, g: PoolGeometry, dx: Floats): void {
   });
 }
 
-/** n of the window whose first tap is at row `top` and column `left`; the one divisor of forward and gradient. */
+/** n of the window whose first tap is at row `top` and column `left`. The op and its gradient both divide by it. */
 export function divisor(g: PoolGeometry, top: number, left: number): number {
   const p = g.countIncludePad
     ? { top: g.padTop, bottom: g.padBottom, left: g.padLeft, right: g.padRight }

@@ -1,10 +1,11 @@
 /**
- * tfjs 'webgl' kernels of average pooling: the definition (definition.ts), one fragment for each element of the result.
+ * tfjs 'webgl' kernels of average pooling: the definition (definition.ts), with one fragment for each element of the
+ * result. The packed programs, for NHWC, have one fragment for each texel.
  *
- *   y[b, oy, ox, c]  is the sum over its window / n
- *   dx[b, iy, ix, c] sums dy / n over the windows that see the cell
+ *   y[b, oy, ox, c]   the sum over the window / n
+ *   dx[b, iy, ix, c]  the sum of dy / n over the windows that see the cell
  *
- * n is counted by the same function for both. The division is the GPU's own and may be off by a few ulp.
+ * The same function counts n for both. The GPU does the division, which may be off by a few ulp.
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
@@ -43,7 +44,7 @@ export const avgPool = webglKernel(({ inputs: { x }, attrs, backend }) => {
   );
 });
 
-/** dx: the shape of `input`, whose values are not needed */
+/** dx: the shape of `input`. The values of `input` are not needed. */
 export const avgPoolGrad = webglKernel(({ inputs: { dy, input }, attrs, backend }) => {
   const g = withDyShape(poolGeometryOf(input, attrs), dy.shape);
   if (isPacked(backend, g, dy)) return packedAvgPoolGrad(backend, g, dy);
@@ -92,7 +93,7 @@ function packedAvgPoolGrad(backend: MathBackendWebGL, g: PoolGeometry, dy: Tenso
   return dx;
 }
 
-/** n: how many taps of the window at `corner` lie in x, or with countIncludePad in the padded x. */
+/** n: the number of taps of the window at `corner` that lie in x, or in the padded x with countIncludePad. */
 const divisorGlsl = (g: PoolGeometry) => `
   int taps(int start, int filterSize, int dilation, int size) {
     int first = start >= 0 ? 0 : ${dilated(g, '(dilation - 1 - start) / dilation', '-start')};

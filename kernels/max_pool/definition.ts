@@ -4,17 +4,19 @@
  *   y[b, oy, ox, c] = max over fy, fx of x[b, oy * strideHeight - padTop + fy * dilationHeight, ix alike, c]
  *   dx[cell]        = sum of dy over the windows whose maximum is that cell
  *
- * x: [batch, inHeight, inWidth, channels], y: [batch, outHeight, outWidth, channels]; NCHW differs only in its steps.
- * Of equal maxima the first in row-major order wins. NaN is skipped; a window of nothing but NaN gives NaN, and its
- * gradient goes to its first cell. Padding is never a maximum: a window that lies wholly in it gives -Infinity (the
- * smallest int32 for int32) and has no gradient.
+ * x: [batch, inHeight, inWidth, channels], y: [batch, outHeight, outWidth, channels]. NCHW differs only in its steps.
+ *
+ *   Equal maxima   The first one in row-major order wins.
+ *   NaN            It is skipped. A window of NaN alone gives NaN. The gradient of that window goes to its first cell.
+ *   Padding        It is never a maximum. A window wholly in padding gives -Infinity, or for int32 the smallest int32.
+ *                  It has no gradient.
  */
 import type { Floats, Numbers } from '../arrays.js';
 import { forEachWindow, type PoolGeometry, tapSteps } from '../geometry.js';
 
 /**
- * y = maxPool(x), and where each maximum lies. Every cell of both that belongs to a window is written, and -1 to
- * the positions of cells that do not (there are some only where the steps of y are those of a larger dy).
+ * y = maxPool(x), and the position of each maximum. Every cell of y and positions that belongs to a window is
+ * written. If the steps of y are those of a larger dy, some cells belong to no window. Their positions are -1.
  * @param positions [size of y] index into the flat x, -1 for a window wholly in padding
  */
 export function maxPool(x: Numbers, g: PoolGeometry, y: Numbers, positions: Int32Array): void {
@@ -46,7 +48,7 @@ export function maxPool(x: Numbers, g: PoolGeometry, y: Numbers, positions: Int3
 
 /**
  * dx = sum over all y of dy * d y / d x. Every cell of dx is written.
- * @param positions [size of dy] of the maxima, as `maxPool` gives them
+ * @param positions [size of dy] positions of the maxima, as `maxPool` writes them
  */
 export function maxPoolGrad(dy: Floats, positions: Int32Array, dx: Floats): void {
   dx.fill(0);

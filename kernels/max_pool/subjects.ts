@@ -1,4 +1,4 @@
-/** What the kernels of max pooling have to prove, on each case of cases.ts. */
+/** What the kernels of max pooling have to prove on each case of cases.ts. */
 import { inner } from '../arrays.js';
 import { poolGeometry, sizeOf } from '../geometry.js';
 import { attrsOf, filled, type Subject, type Values } from '../proof.js';
@@ -18,7 +18,7 @@ export function maxPoolSubjects(c: PoolCase): Subject[] {
     const { positions } = pooled(v.input);
     return make.x((out) => max.maxPoolGrad(v.dy, positions, out));
   };
-  // Ties are told apart by the specs of max pooling; here tfjs's backends disagree on them.
+  // The specs of max pooling test ties. Here there are none, because tfjs's backends disagree on them.
   const untiedX = { untied: 'x' };
   const emptyWindows = inPadding(c) && {
     tfjsDiffersOn: { webgl: 'row 15: -1e20 where the window is all padding' },
@@ -72,7 +72,7 @@ export function maxPoolSubjects(c: PoolCase): Subject[] {
       untied: 'input',
       loss: {
         start: (v) => v.input,
-        // Windows wholly in padding have -Infinity for a maximum; they do not change.
+        // The maximum of a window wholly in padding is -Infinity. It does not change.
         value: (at, v) =>
           inner(
             pooled(at).y.map((m) => (m === -Infinity ? 0 : m)),
@@ -85,7 +85,7 @@ export function maxPoolSubjects(c: PoolCase): Subject[] {
   ];
 }
 
-/** What the subjects of both kinds of pooling start from. */
+/** What the subjects of max and of average pooling have in common. */
 export function poolSetup({ name, x, filterSize, ...options }: PoolCase) {
   const g = poolGeometry(x, filterSize, options);
   const attrs = attrsOf({ ...options, filterSize, strides: options.strides ?? filterSize });

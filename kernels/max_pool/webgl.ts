@@ -3,12 +3,13 @@
  *
  *   webgl/packed.ts      the fast programs, for NHWC
  *   webgl/simple.ts      the programs for everything else
- *   webgl/remembered.ts  what the forward pass keeps for the gradient
+ *   webgl/remembered.ts  the taps that the forward pass keeps for the gradient
  *
- * In both kinds of program the search walks over each window for its maximum, and the gradient reads where the maxima are
- * from the taps that a search found. A tap is the number fy * filterWidth + fx. Taps are small whole numbers, exact in
- * every texture. Flat indexes and int32 values live in float textures: they are exact up to 2^24, and up to 2^11 where
- * textures hold half floats.
+ * There are two programs of each kind. The search finds the maximum of each window and the tap that it lies under.
+ * The gradient reads these taps.
+ *
+ * The number of a tap is fy * filterWidth + fx. Such small whole numbers are exact in every texture. Flat indexes and
+ * int32 values are kept in float textures. They are exact up to 2^24, and up to 2^11 where textures hold half floats.
  */
 import { engine } from '@tensorflow/tfjs-core';
 import { withDyShape } from '../geometry.js';
@@ -30,7 +31,10 @@ export const maxPool = webglKernel(({ inputs: { x }, attrs, backend }) => {
   return y;
 });
 
-/** [y, indexes]: of y's shape; indexes int32, into x flattened, or into one image of it, -1 for no cell at all. */
+/**
+ * [y, indexes]: both of y's shape. indexes is int32. An index is into the flat x, or into one image of x. It is -1
+ * for a window without cells.
+ */
 export const maxPoolWithArgmax = webglKernel(({ inputs: { x }, attrs, backend }) => {
   const g = poolGeometryOf(x, attrs);
   const search = isPacked(backend, g, x) ? packedSearch : simpleSearch;
@@ -38,7 +42,7 @@ export const maxPoolWithArgmax = webglKernel(({ inputs: { x }, attrs, backend })
   return search(backend, x, g, [x.dtype, 'y'], ['int32', indexes]);
 });
 
-/** dx: the shape of `input`; `output`, if it is ours, tells where the maxima are. */
+/** dx: the shape of `input`. An `output` that our forward pass made tells where the maxima are. */
 export const maxPoolGrad = webglKernel(({ inputs: { dy, input, output }, attrs, backend }) => {
   const g = poolGeometryOf(input, attrs);
   const dyGeometry = withDyShape(g, dy.shape);

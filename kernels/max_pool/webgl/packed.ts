@@ -1,4 +1,4 @@
-/** Max pooling on packed textures (../../runtime/webgl/pooling.ts), in NHWC: the same results as simple.ts. */
+/** Max pooling on packed textures (../../runtime/webgl/pooling.ts), in NHWC. The results are those of simple.ts. */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { PoolGeometry } from '../../geometry.js';
@@ -13,7 +13,7 @@ const RESULTS: Record<SearchResult[1], string> = {
   indexes: 'indexes(taps, corner, channelPair, 0)',
 };
 
-/** One tensor of y's shape for each result, all of them in one pass. */
+/** One tensor of y's shape for each result. All results take one pass. */
 export function packedSearch(
   backend: MathBackendWebGL,
   x: TensorInfo,
@@ -56,7 +56,7 @@ const INDEXES_GLSL = `
   }
 `;
 
-/** dx: of x's shape. dy may be larger than y; taps has y's shape. */
+/** dx: of x's shape. `taps` has y's shape. dy may be larger than y. */
 export function packedMaxPoolGrad(
   backend: MathBackendWebGL,
   g: PoolGeometry,

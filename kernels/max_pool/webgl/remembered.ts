@@ -1,23 +1,24 @@
 /**
- * The taps of the maxima, kept from a forward pass that is recorded for a gradient until that gradient takes them.
+ * The taps of the maxima. A forward pass that is recorded for a gradient keeps them until the gradient takes them.
  *
- * tfjs does not tell when a y is disposed of. So the taps of each y that is gone are let go at the next pooling. Meanwhile
- * the taps are no tensors of the backend, which counts what a kernel leaves behind.
+ * tfjs does not tell when a y is disposed of. So the next pooling disposes of the taps of every y that is gone. tfjs
+ * counts the tensors of the backend that a kernel leaves behind. So the backend does not know the taps while they are
+ * kept.
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { PoolGeometry } from '../../geometry.js';
 
 interface Remembered {
-  /** The pooling that the taps are of. */
+  /** The input and the geometry of the pooling that made the taps. */
   x: object;
   geometry: string;
   taps: TensorInfo;
-  /** What the backend knew of the taps. */
+  /** The entry of the taps in the backend. */
   data: ReturnType<MathBackendWebGL['texData']['get']>;
 }
 
-/** By backend, then by the dataId of y. */
+/** Keys: the backend, then the dataId of y. */
 const remembered = new WeakMap<MathBackendWebGL, Map<object, Remembered>>();
 
 export function remember(
@@ -33,7 +34,7 @@ export function remember(
   remembered.get(backend)!.set(y.dataId, { x: x.dataId, geometry: JSON.stringify(g), taps, data });
 }
 
-/** The taps of this very pooling, which the caller disposes of; undefined if they are not remembered. */
+/** The taps of this very pooling, or undefined if they are not kept. The caller disposes of them. */
 export function recall(
   backend: MathBackendWebGL,
   x: TensorInfo,

@@ -1,8 +1,10 @@
 /**
- * Max pooling in any layout, on any GPU: the definition (../definition.ts), one fragment for each element of the result.
+ * Max pooling in any layout, on any GPU: the definition (../definition.ts), with one fragment for each element of the
+ * result.
  *
- *   y[b, oy, ox, c]  searches its window for the first maximum; NaN is skipped as long as there is anything else
- *   dx[b, iy, ix, c] sums the dy of those windows that see the cell, and whose maximum's tap is the one that sees it
+ *   y[b, oy, ox, c]   The fragment searches the window for the first maximum. It skips NaN if there is anything else.
+ *   dx[b, iy, ix, c]  The fragment walks over the windows that see the cell. It sums the dy of each window whose
+ *                     maximum lies under the tap that sees the cell.
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
@@ -10,11 +12,11 @@ import type { PoolGeometry, Steps } from '../../geometry.js';
 import { eachTap, eachWindow, runShader, stepsOf, windowUniforms } from '../../runtime/webgl/program.js';
 
 /**
- * What a search gives of each window:
+ * What a search can write for each window:
  *
- *   y             its maximum
- *   taps          the tap that its maximum is under, -1 for a window wholly in padding
- *   batchIndexes  where its maximum is in x flattened, -1 for a window wholly in padding
+ *   y             the maximum
+ *   taps          number of the tap that the maximum lies under, -1 for a window wholly in padding
+ *   batchIndexes  index of the maximum in the flat x, -1 for a window wholly in padding
  *   indexes       the same in one image of x
  */
 export type SearchResult = [dtype: DataType, result: 'y' | 'taps' | 'batchIndexes' | 'indexes'];
@@ -26,11 +28,11 @@ const RESULTS: Record<SearchResult[1], string> = {
   indexes: 'tap < 0 ? -1. : float(at - y.x * xSteps.x)',
 };
 
-/** The maximum of no cells at all. */
+/** The maximum of a window without cells. */
 export const nothingOf = ({ dtype }: TensorInfo) =>
   dtype === 'int32' ? -(2 ** 31) : dtype === 'bool' ? 0 : -Infinity;
 
-/** One tensor of y's shape for each result, each in a pass of its own. */
+/** One tensor of y's shape for each result. Each result takes a pass of its own. */
 export function simpleSearch(
   backend: MathBackendWebGL,
   x: TensorInfo,
@@ -65,7 +67,7 @@ export function simpleSearch(
   );
 }
 
-/** dx: of x's shape. dy may be larger than y, and has steps of its own; taps has y's shape. */
+/** dx: of x's shape. `taps` has y's shape. dy may be larger than y and has steps of its own. */
 export function simpleMaxPoolGrad(
   backend: MathBackendWebGL,
   g: PoolGeometry,
