@@ -1,12 +1,14 @@
 /**
- * Activations for ops that are differentiated more than once.
+ * Activations that can be differentiated more than once.
  *
  *   y = activation(z);  dz = dy * slope(z)
  *
- * tfjs's own gradients of these save y, which is cut off from z on the tape, or use comparisons, which have no gradient:
- * their second-order gradients are wrong (sigmoid, tanh) or throw (the others). Here z is saved, the slope is made of ops
- * that have gradients, and where it contains the activation itself it calls it again, so any order works. Values are
- * tfjs's; slopes at the kinks are those of activation.ts.
+ * tfjs's own gradients of these activations save y, which is cut off from z on the tape, or use comparisons, which
+ * have no gradient. So their second-order gradients are wrong (sigmoid, tanh) or throw (the others).
+ *
+ * Here z is saved, and the slope is made of ops that have gradients. Where the slope contains the activation, it
+ * calls the activation again. So gradients of any order work. Values are those of tfjs. Slopes at the kinks are those
+ * of activation.ts.
  */
 import {
   add,
@@ -29,13 +31,13 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { ActivationName } from './activation.js';
 
-/** 1 where z > 0, elsewhere `below`. */
+/** 1 where z > 0, and `below` elsewhere. */
 function kinked(z: Tensor, below: Tensor): Tensor {
   const above = step(z);
   return add(above, mul(below, sub(1, above)));
 }
 
-/** Activations of z alone. `alpha` is leakyrelu's slope below 0; the others ignore it. */
+/** The activations that take no tensor but z. `alpha` is the slope of leakyrelu below 0. The others ignore it. */
 const ofOneTensor = {
   relu6: { value: relu6, slope: (z: Tensor) => mul(step(z), sub(1, step(sub(z, 6)))) },
   elu: { value: elu, slope: (z: Tensor) => kinked(z, add(differentiable('elu', z), 1)) },
@@ -58,7 +60,7 @@ function differentiable(name: keyof typeof ofOneTensor, z: Tensor, alpha = 0): T
   })(z);
 }
 
-/** @param alpha of four dimensions, each 1 or z's */
+/** @param alpha has four dimensions. Each is 1 or the size of z. */
 function differentiablePrelu(z: Tensor, alpha: Tensor): Tensor {
   return customGrad((z, alpha, save) => {
     (save as GradSaveFunc)([z as Tensor, alpha as Tensor]);
@@ -75,8 +77,8 @@ function differentiablePrelu(z: Tensor, alpha: Tensor): Tensor {
 
 /**
  * activation(z), with gradients of any order.
- * @param weights prelu's, of four dimensions, each 1 or z's
- * @param slope leakyrelu's, below 0
+ * @param weights weights of prelu. They have four dimensions. Each is 1 or the size of z.
+ * @param slope slope of leakyrelu below 0
  */
 export function activate(
   activation: ActivationName,

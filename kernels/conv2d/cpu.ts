@@ -1,6 +1,6 @@
 /**
  * tfjs 'cpu' kernels of convolution: TensorInfo -> arrays -> numeric function -> TensorInfo.
- * inputs and attrs are tfjs's own, and besides `groups`, and `dilations` in the gradients too.
+ * inputs and attrs are those of tfjs. The attribute `groups` is added. In the gradients `dilations` is added too.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { isSimd } from '../runtime/options.js';
@@ -21,7 +21,7 @@ import * as paths from './paths.js';
 export const conv2d: Kernel = (args) =>
   fusedConv2d({ ...args, attrs: { ...args.attrs, activation: 'linear' } });
 
-/** y = activation(conv2d(x, filter) + bias); bias and preluActivationWeights broadcast to y. */
+/** y = activation(conv2d(x, filter) + bias). bias and preluActivationWeights broadcast to y. */
 export const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
   const { x, filter, bias, preluActivationWeights } = inputs;
   const { activation, leakyreluAlpha, options } = readFusedAttrs(attrs, preluActivationWeights);
@@ -66,7 +66,7 @@ export const conv2dBackpropFilter: Kernel = ({ inputs, attrs, backend }) => {
   return makeTensor(backend, filterShape, 'float32', dFilter);
 };
 
-/** Bias and activation as the SIMD paths' store does them; undefined for what it cannot do. */
+/** Bias and activation for the store of the SIMD paths, or undefined where the store cannot do them. */
 function epilogueOf(
   bias: Broadcast | undefined,
   activation: ActivationName,
@@ -80,7 +80,7 @@ function epilogueOf(
   return perChannel && bias.values instanceof Float32Array ? { ...range, bias: bias.values } : undefined;
 }
 
-/** Activations that do nothing but bound their values. */
+/** The activations that only bound their values. */
 const RANGES: { readonly [name in ActivationName]?: Epilogue } = {
   linear: { lowest: -Infinity, highest: Infinity },
   relu: { lowest: 0, highest: Infinity },

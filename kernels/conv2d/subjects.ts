@@ -1,4 +1,4 @@
-/** What the convolution kernels have to prove, on each case of cases.ts. */
+/** What the convolution kernels have to prove on each case of cases.ts. */
 import { type ConvGeometry, convGeometry, sizeOf } from '../geometry.js';
 import {
   absolute,
@@ -55,7 +55,7 @@ export function convSubjects(c: ConvCase): Subject[] {
         outShape: y,
         exact: !['elu', 'sigmoid', 'tanh'].includes(activation),
         definition: (v) => fused(v, activation),
-        // Bias is one more term; activations do not magnify errors here, and round a few times more.
+        // Bias is one more term. The activations do not magnify errors here, and they round a few more times.
         terms: (taps * g.inChannels) / g.groups + 5,
         magnitude: (v) => fused(absolute(v), 'linear').map((m) => m + 1),
       },

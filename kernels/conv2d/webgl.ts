@@ -1,7 +1,10 @@
 /**
- * tfjs 'webgl' kernels of convolution: TensorInfo -> program -> TensorInfo. webgl/blocked.ts has the fast programs, for NHWC
- * without groups; webgl/simple.ts serves everything else.
- * inputs and attrs are tfjs's own, and besides `groups`, and `dilations` in the gradients too.
+ * tfjs 'webgl' kernels of convolution: TensorInfo -> program -> TensorInfo.
+ *
+ *   webgl/blocked.ts  the fast programs, for NHWC without groups
+ *   webgl/simple.ts   the programs for everything else
+ *
+ * inputs and attrs are those of tfjs. The attribute `groups` is added. In the gradients `dilations` is added too.
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { env, type TensorInfo } from '@tensorflow/tfjs-core';
@@ -24,7 +27,7 @@ import { type ConvAttrs, readFusedAttrs } from './attrs.js';
 export const conv2d: Kernel = (args) =>
   fusedConv2d({ ...args, attrs: { ...args.attrs, activation: 'linear' } });
 
-/** y = activation(conv2d(x, filter) + bias); bias and preluActivationWeights broadcast to y. */
+/** y = activation(conv2d(x, filter) + bias). bias and preluActivationWeights broadcast to y. */
 export const fusedConv2d = webglKernel(({ inputs, attrs, backend }) => {
   const { x, filter, preluActivationWeights: weights } = inputs;
   const bias = inputs.bias as TensorInfo | undefined;
@@ -65,7 +68,7 @@ export const conv2dBackpropFilter = webglKernel(({ inputs, attrs, backend }) => 
   return simpleConv2dBackpropFilter(backend, g, x, dy);
 });
 
-/** How many texels a fragment of the blocked programs may write; 0 where only the simple programs serve. */
+/** How many texels a fragment of the blocked programs may write. It is 0 where only the simple programs serve. */
 function blockTargets(backend: MathBackendWebGL, g: ConvGeometry, ...inputs: TensorInfo[]): number {
   const isSupported = g.dataFormat === 'NHWC' && g.groups === 1;
   const shapes = [g.inShape, g.outShape, ...inputs.map(({ shape }) => shape)];
@@ -73,7 +76,7 @@ function blockTargets(backend: MathBackendWebGL, g: ConvGeometry, ...inputs: Ten
   return isSupported && isFlat && fits(g.filterShape) && shapes.every(fits) ? targetsOf(backend) : 0;
 }
 
-/** Bias and activation on texels; undefined where one of them is neither a single value nor one for each channel. */
+/** Bias and activation on texels. Undefined if one of them is neither a single value nor one value for each channel. */
 function epilogueOf(
   g: ConvGeometry,
   { bias, preluActivationWeights }: Record<string, TensorInfo | undefined>,

@@ -1,12 +1,12 @@
 /**
- * Convolution in any layout, with groups, on any GPU: the definition (../definition.ts), one fragment for each element of
- * the result.
+ * Convolution in any layout, with groups, on any GPU: the definition (../definition.ts), with one fragment for each
+ * element of the result.
  *
- *   y[b, oy, ox, oc]        sums over fy, fx, ic
- *   dx[b, iy, ix, c]        sums over fy, fx, oc: the windows that see the cell, each through the tap it sees it by
- *   dFilter[fy, fx, ic, oc] sums over b, oy, ox
+ *   y[b, oy, ox, oc]         sums over fy, fx, ic
+ *   dx[b, iy, ix, c]         sums over fy, fx, oc: over the windows that see the cell, each at the tap that sees it
+ *   dFilter[fy, fx, ic, oc]  sums over b, oy, ox
  *
- * Sums are in float32 (half floats where the textures are), one product after the other.
+ * Sums are in float32, or in half floats where textures hold half floats. They add one product after the other.
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
@@ -20,7 +20,7 @@ import {
 } from '../../runtime/webgl/program.js';
 import { type ActivationName, alignedShape, broadcastSteps } from '../activation.js';
 
-/** GLSL of each activation of z; `alpha` is leakyrelu's slope or prelu's weight. As in activation.ts. */
+/** GLSL of each activation of z, as in activation.ts. `alpha` is the slope of leakyrelu or the weight of prelu. */
 export const ACTIVATIONS: Record<ActivationName, string> = {
   linear: 'z',
   relu: 'z < 0. ? 0. : z',
@@ -32,10 +32,10 @@ export const ACTIVATIONS: Record<ActivationName, string> = {
   tanh: 'sign(z) * (1. - exp(-2. * abs(z))) / (1. + exp(-2. * abs(z)))',
 };
 
-/** What follows the sum: tensors that broadcast to y, and leakyrelu's slope. */
+/** What follows the sum: tensors that broadcast to y, the activation, and the slope of leakyrelu. */
 export interface SimpleEpilogue {
   bias?: TensorInfo;
-  /** prelu's. */
+  /** The weights of prelu. */
   weights?: TensorInfo;
   activation: ActivationName;
   leakyreluAlpha: number;
@@ -151,7 +151,7 @@ function convUniforms(g: ConvGeometry): Uniforms {
   };
 }
 
-/** Steps of a tensor that is broadcast to y, as (batch, row, column, channel). */
+/** Steps of a tensor that is broadcast to y, in the order (batch, row, column, channel). */
 function broadcastTo(g: ConvGeometry, name: string, { shape }: TensorInfo): number[] {
   const [b, i, j, k] = broadcastSteps(alignedShape(name, shape, g.outShape, g.dataFormat));
   return g.dataFormat === 'NHWC' ? [b, i, j, k] : [b, j, k, i];
