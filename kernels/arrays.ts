@@ -1,20 +1,20 @@
-/** The arrays that numeric functions read and write, row-major and flat. Which of them it is decides the precision. */
+/** The arrays that numeric functions read and write: flat, in row-major order. Their type decides the precision. */
 export type Floats = Float32Array | Float64Array;
-/** What pooling passes through unchanged; bool tensors are Uint8Array. */
+/** The arrays whose values max pooling passes on unchanged. Bool tensors are Uint8Array. */
 export type Numbers = Floats | Int32Array | Uint8Array;
 
-/** Node's class. */
+/** The Buffer class of Node. */
 const { Buffer } = globalThis as {
   Buffer?: { allocUnsafeSlow?: (bytes: number) => Uint8Array<ArrayBuffer> };
 };
 
-/** Floats from which on clearing takes longer than the way through Node's class. */
+/** From this many floats on, clearing an array takes longer than making it through Buffer. */
 const LARGE = 1 << 12;
 
 /**
- * An array for a result of which every value will be written, on a buffer of its own. Node can leave out clearing it,
- * which takes a fifth of the time of MobileNet's 1x1 convolutions.
- * @throws RangeError where the engine has no memory for it
+ * An array for a result whose every value will be written. It has a buffer of its own. In Node it is not cleared
+ * first: clearing takes a fifth of the time of MobileNet's 1x1 convolutions.
+ * @throws RangeError if the engine has no memory for it
  */
 export function unwritten(length: number): Float32Array {
   const bytes = length >= LARGE && Buffer?.allocUnsafeSlow?.(4 * length);

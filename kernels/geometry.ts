@@ -1,47 +1,48 @@
 /**
- * The geometry of a sliding window over an image: which input cells each output cell looks at.
+ * The geometry of a window that slides over an image: which input cells each output cell reads.
  *
  *   padded height   = inHeight + padTop + padBottom
  *   effectiveFilter = (filter - 1) * dilation + 1
  *   outHeight       = round((inHeight + padTop + padBottom - effectiveFilterHeight) / strideHeight + 1)
  *   input row of output row oy and filter row fy = oy * strideHeight - padTop + fy * dilationHeight
  *
- * and the same along the width. Everything is validated and computed here, once; kernels take the frozen result
- * and neither check nor derive anything. Sizes agree with tfjs's `backend_util.computeConv2DInfo` and
- * `computePool2DInfo`, except where docs/deviations.md says otherwise (row 3: a numeric pad).
+ * The same holds along the width. `round` is the rounding mode. This file validates and computes everything once.
+ * Kernels take the frozen result. They check nothing and derive nothing. Sizes agree with tfjs's
+ * `backend_util.computeConv2DInfo` and `computePool2DInfo`, except where docs/deviations.md says otherwise (row 3: a
+ * numeric pad).
  */
 
 export type Pair = number | readonly number[];
 export type DataFormat = 'NHWC' | 'NCHW';
-/** [before, after] for each dimension of x, in the order of its dataFormat; batch and channels must be [0, 0]. */
+/** [before, after] for each dimension of x, in the order of its dataFormat. Batch and channels must be [0, 0]. */
 export type ExplicitPadding = readonly (readonly number[])[];
-/** A number is for all sides, a pair for the sides of [height, width]. */
+/** A number pads all sides. A pair pads the sides along [height, width]. */
 export type Padding = 'same' | 'valid' | Pair | ExplicitPadding;
-/** How a stride that does not divide is rounded; 'exact' refuses it. tfjs knows the other three. */
+/** How to round where the stride does not divide. 'exact' throws there. tfjs has the other three modes. */
 export type DimRoundingMode = 'floor' | 'round' | 'ceil' | 'exact';
 
 export interface WindowOptions {
-  /** Step of the window: a number or [height, width]. Default 1; for pooling, the window's own size. */
+  /** Step of the window: a number or [height, width]. The default is 1. For pooling it is the size of the window. */
   strides?: Pair;
-  /** 'same', 'valid', a number for all sides, or explicit sides; negative ones leave cells out. Default 'valid'. */
+  /** 'same', 'valid', a number or explicit sides. Negative sides leave cells out. The default is 'valid'. */
   pad?: Padding;
-  /** Distance between two taps of the window: a number or [height, width]. Default 1. */
+  /** Distance between two taps of the window: a number or [height, width]. The default is 1. */
   dilations?: Pair;
   dataFormat?: DataFormat;
   dimRoundingMode?: DimRoundingMode;
 }
 
 export interface ConvOptions extends WindowOptions {
-  /** Channels are split into this many groups that are convolved on their own. Default 1. */
+  /** Number of groups of channels. Each group is convolved on its own. The default is 1. */
   groups?: number;
 }
 
 export interface PoolOptions extends WindowOptions {
-  /** Average pooling divides by the cells of the padded image in the window, not of the image alone. */
+  /** Average pooling divides by the number of cells of the padded image in the window, not of the image alone. */
   countIncludePad?: boolean;
   /**
-   * tfjs's rule for its own kernels: a 1x1 window whose output has the shape of the input is the identity, whatever
-   * strides and pad say.
+   * The rule of tfjs's own kernels: if a 1x1 window gives an output of the input's shape, it is the identity,
+   * whatever the strides and the pad are.
    */
   identityIf1x1?: boolean;
 }
@@ -51,7 +52,7 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((size, n) => size * n, 1);
 }
 
-/** Distance, in elements, between neighbours along each dimension of an image tensor. */
+/** Distance in elements between two neighbours, along each dimension of an image tensor. */
 export interface Steps {
   readonly batch: number;
   readonly row: number;
@@ -84,7 +85,7 @@ export interface Geometry {
   readonly outShape: readonly number[];
   /** Steps through x (and dx). */
   readonly x: Steps;
-  /** Steps through y (and dy, which may be larger than outShape: see `withDyShape`). */
+  /** Steps through y and dy. A dy may be larger than outShape: see `withDyShape`. */
   readonly y: Steps;
 }
 
@@ -102,7 +103,7 @@ export interface PoolGeometry extends Geometry {
  * Geometry of a 2-D convolution.
  * @param inShape [batch, height, width, channels], or [batch, channels, height, width] for NCHW
  * @param filterShape [filterHeight, filterWidth, inChannels / groups, outChannels]
- * @throws Error naming the argument, what it was and what is allowed
+ * @throws Error that names the argument, its value and what is allowed
  */
 export function convGeometry(
   inShape: readonly number[],
@@ -131,7 +132,7 @@ export function convGeometry(
  * Geometry of 2-D pooling.
  * @param inShape [batch, height, width, channels], or [batch, channels, height, width] for NCHW
  * @param filterSize height and width of the window: a number or a pair
- * @throws Error naming the argument, what it was and what is allowed
+ * @throws Error that names the argument, its value and what is allowed
  */
 export function poolGeometry(
   inShape: readonly number[],
@@ -150,9 +151,9 @@ export function poolGeometry(
 }
 
 /**
- * The same geometry for a dy that is larger than outShape in height or width: its steps are dy's own, and the rows
- * and columns past outShape are ignored.
- * @throws Error if dy is smaller than outShape, or of another batch size or channel count
+ * The same geometry for a dy that is larger than outShape in height or width. The steps are those of dy. Kernels
+ * ignore the rows and columns past outShape.
+ * @throws Error if dy is smaller than outShape, or has another batch size or channel count
  */
 export function withDyShape<G extends Geometry>(geometry: G, dyShape: readonly number[]): G {
   checkShape('dy', dyShape);
@@ -168,9 +169,69 @@ export function withDyShape<G extends Geometry>(geometry: G, dyShape: readonly n
   return Object.freeze({ ...geometry, y: steps(dyShape, dataFormat) });
 }
 
-/** First row (or column) of the image that a window starting at `start`, perhaps in the padding, looks at. */
-export function firstInside(start: number, dilation: number): number {
-  return start >= 0 ? start : (dilation + (start % dilation)) % dilation;
+/**
+ * Calls visit once for each window, image by image and row by row.
+ *
+ *   rows, cols   How many of the window's rows and columns of taps lie in x. The others lie in the padding.
+ *   xi           The first tap that lies in x reads x[xi], in channel 0. `tapSteps` leads to the others.
+ *   yi           The window's output is y[yi], in channel 0.
+ *   top, left    Row and column of the window's first tap, which may lie in the padding.
+ */
+export function forEachWindow(
+  g: Geometry,
+  visit: (xi: number, yi: number, rows: number, cols: number, top: number, left: number) => void,
+): void {
+  const { batchSize, inHeight, inWidth, outHeight, outWidth, strideHeight, strideWidth } = g;
+  const { effectiveFilterHeight, effectiveFilterWidth, dilationHeight, dilationWidth } = g;
+  const down = windowsAlong(
+    outHeight,
+    strideHeight,
+    g.padTop,
+    effectiveFilterHeight,
+    dilationHeight,
+    inHeight,
+  );
+  const across = windowsAlong(outWidth, strideWidth, g.padLeft, effectiveFilterWidth, dilationWidth, inWidth);
+  for (let b = 0; b < batchSize; b++) {
+    for (let oy = 0; oy < outHeight; oy++) {
+      const { start: top, firstInside: iy, count: rows } = down[oy];
+      const x0 = b * g.x.batch + iy * g.x.row;
+      const y0 = b * g.y.batch + oy * g.y.row;
+      for (let ox = 0; ox < outWidth; ox++) {
+        const { start: left, firstInside: ix, count: cols } = across[ox];
+        visit(x0 + ix * g.x.col, y0 + ox * g.y.col, rows, cols, top, left);
+      }
+    }
+  }
+}
+
+/** Steps through x from one row of taps to the next, from one column of taps to the next, and between channels. */
+export function tapSteps({ x, dilationHeight, dilationWidth }: Geometry) {
+  return { rowStep: dilationHeight * x.row, colStep: dilationWidth * x.col, channelStep: x.channel };
+}
+
+/** The windows along one axis, one for each output position. */
+function windowsAlong(
+  outSize: number,
+  stride: number,
+  pad: number,
+  effectiveFilterSize: number,
+  dilation: number,
+  inSize: number,
+) {
+  return Array.from({ length: outSize }, (_, o) =>
+    windowAt(o * stride - pad, effectiveFilterSize, dilation, inSize),
+  );
+}
+
+/**
+ * A window along one axis of `size` cells. Its first tap is at `start`, which may lie in the padding. `count` of its
+ * taps lie inside. The first of them is at `firstInside`.
+ */
+export function windowAt(start: number, effectiveFilterSize: number, dilation: number, size: number) {
+  const firstInside = start >= 0 ? start : (dilation + (start % dilation)) % dilation;
+  const end = Math.min(size, start + effectiveFilterSize);
+  return { start, firstInside, count: Math.max(0, Math.ceil((end - firstInside) / dilation)) };
 }
 
 function windowGeometry(
@@ -200,7 +261,7 @@ function windowGeometry(
   if (dimRoundingMode && !['floor', 'round', 'ceil', 'exact'].includes(dimRoundingMode)) {
     fail('dimRoundingMode', dimRoundingMode, "it must be 'floor', 'round', 'ceil' or 'exact'");
   }
-  // tfjs rounds 'valid' down and other pads towards 0, which differs where the window does not fit.
+  // tfjs rounds 'valid' down and other pads towards 0. The two differ where the window does not fit.
   const mode = dimRoundingMode ?? (pad === 'valid' ? 'floor' : 'trunc');
   const rows = axis('height', inHeight, effectiveFilterHeight, strideHeight, rowPad, mode);
   const cols = axis('width', inWidth, effectiveFilterWidth, strideWidth, colPad, mode);
@@ -302,7 +363,7 @@ function axis(
   return { before, after, out };
 }
 
-/** Number of positions of a window that has `room` cells to move in; at most 0 where it does not fit. */
+/** Number of positions of a window that has `room` cells to move in. It is 0 or less where the window does not fit. */
 function roundSteps(name: string, room: number, stride: number, mode: Rounding): number {
   if (mode === 'exact' && room % stride !== 0) {
     fail(`stride along the ${name}`, stride, `with dimRoundingMode 'exact' it must divide ${room}`);
@@ -342,7 +403,7 @@ function positivePair(name: string, value: Pair): [number, number] {
   return [height, width];
 }
 
-/** A value as one writes it, NaN and nested pairs too. */
+/** A value as it is written in source text, NaN and nested pairs included. */
 function show(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(show)}]`;
   return typeof value === 'string' ? `"${value}"` : String(value);

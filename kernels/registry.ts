@@ -1,8 +1,10 @@
 /**
- * The one table: kernel name x backend -> function, and the gradients.
+ * The one table, kernel name x backend -> function, and the gradients.
  *
- * Each function serves twice: in place of tfjs's built-in of that name (src/install.ts), and for the ops of our own
- * under the name with OWN in front of it (src/ops.ts), beside the built-ins.
+ * Each function is used twice:
+ *
+ *   src/install.ts  puts it in place of the tfjs kernel of that name
+ *   src/ops.ts      registers it for our own ops, under the name with OWN in front, beside the tfjs kernels
  */
 import type { GradConfig, NamedAttrMap } from '@tensorflow/tfjs-core';
 import * as avgPoolCpu from './avg_pool/cpu.js';
@@ -35,7 +37,7 @@ export const KERNELS = {
 export type KernelName = keyof typeof KERNELS;
 export const KERNEL_NAMES = Object.keys(KERNELS) as KernelName[];
 
-/** What the kernels do only in place of tfjs's. */
+/** Attributes that the kernels get only in place of tfjs's kernels. */
 export const DROP_IN_ATTRS: { [name in KernelName]?: NamedAttrMap } = {
   MaxPool: { identityIf1x1: true },
   MaxPoolGrad: { identityIf1x1: true },
@@ -43,7 +45,7 @@ export const DROP_IN_ATTRS: { [name in KernelName]?: NamedAttrMap } = {
   AvgPoolGrad: { identityIf1x1: true },
 };
 
-/** The gradients of the kernels with `prefix` in front of their names: '' or OWN. */
+/** The gradients of the kernels whose names start with `prefix`: '' or OWN. */
 export function gradients(prefix: string): GradConfig[] {
   return [...convGradients(prefix), ...maxPoolGradients(prefix), ...avgPoolGradients(prefix)];
 }

@@ -1,6 +1,7 @@
 /**
- * All that is proven: every kernel of the registry on every case of its op, with its float64 definition. Tests, command
- * line and page walk over it. It stands beside registry.ts, not in it, so that the library does not carry the cases.
+ * All that is proven: every kernel of the registry, on every case of its op, against its float64 definition. Tests,
+ * the command line and the page walk over this list. It stands beside registry.ts, not in it, so that the library
+ * does not contain the cases.
  */
 import { avgPoolCases } from './avg_pool/cases.js';
 import { avgPoolSubjects } from './avg_pool/subjects.js';

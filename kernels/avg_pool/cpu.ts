@@ -1,6 +1,6 @@
 /**
  * tfjs 'cpu' kernels of average pooling: TensorInfo -> arrays -> numeric function -> TensorInfo.
- * inputs and attrs are tfjs's own, and besides `dilations`, `dataFormat` and `countIncludePad`.
+ * inputs and attrs are those of tfjs. The attributes `dilations`, `dataFormat` and `countIncludePad` are added.
  */
 import { unwritten } from '../arrays.js';
 import { sizeOf, withDyShape } from '../geometry.js';
@@ -23,7 +23,7 @@ export const avgPool: Kernel = ({ inputs, attrs, backend }) => {
   return makeTensor(backend, g.outShape, 'float32', y);
 };
 
-/** dx: the shape of `input`, whose values are not needed */
+/** dx: the shape of `input`. The values of `input` are not needed. */
 export const avgPoolGrad: Kernel = ({ inputs, attrs, backend }) => {
   const { dy, input } = inputs;
   const g = withDyShape(poolGeometryOf(input, attrs), dy.shape);

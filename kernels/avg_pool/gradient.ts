@@ -1,5 +1,5 @@
 /**
- * The gradients of average pooling, which is linear:
+ * The gradients of average pooling. The op is linear:
  *
  *   AvgPool(x)          dx = AvgPoolGrad(dy, x)
  *   AvgPoolGrad(dy, x)  ddy = AvgPool(ddx)

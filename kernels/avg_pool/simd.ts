@@ -1,6 +1,7 @@
 /**
- * 2-D average pooling and its gradient by WebAssembly SIMD: the same results as definition.ts, to rounding, in NHWC and
- * float32. Each strip of x is read once. A window wholly in padding is divided by Infinity, which gives its 0.
+ * 2-D average pooling and its gradient by WebAssembly SIMD. The results are those of definition.ts, to rounding, in
+ * NHWC and float32. Each strip of x is read once. The sum of a window wholly in padding is divided by Infinity, which
+ * gives 0.
  */
 import type { PoolGeometry } from '../geometry.js';
 import { poolBackward, poolForward } from '../runtime/simd/pooling.js';

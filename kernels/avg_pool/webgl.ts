@@ -1,25 +1,33 @@
 /**
- * tfjs 'webgl' kernels of average pooling: the definition (definition.ts), one fragment for each element of the result.
+ * tfjs 'webgl' kernels of average pooling: the definition (definition.ts), with one fragment for each element of the
+ * result. The packed programs, for NHWC, have one fragment for each texel.
  *
- *   y[b, oy, ox, c]  is the sum over its window / n
- *   dx[b, iy, ix, c] sums dy / n over the windows that see the cell
+ *   y[b, oy, ox, c]   the sum over the window / n
+ *   dx[b, iy, ix, c]  the sum of dy / n over the windows that see the cell
  *
- * n is counted by the same function for both. The division is the GPU's own and may be off by a few ulp.
+ * The same function counts n for both. The GPU does the division, which may be off by a few ulp.
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { type PoolGeometry, withDyShape } from '../geometry.js';
 import { dilated, gather, isPacked, scan } from '../runtime/webgl/pooling.js';
-import { type Kernel, poolGeometryOf } from '../runtime/tensors.js';
+import { poolGeometryOf } from '../runtime/tensors.js';
 import { emptyTexels } from '../runtime/webgl/texels.js';
-import { runShader, type Uniforms, windowUniforms } from '../runtime/webgl/program.js';
+import {
+  eachTap,
+  eachWindow,
+  runShader,
+  type Uniforms,
+  webglKernel,
+  windowUniforms,
+} from '../runtime/webgl/program.js';
 
 /** y: [batch, outHeight, outWidth, channels] */
-export const avgPool: Kernel = ({ inputs: { x }, attrs, backend }) => {
+export const avgPool = webglKernel(({ inputs: { x }, attrs, backend }) => {
   const g = poolGeometryOf(x, attrs);
-  if (isPacked(backend as MathBackendWebGL, g, x)) return packedAvgPool(backend as MathBackendWebGL, g, x);
+  if (isPacked(backend, g, x)) return packedAvgPool(backend, g, x);
   return runShader(
-    backend as MathBackendWebGL,
+    backend,
     { x },
     avgUniforms(g),
     g.outShape,
@@ -29,28 +37,19 @@ export const avgPool: Kernel = ({ inputs: { x }, attrs, backend }) => {
       ivec4 y = coordsOf(getOutputCoords(), ySteps, ySize);
       ivec2 corner = y.yz * strides - pads;
       float sum = 0.;
-      for (int fy = 0; fy < filterSize.x; fy++) {
-        int iy = corner.x + fy * dilations.x;
-        if (iy < 0 || iy >= xSize.y) continue;
-        for (int fx = 0; fx < filterSize.y; fx++) {
-          int ix = corner.y + fx * dilations.y;
-          if (ix < 0 || ix >= xSize.z) continue;
-          sum += getX(indexOf(ivec4(y.x, iy, ix, y.w), xSteps));
-        }
-      }
+      ${eachTap(`sum += getX(indexOf(ivec4(y.x, iy, ix, y.w), xSteps));`)}
       int n = divisor(corner);
       setOutput(n == 0 ? 0. : sum / float(n));
     }`,
   );
-};
+});
 
-/** dx: the shape of `input`, whose values are not needed */
-export const avgPoolGrad: Kernel = ({ inputs: { dy, input }, attrs, backend }) => {
+/** dx: the shape of `input`. The values of `input` are not needed. */
+export const avgPoolGrad = webglKernel(({ inputs: { dy, input }, attrs, backend }) => {
   const g = withDyShape(poolGeometryOf(input, attrs), dy.shape);
-  if (isPacked(backend as MathBackendWebGL, g, dy))
-    return packedAvgPoolGrad(backend as MathBackendWebGL, g, dy);
+  if (isPacked(backend, g, dy)) return packedAvgPoolGrad(backend, g, dy);
   return runShader(
-    backend as MathBackendWebGL,
+    backend,
     { dy },
     avgUniforms(g),
     input.shape,
@@ -59,20 +58,13 @@ export const avgPoolGrad: Kernel = ({ inputs: { dy, input }, attrs, backend }) =
     void main() {
       ivec4 x = coordsOf(getOutputCoords(), xSteps, xSize);
       float sum = 0.;
-      for (int fy = 0; fy < filterSize.x; fy++) {
-        int oy = positionOf(x.y + pads.x - fy * dilations.x, strides.x, ySize.y);
-        if (oy < 0) continue;
-        for (int fx = 0; fx < filterSize.y; fx++) {
-          int ox = positionOf(x.z + pads.y - fx * dilations.y, strides.y, ySize.z);
-          if (ox < 0) continue;
-          ivec2 corner = ivec2(oy, ox) * strides - pads;
-          sum += getDy(indexOf(ivec4(x.x, oy, ox, x.w), ySteps)) / float(divisor(corner));
-        }
-      }
+      ${eachWindow(`
+        ivec2 corner = ivec2(oy, ox) * strides - pads;
+        sum += getDy(indexOf(ivec4(x.x, oy, ox, x.w), ySteps)) / float(divisor(corner));`)}
       setOutput(sum);
     }`,
   );
-};
+});
 
 function packedAvgPool(backend: MathBackendWebGL, g: PoolGeometry, x: TensorInfo): TensorInfo {
   const y = emptyTexels(backend, g.outShape);
@@ -101,7 +93,7 @@ function packedAvgPoolGrad(backend: MathBackendWebGL, g: PoolGeometry, dy: Tenso
   return dx;
 }
 
-/** n: how many taps of the window at `corner` lie in x, or with countIncludePad in the padded x. */
+/** n: the number of taps of the window at `corner` that lie in x, or in the padded x with countIncludePad. */
 const divisorGlsl = (g: PoolGeometry) => `
   int taps(int start, int filterSize, int dilation, int size) {
     int first = start >= 0 ? 0 : ${dilated(g, '(dilation - 1 - start) / dilation', '-start')};

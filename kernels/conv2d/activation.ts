@@ -1,16 +1,20 @@
 /**
- * What may follow a convolution in the same kernel: a bias, then an activation, elementwise.
+ * What may follow a convolution in the same kernel: first a bias, then an activation, both elementwise.
  *
  *   z = conv2d(x, filter) + bias;  y = activation(z);  dz = dy * slope(z)
  *
- * The formulas are tfjs's own kernels' (Relu, Relu6, Elu, LeakyRelu, Prelu, Sigmoid, Tanh), and the slopes those of
- * their gradients, at the kinks too: relu has slope 0 at 0, relu6 slope 0 at 0 and 1 at 6, the leaky ones alpha at 0.
+ * The formulas are those of tfjs's own kernels: Relu, Relu6, Elu, LeakyRelu, Prelu, Sigmoid, Tanh. The slopes are
+ * those of their gradients, at the kinks too:
+ *
+ *   relu              0 at 0
+ *   relu6             0 at 0 and 1 at 6
+ *   leakyrelu, prelu  alpha at 0
  */
 import type { Floats } from '../arrays.js';
 import type { DataFormat } from '../geometry.js';
 
 interface Activation {
-  /** @param alpha slope below 0 of leakyrelu and prelu; the others ignore it */
+  /** @param alpha slope of leakyrelu and prelu below 0. The others ignore it. */
   value(z: number, alpha: number): number;
   slope(z: number, alpha: number): number;
 }
@@ -30,13 +34,13 @@ export const activations = {
 
 export type ActivationName = keyof typeof activations;
 
-/** A tensor that is broadcast to the output, as values and one step for each of its four dimensions. */
+/** A tensor that is broadcast to the output: its values, and one step for each of the four dimensions. */
 export interface Broadcast {
   readonly values: Floats;
   readonly steps: readonly number[];
 }
 
-/** @throws Error if the name is none of `activations`, or prelu's weights are missing */
+/** @throws Error if the name is not one of `activations`, or if prelu's weights are missing */
 export function checkActivation(activation: string, weights: unknown): void {
   const names = Object.keys(activations);
   if (!names.includes(activation)) {
@@ -50,9 +54,9 @@ export function checkActivation(activation: string, weights: unknown): void {
 }
 
 /**
- * The shape of a tensor in the four dimensions of the output, aligned as elementwise ops do: from the last one. With
- * NCHW a tensor of one dimension lies along the channels, as in tfjs.
- * @throws Error if a size is neither 1 nor the output's
+ * The shape of a tensor in the four dimensions of the output. It is aligned from the last dimension, as in
+ * elementwise ops. With NCHW a tensor of one dimension lies along the channels, as in tfjs.
+ * @throws Error if a size is neither 1 nor the size of the output
  */
 export function alignedShape(
   name: string,
@@ -70,7 +74,7 @@ export function alignedShape(
   return sizes;
 }
 
-/** A tensor repeated along the output's dimensions in which it has a size of 1; see `alignedShape`. */
+/** A tensor that repeats along the output's dimensions in which it has a size of 1. See `alignedShape`. */
 export function broadcast(
   name: string,
   values: Floats,
@@ -81,7 +85,7 @@ export function broadcast(
   return { values, steps: broadcastSteps(alignedShape(name, shape, outShape, dataFormat)) };
 }
 
-/** Steps through a tensor of these four sizes that stay in place along those of 1. */
+/** Steps through a tensor of these four sizes. The step is 0 along a dimension of size 1. */
 export function broadcastSteps(sizes: readonly number[]): number[] {
   const [, b, c, d] = sizes;
   return [b * c * d, c * d, d, 1].map((step, i) => (sizes[i] === 1 ? 0 : step));
@@ -94,7 +98,7 @@ export function constant(value: number): Broadcast {
 
 /**
  * y = activation(y + bias), in place.
- * @param alpha slope below 0, for leakyrelu and prelu
+ * @param alpha slope of leakyrelu and prelu below 0
  */
 export function addBiasAndActivate(
   y: Floats,

@@ -1,6 +1,18 @@
-/** The attributes of the convolution kernels: tfjs's own, and what our geometry knows besides. */
+/** The attributes of the convolution kernels: those of tfjs, and the other options that our geometry knows. */
 import type { ConvOptions } from '../geometry.js';
-import type { ActivationName } from './activation.js';
+import { type ActivationName, checkActivation } from './activation.js';
 
 export type ConvAttrs = ConvOptions & { inputShape: number[]; filterShape: number[] };
 export type FusedAttrs = ConvAttrs & { activation?: ActivationName; leakyreluAlpha?: number };
+
+/**
+ * FusedConv2D's own attributes with their defaults, and the options of its geometry.
+ * @param weights preluActivationWeights, if they were given
+ * @throws Error for an activation that does not exist, or prelu without weights
+ */
+export function readFusedAttrs(attrs: object, weights: unknown) {
+  const { activation: given, leakyreluAlpha, ...options } = attrs as FusedAttrs;
+  const activation = given ?? 'linear';
+  checkActivation(activation, weights);
+  return { activation, leakyreluAlpha: leakyreluAlpha ?? 0.2, options };
+}

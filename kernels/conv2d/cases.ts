@@ -1,4 +1,4 @@
-/** Named cases of convolution, pure data: for tests, benchmarks, command line and page alike. */
+/** Named cases of convolution, pure data. Tests, benchmarks, the command line and the page use them. */
 import type { ConvOptions } from '../geometry.js';
 import type { ActivationName } from './activation.js';
 
@@ -8,10 +8,10 @@ export interface ConvCase extends ConvOptions {
   x: readonly number[];
   /** [filterHeight, filterWidth, inChannels / groups, outChannels] */
   filter: readonly number[];
-  /** Shape of a bias; with an activation, the case is one of FusedConv2D. */
+  /** Shape of the bias. A case that has an activation is a case of FusedConv2D. */
   bias?: readonly number[];
   activation?: ActivationName;
-  /** Shape of prelu's weights. */
+  /** Shape of the weights of prelu. */
   preluActivationWeights?: readonly number[];
   leakyreluAlpha?: number;
 }

@@ -1,6 +1,6 @@
 /**
  * tfjs 'cpu' kernels of convolution: TensorInfo -> arrays -> numeric function -> TensorInfo.
- * inputs and attrs are tfjs's own, and besides `groups`, and `dilations` in the gradients too.
+ * inputs and attrs are those of tfjs. The attribute `groups` is added. In the gradients `dilations` is added too.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { isSimd } from '../runtime/options.js';
@@ -11,10 +11,9 @@ import {
   addBiasAndActivate,
   type Broadcast,
   broadcast,
-  checkActivation,
   constant,
 } from './activation.js';
-import type { ConvAttrs, FusedAttrs } from './attrs.js';
+import { type ConvAttrs, readFusedAttrs } from './attrs.js';
 import type { Epilogue } from './simd/correlate.js';
 import * as paths from './paths.js';
 
@@ -22,12 +21,10 @@ import * as paths from './paths.js';
 export const conv2d: Kernel = (args) =>
   fusedConv2d({ ...args, attrs: { ...args.attrs, activation: 'linear' } });
 
-/** y = activation(conv2d(x, filter) + bias); bias and preluActivationWeights broadcast to y. */
+/** y = activation(conv2d(x, filter) + bias). bias and preluActivationWeights broadcast to y. */
 export const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
   const { x, filter, bias, preluActivationWeights } = inputs;
-  const { leakyreluAlpha, activation: given, ...options } = attrs as unknown as FusedAttrs;
-  const activation = given ?? 'linear';
-  checkActivation(activation, preluActivationWeights);
+  const { activation, leakyreluAlpha, options } = readFusedAttrs(attrs, preluActivationWeights);
   const g = convGeometry(x.shape, filter.shape, options);
   const spread = (name: string, tensor: TensorInfo): Broadcast =>
     broadcast(name, readFloats(backend, name, tensor), tensor.shape, g.outShape, g.dataFormat);
@@ -35,7 +32,7 @@ export const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
   const alpha =
     activation === 'prelu'
       ? spread('preluActivationWeights', preluActivationWeights)
-      : constant(leakyreluAlpha ?? 0.2);
+      : constant(leakyreluAlpha);
 
   const [xValues, filterValues] = [readFloats(backend, 'x', x), readFloats(backend, 'filter', filter)];
   const path = paths.pathOf(g, xValues, filterValues);
@@ -69,7 +66,7 @@ export const conv2dBackpropFilter: Kernel = ({ inputs, attrs, backend }) => {
   return makeTensor(backend, filterShape, 'float32', dFilter);
 };
 
-/** Bias and activation as the SIMD paths' store does them; undefined for what it cannot do. */
+/** Bias and activation for the store of the SIMD paths, or undefined where the store cannot do them. */
 function epilogueOf(
   bias: Broadcast | undefined,
   activation: ActivationName,
@@ -83,7 +80,7 @@ function epilogueOf(
   return perChannel && bias.values instanceof Float32Array ? { ...range, bias: bias.values } : undefined;
 }
 
-/** Activations that do nothing but bound their values. */
+/** The activations that only bound their values. */
 const RANGES: { readonly [name in ActivationName]?: Epilogue } = {
   linear: { lowest: -Infinity, highest: Infinity },
   relu: { lowest: 0, highest: Infinity },

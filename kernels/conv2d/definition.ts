@@ -1,16 +1,19 @@
 /**
- * 2-D convolution and its two gradients, as plain loops: the definition every other path is held against.
+ * 2-D convolution and its two gradients as plain loops. All other paths are compared with this definition.
  *
  *   y[b, oy, ox, oc] = sum over fy, fx, ic of x[b, iy, ix, ic] * filter[fy, fx, ic, oc]
  *   iy = oy * strideHeight - padTop + fy * dilationHeight, and ix alike; cells outside x count as 0
  *
- * (cross-correlation: the window is not flipped). x: [batch, inHeight, inWidth, inChannels], filter: [filterHeight,
- * filterWidth, inChannels / groups, outChannels], y: [batch, outHeight, outWidth, outChannels]; NCHW differs only in
- * its steps. With groups, output channel oc sees the input channels of its own group.
+ *   x       [batch, inHeight, inWidth, inChannels]
+ *   filter  [filterHeight, filterWidth, inChannels / groups, outChannels]
+ *   y       [batch, outHeight, outWidth, outChannels]
  *
- * y is a sum of products x * filter, one for each triple of cells of x, filter and y; `forEachRun` visits them, a row of
- * windows at a time. Since each product is linear in both factors, the same triples give both gradients: only the roles
- * of the three arrays change.
+ * This is cross-correlation: the window is not flipped. NCHW differs only in its steps. With groups, output channel
+ * oc sees the input channels of its own group.
+ *
+ * y is a sum of products x * filter. There is one product for each triple of cells of x, filter and y. `forEachRun`
+ * visits the triples, one row of windows at a time. Each product is linear in both factors. So the same triples give
+ * both gradients, and only the roles of the three arrays change.
  *
  * Source: Dumoulin & Visin, "A guide to convolution arithmetic for deep learning", 2016.
  */
@@ -63,14 +66,14 @@ export function biasGrad(dy: Floats, g: ConvGeometry, dBias: Floats): void {
   }
 }
 
-/** How far apart neighbouring windows of a row lie in x and y. */
+/** Distances in x and in y between neighbouring windows of a row. */
 function runSteps(g: ConvGeometry) {
   return { xStep: g.strideWidth * g.x.col, yStep: g.y.col };
 }
 
 /**
- * Calls visit(x0, fi, y0, count) for every row of windows, filter cell fi and channel: `count` neighbouring windows see
- * x through that filter cell, the first of them x[x0], and contribute to y[y0] and on.
+ * Calls visit(x0, fi, y0, count) for every row of windows, filter cell fi and channel. `count` neighbouring windows
+ * see x through this filter cell. The first of them sees x[x0] and adds to y[y0]. The others follow at `runSteps`.
  */
 function forEachRun(
   g: ConvGeometry,
@@ -88,7 +91,7 @@ function forEachRun(
         const iy = oy * strideHeight - padTop + fy * dilationHeight;
         if (iy < 0 || iy >= inHeight) continue;
         for (let fx = 0; fx < filterWidth; fx++) {
-          // Windows from ox to oxEnd have this tap inside of x.
+          // This tap lies inside x for the windows from ox to oxEnd.
           const left = fx * dilationWidth - padLeft;
           const ox = Math.max(0, Math.ceil(-left / strideWidth));
           const oxEnd = Math.min(outWidth, Math.ceil((inWidth - left) / strideWidth));

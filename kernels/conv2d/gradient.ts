@@ -1,11 +1,11 @@
 /**
- * The gradients of convolution. y is linear in x and in filter, so the three kernels differentiate into each other:
+ * The gradients of convolution. y is linear in x and in filter. So the three kernels differentiate into each other:
  *
  *   Conv2D(x, filter)           dx = BackpropInput(dy, filter)      dFilter = BackpropFilter(x, dy)
  *   BackpropInput(dy, filter)   ddy = Conv2D(ddx, filter)           dFilter = BackpropFilter(ddx, dy)
  *   BackpropFilter(x, dy)       dx = BackpropInput(dy, ddFilter)    ddy = Conv2D(x, ddFilter)
  *
- * All attributes go along, dilations and dimRoundingMode too.
+ * Every gradient gets all attributes, dilations and dimRoundingMode too.
  */
 import {
   engine,
@@ -56,7 +56,7 @@ export const convGradients: GradConfigs = (prefix) => {
   ];
 };
 
-/** dBias: dy summed over the dimensions that the bias was repeated along, in the bias's own shape. */
+/** dBias: the sum of dy over the dimensions along which the bias was repeated, in the shape of the bias. */
 function biasGradient(dy: Tensor, biasShape: number[], dataFormat?: DataFormat): Tensor {
   if (dy.size === 0) return zeros(biasShape as [number]); // webgl cannot sum nothing
   const sizes = alignedShape('bias', biasShape, dy.shape, dataFormat);
@@ -64,21 +64,21 @@ function biasGradient(dy: Tensor, biasShape: number[], dataFormat?: DataFormat):
   return reshape(sum(dy, repeated), biasShape);
 }
 
-/** The name under which the engine looks up the gradient of tf.fused.conv2d: not its kernel's, but its scope's. */
+/** The engine looks up the gradient of tf.fused.conv2d by the name of its scope, not by the name of its kernel. */
 const FUSED_OP = 'fusedConv2d__op';
 
 /**
- * To be called by a FusedConv2D kernel with the y it returns. If the kernel runs for a tf.fused.conv2d that is being
- * recorded, this registers the gradient that the engine looks up as soon as the op is done, in place of the closure
- * in tfjs-core, which refuses dilations and drops dimRoundingMode.
+ * A FusedConv2D kernel calls this with the y that it returns. If the kernel runs for a tf.fused.conv2d that is being
+ * recorded, this registers a gradient. The engine looks it up as soon as the op is done. It replaces the closure in
+ * tfjs-core, which refuses dilations and drops dimRoundingMode.
  *
- * The registration removes itself when it is looked up, so that fused convolutions on other backends keep the
- * closure. While a gradient is recorded tfjs fuses no activation but 'linear'.
+ * The registration removes itself when it is looked up. So fused convolutions on other backends keep the closure.
+ * While a gradient is recorded, tfjs fuses no activation other than 'linear'.
  * @param convGradient the gradient of Conv2D
  */
 export function offerFusedGradient(y: TensorInfo, attrs: NamedAttrMap, convGradient: GradFunc): void {
   const { gradientDepth, kernelDepth, scopeStack } = engine().state;
-  // The depth of this kernel inside the op's customGrad; deeper, inside another one, nothing is recorded.
+  // 2 is the depth of this kernel inside the op's customGrad. Deeper, inside another customGrad, nothing is recorded.
   const isRecorded =
     gradientDepth > 0 && kernelDepth === 2 && scopeStack[scopeStack.length - 2]?.name === FUSED_OP;
   if (!isRecorded) return;

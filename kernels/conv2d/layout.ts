@@ -1,6 +1,8 @@
 /**
- * Filters as other frameworks lay them out. tfjs's order is HWIO: [height, width, inChannels, outChannels]; PyTorch,
- * and texts that write (F, C, HH, WW), use OIHW: [outChannels, inChannels, height, width].
+ * Filters in the layouts of other frameworks.
+ *
+ *   HWIO  [height, width, inChannels, outChannels]  tfjs
+ *   OIHW  [outChannels, inChannels, height, width]  PyTorch, and texts that write (F, C, HH, WW)
  */
 import type { Floats } from '../arrays.js';
 

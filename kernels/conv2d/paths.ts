@@ -1,6 +1,7 @@
 /**
- * The implementations of convolution on the cpu backend, and which of them serves. All have the same results, to rounding;
- * ../runtime/options.ts says how one is chosen by hand. Left alone it is WebAssembly, unless the work is too small for it to pay.
+ * The implementations of convolution on the cpu backend, and the choice between them. All of them have the same
+ * results, to rounding. ../runtime/options.ts says how to choose one by hand. The default is WebAssembly, unless the
+ * work is too small to gain by it.
  */
 import { type Floats, unwritten } from '../arrays.js';
 import { chosen, type CpuPath, isSimd, simdFor } from '../runtime/options.js';
@@ -15,12 +16,12 @@ import * as thin from './plain/thin.js';
 
 const PLAIN = { definition, thin, im2col };
 
-/** Below this many products the plain paths are faster: copies and tables take some ten microseconds. */
+/** Below this many products the plain paths are faster: copies and tables take about ten microseconds. */
 const LEAST_PRODUCTS = 1 << 11;
-/** Values of a filter that is left to the plain paths: WebAssembly memory may have to hold all its panels. */
+/** The plain paths serve filters of more values: WebAssembly memory may have to hold all panels of a filter. */
 const LARGEST_FILTER = 1 << 26;
 
-/** The path of a convolution, or of a gradient of one, with these inputs. */
+/** The path of a convolution, or of its gradient, for these inputs. */
 export function pathOf(g: ConvGeometry, ...inputs: Floats[]): CpuPath {
   const { path } = chosen();
   const fits = inputs.every((values) => values instanceof Float32Array) && filterSize(g) <= LARGEST_FILTER;
@@ -29,7 +30,7 @@ export function pathOf(g: ConvGeometry, ...inputs: Floats[]): CpuPath {
   return level ?? (path === 'auto' || isSimd(path) ? plainPath(g) : path);
 }
 
-/** A matrix of few columns or few rows, or a small one, does not pay for packing. */
+/** Packing costs more than it gains for a small matrix, or for one of few columns or few rows. */
 function plainPath(g: ConvGeometry): keyof typeof PLAIN {
   if (g.outChannels === g.groups) return 'definition';
   return g.outHeight * g.outWidth < TILE || !isLarge(g) ? 'thin' : 'im2col';
@@ -43,14 +44,17 @@ function filterSize(g: ConvGeometry): number {
   return sizeOf(g.filterShape);
 }
 
-/** As `pathOf`, for dx: where few pixels meet many cells, as in a dense layer's place, nearly all of a strip is padding. */
+/**
+ * As `pathOf`, for dx. Where few pixels meet many cells, as in a convolution in place of a dense layer, nearly all of
+ * a strip is padding. There a plain path serves.
+ */
 export function pathOfBackpropInput(g: ConvGeometry, dy: Floats, filter: Floats): CpuPath {
   const cells = g.inHeight * g.inWidth;
   const sparse = cells > 8 * g.outHeight * g.outWidth * g.strideHeight * g.strideWidth;
   return chosen().path === 'auto' && sparse ? plainPath(g) : pathOf(g, dy, filter);
 }
 
-/** y: [batch, outHeight, outWidth, outChannels]; the epilogue is for the SIMD paths alone. */
+/** y: [batch, outHeight, outWidth, outChannels]. Only the SIMD paths take an epilogue. */
 export function conv2d(
   path: CpuPath,
   x: Floats,

@@ -1,7 +1,14 @@
-/** What the convolution kernels have to prove, on each case of cases.ts. */
-import { inner } from '../arrays.js';
+/** What the convolution kernels have to prove on each case of cases.ts. */
 import { type ConvGeometry, convGeometry, sizeOf } from '../geometry.js';
-import { absolute, attrsOf, filled, type Subject, type Values } from '../proof.js';
+import {
+  absolute,
+  attrsOf,
+  filled,
+  linearLoss,
+  linearMagnitude,
+  type Subject,
+  type Values,
+} from '../proof.js';
 import { addBiasAndActivate, broadcast, constant } from './activation.js';
 import type { ConvCase } from './cases.js';
 import * as conv from './definition.js';
@@ -10,6 +17,7 @@ export function convSubjects(c: ConvCase): Subject[] {
   const { name, x, filter, bias, activation, preluActivationWeights, leakyreluAlpha, ...options } = c;
   const g = convGeometry(x, filter, options);
   const make = filled(g, sizeOf(filter));
+  const forward = (x: Float64Array, filter: Float64Array) => make.y((out) => conv.conv2d(x, filter, g, out));
   const taps = g.filterHeight * g.filterWidth;
   const y = g.outShape;
   const common = { caseName: name, output: 0, exact: true, tfjsDiffers: convDiffers(c, g) };
@@ -19,7 +27,7 @@ export function convSubjects(c: ConvCase): Subject[] {
 
   if (activation) {
     const fused = (v: Values, kind: typeof activation) => {
-      const result = make.y((out) => conv.conv2d(v.x, v.filter, g, out));
+      const result = forward(v.x, v.filter);
       const spread = (input: string, shape: readonly number[]) =>
         broadcast(input, v[input], shape, y, g.dataFormat);
       const alpha = preluActivationWeights && spread('preluActivationWeights', preluActivationWeights);
@@ -47,7 +55,7 @@ export function convSubjects(c: ConvCase): Subject[] {
         outShape: y,
         exact: !['elu', 'sigmoid', 'tanh'].includes(activation),
         definition: (v) => fused(v, activation),
-        // Bias is one more term; activations do not magnify errors here, and round a few times more.
+        // Bias is one more term. The activations do not magnify errors here, and they round a few more times.
         terms: (taps * g.inChannels) / g.groups + 5,
         magnitude: (v) => fused(absolute(v), 'linear').map((m) => m + 1),
       },
@@ -61,11 +69,9 @@ export function convSubjects(c: ConvCase): Subject[] {
       inputs: { x, filter },
       attrs: attrsOf(options),
       outShape: y,
-      definition: (v) => make.y((out) => conv.conv2d(v.x, v.filter, g, out)),
+      definition: (v) => forward(v.x, v.filter),
       terms: (taps * g.inChannels) / g.groups,
-      magnitude(v) {
-        return this.definition(absolute(v));
-      },
+      magnitude: linearMagnitude,
     },
     {
       ...common,
@@ -77,19 +83,8 @@ export function convSubjects(c: ConvCase): Subject[] {
       outShape: x,
       definition: (v) => make.x((out) => conv.conv2dBackpropInput(v.dy, v.filter, g, out)),
       terms: (taps * g.outChannels) / g.groups,
-      magnitude(v) {
-        return this.definition(absolute(v));
-      },
-      loss: {
-        start: () => new Float64Array(sizeOf(x)),
-        value: (at, v) =>
-          inner(
-            make.y((out) => conv.conv2d(at, v.filter, g, out)),
-            v.dy,
-          ),
-        step: 1,
-        linear: true,
-      },
+      magnitude: linearMagnitude,
+      loss: linearLoss(sizeOf(x), (at, v) => forward(at, v.filter)),
     },
     {
       ...common,
@@ -100,19 +95,8 @@ export function convSubjects(c: ConvCase): Subject[] {
       outShape: filter,
       definition: (v) => make.filter((out) => conv.conv2dBackpropFilter(v.x, v.dy, g, out)),
       terms: g.batchSize * g.outHeight * g.outWidth,
-      magnitude(v) {
-        return this.definition(absolute(v));
-      },
-      loss: {
-        start: () => new Float64Array(sizeOf(filter)),
-        value: (at, v) =>
-          inner(
-            make.y((out) => conv.conv2d(v.x, at, g, out)),
-            v.dy,
-          ),
-        step: 1,
-        linear: true,
-      },
+      magnitude: linearMagnitude,
+      loss: linearLoss(sizeOf(filter), (at, v) => forward(v.x, at)),
     },
   ];
 }

@@ -1,12 +1,16 @@
 /**
- * tfjs 'webgl' kernels of convolution: TensorInfo -> program -> TensorInfo. webgl/blocked.ts has the fast programs, for NHWC
- * without groups; webgl/simple.ts serves everything else.
- * inputs and attrs are tfjs's own, and besides `groups`, and `dilations` in the gradients too.
+ * tfjs 'webgl' kernels of convolution: TensorInfo -> program -> TensorInfo.
+ *
+ *   webgl/blocked.ts  the fast programs, for NHWC without groups
+ *   webgl/simple.ts   the programs for everything else
+ *
+ * inputs and attrs are those of tfjs. The attribute `groups` is added. In the gradients `dilations` is added too.
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { env, type TensorInfo } from '@tensorflow/tfjs-core';
 import { type ConvGeometry, convGeometry, sizeOf, withDyShape } from '../geometry.js';
 import type { Kernel } from '../runtime/tensors.js';
+import { webglKernel } from '../runtime/webgl/program.js';
 import { fits, packedSize, targetsOf } from '../runtime/webgl/texels.js';
 import { blockedConv2d, blockedConv2dBackpropFilter, blockedConv2dBackpropInput } from './webgl/blocked.js';
 import type { Epilogue } from './webgl/blocked_glsl.js';
@@ -16,57 +20,55 @@ import {
   simpleConv2dBackpropFilter,
   simpleConv2dBackpropInput,
 } from './webgl/simple.js';
-import { type ActivationName, alignedShape, checkActivation } from './activation.js';
-import type { ConvAttrs, FusedAttrs } from './attrs.js';
+import { type ActivationName, alignedShape } from './activation.js';
+import { type ConvAttrs, readFusedAttrs } from './attrs.js';
 
 /** y: [batch, outHeight, outWidth, outChannels] */
 export const conv2d: Kernel = (args) =>
   fusedConv2d({ ...args, attrs: { ...args.attrs, activation: 'linear' } });
 
-/** y = activation(conv2d(x, filter) + bias); bias and preluActivationWeights broadcast to y. */
-export const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
+/** y = activation(conv2d(x, filter) + bias). bias and preluActivationWeights broadcast to y. */
+export const fusedConv2d = webglKernel(({ inputs, attrs, backend }) => {
   const { x, filter, preluActivationWeights: weights } = inputs;
   const bias = inputs.bias as TensorInfo | undefined;
-  const { leakyreluAlpha, activation: given, ...options } = attrs as unknown as FusedAttrs;
-  const activation = given ?? 'linear';
-  checkActivation(activation, weights);
+  const { activation, leakyreluAlpha, options } = readFusedAttrs(attrs, weights);
   const g = convGeometry(x.shape, filter.shape, options);
   const epilogue = epilogueOf(g, inputs, activation, leakyreluAlpha);
-  const targets = epilogue ? blockTargets(backend as MathBackendWebGL, g, x, filter) : 0;
+  const targets = epilogue ? blockTargets(backend, g, x, filter) : 0;
   if (epilogue && targets > 0) {
-    return blockedConv2d(backend as MathBackendWebGL, g, x, filter, targets, epilogue);
+    return blockedConv2d(backend, g, x, filter, targets, epilogue);
   }
-  return simpleConv2d(backend as MathBackendWebGL, g, x, filter, {
+  return simpleConv2d(backend, g, x, filter, {
     bias,
     weights: activation === 'prelu' ? weights : undefined,
     activation,
     leakyreluAlpha,
   });
-};
+});
 
 /** dx: attrs.inputShape */
-export const conv2dBackpropInput: Kernel = ({ inputs, attrs, backend }) => {
+export const conv2dBackpropInput = webglKernel(({ inputs, attrs, backend }) => {
   const { dy, filter } = inputs;
   const { inputShape, ...options } = attrs as unknown as ConvAttrs;
   const g = withDyShape(convGeometry(inputShape, filter.shape, options), dy.shape);
-  const targets = blockTargets(backend as MathBackendWebGL, g, dy, filter);
+  const targets = blockTargets(backend, g, dy, filter);
   if (targets > 0) {
-    return blockedConv2dBackpropInput(backend as MathBackendWebGL, g, dy, filter, targets);
+    return blockedConv2dBackpropInput(backend, g, dy, filter, targets);
   }
-  return simpleConv2dBackpropInput(backend as MathBackendWebGL, g, dy, filter);
-};
+  return simpleConv2dBackpropInput(backend, g, dy, filter);
+});
 
 /** dFilter: attrs.filterShape */
-export const conv2dBackpropFilter: Kernel = ({ inputs, attrs, backend }) => {
+export const conv2dBackpropFilter = webglKernel(({ inputs, attrs, backend }) => {
   const { x, dy } = inputs;
   const { filterShape, ...options } = attrs as unknown as ConvAttrs;
   const g = withDyShape(convGeometry(x.shape, filterShape, options), dy.shape);
-  const targets = blockTargets(backend as MathBackendWebGL, g, x, dy);
-  if (targets > 0) return blockedConv2dBackpropFilter(backend as MathBackendWebGL, g, x, dy, targets);
-  return simpleConv2dBackpropFilter(backend as MathBackendWebGL, g, x, dy);
-};
+  const targets = blockTargets(backend, g, x, dy);
+  if (targets > 0) return blockedConv2dBackpropFilter(backend, g, x, dy, targets);
+  return simpleConv2dBackpropFilter(backend, g, x, dy);
+});
 
-/** How many texels a fragment of the blocked programs may write; 0 where only the simple programs serve. */
+/** How many texels a fragment of the blocked programs may write. It is 0 where only the simple programs serve. */
 function blockTargets(backend: MathBackendWebGL, g: ConvGeometry, ...inputs: TensorInfo[]): number {
   const isSupported = g.dataFormat === 'NHWC' && g.groups === 1;
   const shapes = [g.inShape, g.outShape, ...inputs.map(({ shape }) => shape)];
@@ -74,12 +76,12 @@ function blockTargets(backend: MathBackendWebGL, g: ConvGeometry, ...inputs: Ten
   return isSupported && isFlat && fits(g.filterShape) && shapes.every(fits) ? targetsOf(backend) : 0;
 }
 
-/** Bias and activation on texels; undefined where one of them is neither a single value nor one for each channel. */
+/** Bias and activation on texels. Undefined if one of them is neither a single value nor one value for each channel. */
 function epilogueOf(
   g: ConvGeometry,
   { bias, preluActivationWeights }: Record<string, TensorInfo | undefined>,
   activation: ActivationName,
-  leakyreluAlpha = 0.2,
+  leakyreluAlpha: number,
 ): Epilogue | undefined {
   const weights = activation === 'prelu' ? preluActivationWeights : undefined;
   const inputs = { ...(bias && { bias }), ...(weights && { weights }) };

@@ -1,4 +1,4 @@
-/** Named cases of pooling, pure data: for tests, benchmarks, command line and page alike. */
+/** Named cases of pooling, pure data. Tests, benchmarks, the command line and the page use them. */
 import type { Pair, PoolOptions } from '../geometry.js';
 
 export interface PoolCase extends PoolOptions {
@@ -8,7 +8,7 @@ export interface PoolCase extends PoolOptions {
   filterSize: Pair;
 }
 
-/** Average pooling has them too. */
+/** Average pooling uses these cases too. */
 export const maxPoolCases: readonly PoolCase[] = [
   { name: '2x2', x: [2, 6, 4, 3], filterSize: 2 },
   { name: '2x2, rows and columns left over', x: [1, 7, 5, 3], filterSize: 2 },

@@ -1,6 +1,6 @@
 /**
  * tfjs 'cpu' kernels of max pooling: TensorInfo -> arrays -> numeric function -> TensorInfo.
- * inputs and attrs are tfjs's own, and besides `dilations` and `dataFormat`.
+ * inputs and attrs are those of tfjs. The attributes `dilations` and `dataFormat` are added.
  */
 import { type Numbers, unwritten } from '../arrays.js';
 import { type PoolGeometry, sizeOf, withDyShape } from '../geometry.js';
@@ -22,7 +22,10 @@ export const maxPool: Kernel = ({ inputs, attrs, backend }) => {
   return makeTensor(backend, g.outShape, x.dtype, bySimd ?? maxima(values, g, size).y);
 };
 
-/** [y, indexes]: of y's shape; indexes int32, into x flattened, or into one image of it, -1 for no cell at all. */
+/**
+ * [y, indexes]: both of y's shape. indexes is int32. An index is into the flat x, or into one image of x. It is -1
+ * for a window without cells.
+ */
 export const maxPoolWithArgmax: Kernel = ({ inputs, attrs, backend }) => {
   const { x } = inputs;
   const g = poolGeometryOf(x, attrs);
@@ -33,7 +36,7 @@ export const maxPoolWithArgmax: Kernel = ({ inputs, attrs, backend }) => {
   return [makeTensor(backend, g.outShape, x.dtype, y), makeTensor(backend, g.outShape, 'int32', indexes)];
 };
 
-/** dx: the shape of `input`; the input `output` that tfjs passes along is not needed. */
+/** dx: the shape of `input`. tfjs also passes `output`, which is not needed. */
 export const maxPoolGrad: Kernel = ({ inputs, attrs, backend }) => {
   const { dy, input } = inputs;
   const g = withDyShape(poolGeometryOf(input, attrs), dy.shape);

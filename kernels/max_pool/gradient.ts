@@ -1,10 +1,10 @@
 /**
- * The gradients of max pooling. Where the maxima lie does not change under small steps, so given their positions both
- * the op and its gradient are linear, and each is the other's adjoint:
+ * The gradients of max pooling. Small steps do not move the maxima. So for given positions of the maxima both the op
+ * and its gradient are linear, and each is the adjoint of the other:
  *
  *   MaxPool(x)              dx = MaxPoolGrad(dy, x)
  *   MaxPoolGrad(dy, x)      ddy = ddx read at the positions of the maxima
- *   MaxPoolWithArgmax(x)    as MaxPool; its indexes have no gradient
+ *   MaxPoolWithArgmax(x)    as MaxPool. Its indexes have no gradient.
  */
 import {
   engine,
@@ -64,7 +64,7 @@ export const maxPoolGradients: GradConfigs = (prefix) => {
   ];
 };
 
-/** values[index], and 0 where the index is -1. */
+/** values[index], or 0 where the index is -1. */
 function readAt(values: Tensor, indexes: Tensor): Tensor {
   const zero = scalar(0, 'int32');
   const found = gather(reshape(values, [-1]), maximum(indexes, zero) as Tensor1D);

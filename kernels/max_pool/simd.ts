@@ -1,9 +1,9 @@
 /**
- * 2-D max pooling and its gradient by WebAssembly SIMD: the same results as definition.ts, in NHWC and float32. Each
- * strip of x is read once; the gradient finds the maximum and its first cell while the strip is in the cache.
+ * 2-D max pooling and its gradient by WebAssembly SIMD. The results are those of definition.ts, in NHWC and float32.
+ * Each strip of x is read once. The gradient finds the maximum and its first cell while the strip is in the cache.
  *
- * Both return true to give up, with y or dx of no use: a window without a maximum above -Infinity (only NaN, only
- * -Infinity, or only padding) needs the definition's care.
+ * Both functions return true if they give up. Then y or dx is of no use, and the definition has to serve. They give
+ * up on a window that has no maximum above -Infinity: a window of NaN alone, of -Infinity alone, or of padding alone.
  */
 import type { PoolGeometry } from '../geometry.js';
 import { poolBackward, poolForward } from '../runtime/simd/pooling.js';

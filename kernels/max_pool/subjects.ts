@@ -1,4 +1,4 @@
-/** What the kernels of max pooling have to prove, on each case of cases.ts. */
+/** What the kernels of max pooling have to prove on each case of cases.ts. */
 import { inner } from '../arrays.js';
 import { poolGeometry, sizeOf } from '../geometry.js';
 import { attrsOf, filled, type Subject, type Values } from '../proof.js';
@@ -6,22 +6,19 @@ import type { PoolCase } from './cases.js';
 import * as max from './definition.js';
 
 export function maxPoolSubjects(c: PoolCase): Subject[] {
-  const { name, x, filterSize, ...options } = c;
-  const g = poolGeometry(x, filterSize, options);
-  const make = filled(g);
+  const { x, g, make, basics } = poolSetup(c);
   const y = g.outShape;
   const pooled = (values: Float64Array) => {
     const positions = new Int32Array(sizeOf(y));
     return { y: make.y((out) => max.maxPool(values, g, out, positions)), positions };
   };
-  const attrs = attrsOf({ ...options, filterSize, strides: options.strides ?? filterSize });
-  const common = { caseName: name, attrs, output: 0, exact: true, terms: 0, tfjsDiffers: poolDiffers(c) };
+  const common = { ...basics, exact: true, terms: 0, tfjsDiffers: poolDiffers(c) };
   const nothing = () => new Float64Array(sizeOf(y));
   const grad = (v: Values) => {
     const { positions } = pooled(v.input);
     return make.x((out) => max.maxPoolGrad(v.dy, positions, out));
   };
-  // Ties are told apart by the specs of max pooling; here tfjs's backends disagree on them.
+  // The specs of max pooling test ties. Here there are none, because tfjs's backends disagree on them.
   const untiedX = { untied: 'x' };
   const emptyWindows = inPadding(c) && {
     tfjsDiffersOn: { webgl: 'row 15: -1e20 where the window is all padding' },
@@ -44,7 +41,7 @@ export function maxPoolSubjects(c: PoolCase): Subject[] {
       ...emptyWindows,
       kernelName: 'MaxPoolWithArgmax',
       inputs: { x },
-      attrs: { ...attrs, includeBatchInIndex: false },
+      attrs: { ...common.attrs, includeBatchInIndex: false },
       outShape: y,
       definition: (v) => pooled(v.x).y,
       magnitude: nothing,
@@ -55,9 +52,9 @@ export function maxPoolSubjects(c: PoolCase): Subject[] {
       ...untiedX,
       ...emptyWindows,
       kernelName: 'MaxPoolWithArgmax',
-      caseName: `${name} (indexes)`,
+      caseName: `${c.name} (indexes)`,
       inputs: { x },
-      attrs: { ...attrs, includeBatchInIndex: true },
+      attrs: { ...common.attrs, includeBatchInIndex: true },
       output: 1,
       outShape: y,
       definition: (v) => Float64Array.from(pooled(v.x).positions),
@@ -75,7 +72,7 @@ export function maxPoolSubjects(c: PoolCase): Subject[] {
       untied: 'input',
       loss: {
         start: (v) => v.input,
-        // Windows wholly in padding have -Infinity for a maximum; they do not change.
+        // The maximum of a window wholly in padding is -Infinity. It does not change.
         value: (at, v) =>
           inner(
             pooled(at).y.map((m) => (m === -Infinity ? 0 : m)),
@@ -86,6 +83,13 @@ export function maxPoolSubjects(c: PoolCase): Subject[] {
       },
     },
   ];
+}
+
+/** What the subjects of max and of average pooling have in common. */
+export function poolSetup({ name, x, filterSize, ...options }: PoolCase) {
+  const g = poolGeometry(x, filterSize, options);
+  const attrs = attrsOf({ ...options, filterSize, strides: options.strides ?? filterSize });
+  return { x, g, make: filled(g), basics: { caseName: name, attrs, output: 0 } };
 }
 
 export function inPadding(c: PoolCase): boolean {

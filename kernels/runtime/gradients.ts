@@ -1,4 +1,4 @@
-/** What the gradients of all ops share. */
+/** What the gradients of all ops have in common. */
 import {
   engine,
   type GradConfig,
@@ -9,14 +9,14 @@ import {
   zeros,
 } from '@tensorflow/tfjs-core';
 
-/** Gradients of a family of kernels: tfjs's own names have the prefix '', the names of our ops another. */
+/** The gradients of an op's kernels. tfjs's own kernel names have the prefix ''. Those of our ops have another. */
 export type GradConfigs = (prefix: string) => GradConfig[];
 
 export function run(kernelName: string, inputs: NamedTensorMap, attrs: NamedAttrMap): Tensor {
   return engine().runKernel(kernelName, inputs, attrs) as Tensor;
 }
 
-/** t with zeros behind it up to `shape`: the gradient of a dy that is larger than the output, hence cropped. */
+/** t with zeros after it, up to `shape`: the gradient of a dy that is larger than the output and was cropped. */
 export function padTo(t: Tensor, shape: number[]): Tensor {
   const extra = shape.map((size, i) => size - t.shape[i]);
   return extra.some((n) => n > 0)
@@ -27,7 +27,7 @@ export function padTo(t: Tensor, shape: number[]): Tensor {
     : t;
 }
 
-/** The gradient of an input that the output depends on only in steps. */
+/** The gradient of an input on which the output depends only in steps. */
 export function noGradient(shape: readonly number[]): Tensor {
   return zeros([...shape] as [number], 'float32');
 }

@@ -1,14 +1,14 @@
 /**
- * How the cpu backend computes: what may be chosen, and what serves.
+ * How the cpu backend computes: the paths that one can choose, and the path that serves.
  *
  *   definition    plain loops                                           float64 sums, rounded once
- *   thin          convolution one pixel after the other, for few        float64 sums, rounded once
+ *   thin          convolution pixel by pixel, for few pixels            float64 sums, rounded once
  *   im2col        convolution by packed panels, plain TypeScript        float64 sums, rounded once
  *   simd          WebAssembly SIMD                                      float32
  *   relaxed-simd  WebAssembly relaxed SIMD: fused multiply-add          float32
  *
- * 'auto' takes the fastest that the engine runs; a Content-Security-Policy may forbid WebAssembly. Pooling has the
- * definition and the two of SIMD.
+ * 'auto' takes the fastest path that the engine can run. A Content-Security-Policy may forbid WebAssembly. Pooling
+ * has the definition and the two SIMD paths.
  */
 import { memoryBytes, type SimdLevel, whyNot } from './simd/instance.js';
 
@@ -16,27 +16,32 @@ const SIMD_LEVELS = ['relaxed-simd', 'simd'] as const;
 export const CPU_PATHS = [...SIMD_LEVELS, 'im2col', 'thin', 'definition'] as const;
 export type CpuPath = (typeof CPU_PATHS)[number];
 const WINOGRAD_TILES = [0, 2, 4] as const;
-/** m, the side of a tile of outputs; 0 is the direct product. */
+/** m, the side of a tile of outputs. 0 is the direct product. */
 export type WinogradTile = (typeof WINOGRAD_TILES)[number];
 
 export interface CpuOptions {
-  /** Which implementation the cpu kernels use; 'auto', the default, takes the fastest for each call. */
+  /** The implementation that the cpu kernels use. The default, 'auto', takes the fastest one for each call. */
   path?: CpuPath | 'auto';
   /**
-   * Winograd's algorithm, which saves multiplications, for work that is large enough to gain by it. 2, the default: where it rounds
-   * about as the direct sum does and is exact on whole numbers (while sums stay below 2^20, not 2^24): in 3x3 convolutions of stride 1, tiles of
-   * 2x2, or of 4x4 by 49 multiplications; along the longer side of other filters; and in gradients of 3x3 filters. 4: the same, but
-   * 3x3 convolutions of stride 1 in tiles of 4x4 by 36, faster and less precise. 0: nowhere.
+   * Winograd's algorithm saves multiplications. It is used only for work that is large enough to gain by it.
+   *
+   *   0  It is not used.
+   *   2  The default. It is used where it rounds about as the direct sum does and is exact on whole numbers. (Whole
+   *      numbers are exact while sums stay below 2^20, not 2^24.) These places are:
+   *        - 3x3 convolutions of stride 1, in tiles of 2x2, or in tiles of 4x4 by 49 multiplications
+   *        - the longer side of other filters
+   *        - gradients of 3x3 filters
+   *   4  As 2, but 3x3 convolutions of stride 1 take tiles of 4x4 by 36 multiplications, faster and less precise.
    */
   winograd?: WinogradTile;
 }
 
 export interface CpuInfo extends Required<CpuOptions> {
-  /** What 'auto' comes to here for work that is not tiny; otherwise the path that was chosen. */
+  /** The path that was chosen. For 'auto' it is the path that serves here for all work that is not tiny. */
   serving: CpuPath;
-  /** Why WebAssembly does not serve, for each build that this engine refuses. */
+  /** For each WebAssembly build that this engine refuses, the reason. */
   unavailable: Partial<Record<SimdLevel, string>>;
-  /** WebAssembly memory that is held now. */
+  /** Size of the WebAssembly memory that is held now. */
   wasmBytes: number;
 }
 
@@ -47,8 +52,8 @@ export function chosen(): Required<CpuOptions> {
 }
 
 /**
- * Changes how the cpu kernels compute, from the next call on; what is not given stays.
- * @throws Error for a path or tile that there is not, or that this engine cannot run; nothing is changed then
+ * Changes how the cpu kernels compute, from the next call on. Options that are not given stay as they are.
+ * @throws Error for a path or tile that does not exist, or that this engine cannot run. Then nothing changes.
  */
 export function configureCpu({ path = current.path, winograd = current.winograd }: CpuOptions): void {
   if (path !== 'auto' && !CPU_PATHS.includes(path)) {
@@ -80,12 +85,12 @@ export function isSimd(path: CpuPath | 'auto'): path is SimdLevel {
   return (SIMD_LEVELS as readonly string[]).includes(path);
 }
 
-/** The faster build that the engine runs. */
+/** The fastest build that the engine runs, if it runs any. */
 export function bestSimd(): SimdLevel | undefined {
   return SIMD_LEVELS.find((level) => !whyNot(level));
 }
 
-/** The build that work of this kind is to use, if any: `large` is whether it pays where nothing was chosen. */
+/** The build that a piece of work uses, if any. `large` says whether SIMD gains time on it. It counts under 'auto'. */
 export function simdFor(large: boolean): SimdLevel | undefined {
   if (current.path === 'auto') return large ? bestSimd() : undefined;
   return isSimd(current.path) ? current.path : undefined;

@@ -1,17 +1,17 @@
-/** Between tfjs and numbers: what the adapters read tensors and attributes with, and return. */
+/** Between tfjs and arrays of numbers: the functions by which adapters read tensors and attributes and make tensors. */
 import type { DataType, KernelBackend, NamedAttrMap, TensorInfo } from '@tensorflow/tfjs-core';
 import type { Floats, Numbers } from '../arrays.js';
 import { type Pair, type PoolGeometry, poolGeometry, type PoolOptions } from '../geometry.js';
 
-/** A tfjs kernel, but that the inputs it needs are there: only their names can be missing from its type. */
-export type Kernel = (args: {
+/** A tfjs kernel. Unlike tfjs's own type, this type says that the inputs that a kernel needs are there. */
+export type Kernel<Backend extends object = object> = (args: {
   inputs: Record<string, TensorInfo>;
   attrs: NamedAttrMap;
-  backend: object;
+  backend: Backend;
 }) => TensorInfo | TensorInfo[];
 
 /**
- * The values of a tensor in its own type; never to be written to.
+ * The values of a tensor in its own type. Nothing may write to them.
  * @throws Error for complex64 and string tensors
  */
 export function readNumbers(backend: object, name: string, tensor: TensorInfo): Numbers {
@@ -24,7 +24,7 @@ export function readNumbers(backend: object, name: string, tensor: TensorInfo): 
   return Array.isArray(values) ? Float32Array.from(values) : values;
 }
 
-/** The values of a tensor as floats: float32 as they are, int32 and bool as float64, which holds them exactly. */
+/** The values of a tensor as floats. float32 stays. int32 and bool become float64, which holds them exactly. */
 export function readFloats(backend: object, name: string, tensor: TensorInfo): Floats {
   const values = readNumbers(backend, name, tensor);
   return values instanceof Float32Array ? values : Float64Array.from(values);
@@ -40,7 +40,7 @@ export function makeTensor(
   return { dataId, shape: [...shape], dtype };
 }
 
-/** Geometry of a pooling kernel from its input and attributes. */
+/** The geometry of a pooling kernel, from its input and its attributes. */
 export function poolGeometryOf(x: TensorInfo, attrs: NamedAttrMap): PoolGeometry {
   return poolGeometry(x.shape, attrs.filterSize as Pair, attrs as PoolOptions);
 }

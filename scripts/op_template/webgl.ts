@@ -1,13 +1,11 @@
 /** tfjs 'webgl' kernels of templateOp: the definition (definition.ts), one fragment for each element of the result. */
-import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
-import type { Kernel } from '../../kernels/runtime/tensors.js';
-import { runShader } from '../../kernels/runtime/webgl/program.js';
+import { runShader, webglKernel } from '../../kernels/runtime/webgl/program.js';
 
 /** y: x's shape */
-export const templateOp: Kernel = ({ inputs, backend }) => {
+export const templateOp = webglKernel(({ inputs, backend }) => {
   const { x } = inputs;
   return runShader(
-    backend as MathBackendWebGL,
+    backend,
     { x },
     {},
     x.shape,
@@ -18,13 +16,13 @@ export const templateOp: Kernel = ({ inputs, backend }) => {
       setOutput(x / 0.); // Fill in kernels/template_op/webgl.ts.
     }`,
   );
-};
+});
 
 /** dx: x's shape */
-export const templateOpGrad: Kernel = ({ inputs, backend }) => {
+export const templateOpGrad = webglKernel(({ inputs, backend }) => {
   const { dy, x } = inputs;
   return runShader(
-    backend as MathBackendWebGL,
+    backend,
     { dy, x },
     {},
     x.shape,
@@ -35,4 +33,4 @@ export const templateOpGrad: Kernel = ({ inputs, backend }) => {
       setOutput(getDy(i) * getX(i) / 0.); // Fill in kernels/template_op/webgl.ts.
     }`,
   );
-};
+});

@@ -1,17 +1,19 @@
 /**
- * The inner product of the fast path: C = A * B over packed panels, in float64.
+ * The matrix product of the fast path: C = A * B over packed panels, in float64.
  *
  *   C[m, n] = sum over k of A[m, k] * B[k, n]
  *
- * A panel holds TILE rows of A (or columns of B) side by side: panel[k * TILE + i], so that the micro-kernel reads
- * both operands in order. Short panels are filled with zeros. Panels are Float64Array: JavaScript multiplies in
- * float64, and converting once while packing is twice as fast as converting at every load; sums gain 29 bits by it.
+ * A panel holds TILE rows of A, or TILE columns of B, side by side: panel[k * TILE + i]. So the micro-kernel reads
+ * both operands in order. Short panels are filled with zeros.
+ *
+ * Panels are Float64Array, because JavaScript multiplies in float64. One conversion while packing is twice as fast as
+ * a conversion at every load. The sums also gain 29 bits.
  *
  * Source: Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", 2008 (packing, micro-kernel).
  */
 import type { Floats } from '../../arrays.js';
 
-/** MR and NR: a micro-kernel makes TILE x TILE cells of C. 16 sums are what fits the registers. */
+/** MR and NR. A micro-kernel computes TILE x TILE cells of C. 16 sums fit the registers, more do not. */
 export const TILE = 4;
 
 export function panelCount(rows: number): number {
@@ -19,8 +21,8 @@ export function panelCount(rows: number): number {
 }
 
 /**
- * Packs a matrix of `rows` x `depth`, whose cell (r, k) is src[offset + r * rowStep + k * depthStep], into panels.
- * Writes panelCount(rows) * depth * TILE cells from panels[0].
+ * Packs a matrix of rows x depth into panels. Its cell (r, k) is src[offset + r * rowStep + k * depthStep]. The
+ * function writes panelCount(rows) * depth * TILE cells, from panels[0] on.
  */
 export function packPanels(
   src: Floats,
@@ -44,7 +46,7 @@ export function packPanels(
 }
 
 /**
- * c[offset + m * rowStep + n * colStep] += A * B, or = where `add` is false.
+ * c[offset + m * rowStep + n * colStep] += (A * B)[m, n], or = if `add` is false.
  * @param a panels of A: panelCount(rows) panels, `depth` deep
  * @param b panels of B: panelCount(cols) panels, `depth` deep
  */
@@ -76,7 +78,7 @@ export function multiplyPanels(
   }
 }
 
-/** What the micro-kernel returns: TILE x TILE sums, row-major. */
+/** The result of the micro-kernel: TILE x TILE sums, in row-major order. */
 const tile = new Float64Array(TILE * TILE);
 
 /** tile[i, j] = sum over k of a[ai + k * TILE + i] * b[bi + k * TILE + j]. */

@@ -1,15 +1,16 @@
 /**
  * 2-D convolution and its gradients as matrix products over patches: the fast path without WebAssembly.
  *
- *   patches: [pixels, K], one row for each output pixel, holding the K = filterHeight * filterWidth *
- *            (inChannels / groups) input cells under its window, in the filter's own order; 0 in the padding
  *   forward  y       [pixels, outChannels] = patches * filter          filter as [K, outChannels]
  *   filter   dFilter [K, outChannels]      = transpose(patches) * dy   summed over all pixels of all images
  *   input    patches of dx [pixels, K]     = dy * transpose(filter)    then added where each patch came from
  *
- * Same shapes, same results and same signatures as definition.ts, to rounding. It works on blocks of pixels, so its
- * memory does not grow with the image or the batch. A filter value of Infinity or NaN that lies over padding is
- * multiplied by the 0 there and gives NaN, where the definition skips it (docs/deviations.md, row 14).
+ * patches [pixels, K] has a row for each output pixel. The row holds the K input cells under the pixel's window, in
+ * the order of the filter, and 0 in the padding. K = filterHeight * filterWidth * (inChannels / groups).
+ *
+ * Shapes, signatures and results are those of definition.ts, the results to rounding. The functions work on blocks of
+ * pixels. So their memory does not grow with the image or the batch. A filter value of Infinity or NaN over padding
+ * is multiplied by the 0 there and gives NaN. The definition skips it (docs/deviations.md, row 14).
  *
  * Source: Chellapilla, Puri & Simard, "High performance convolutional neural networks for document processing", 2006.
  */
@@ -17,7 +18,7 @@ import type { Floats } from '../../arrays.js';
 import type { ConvGeometry, Steps } from '../../geometry.js';
 import { multiplyPanels, packPanels, panelCount, TILE } from './gemm.js';
 
-/** A block of patches holds about this many values: 1 MiB, to stay in the second-level cache. */
+/** Number of values, about, in a block of patches: 1 MiB, which stays in the second-level cache. */
 const BLOCK_SIZE = 1 << 17;
 
 /** y = conv2d(x, filter). Every cell of y is written. */
@@ -25,15 +26,9 @@ export function conv2d(x: Floats, filter: Floats, g: ConvGeometry, y: Floats): v
   const { K, inPerGroup, outPerGroup, blockRows } = blocking(g);
   const a = panelBuffer(blockRows, K);
   const b = packedFilter(filter, g, false);
-  forEachBlock(g, blockRows, (p0, rows, offsets) => {
-    for (let image = 0; image < g.batchSize; image++) {
-      for (let group = 0; group < g.groups; group++) {
-        const x0 = image * g.x.batch + group * inPerGroup * g.x.channel;
-        const y0 = image * g.y.batch + p0 * g.y.col + group * outPerGroup * g.y.channel;
-        gatherRowPanels(x, x0, g.x.channel, offsets, rows, inPerGroup, a);
-        multiplyPanels(a, b[group], rows, outPerGroup, K, y, y0, g.y.col, g.y.channel, false);
-      }
-    }
+  forEachBlock(g, g.y, blockRows, (offsets, rows, group, x0, y0) => {
+    gatherRowPanels(x, x0, g.x.channel, offsets, rows, inPerGroup, a);
+    multiplyPanels(a, b[group], rows, outPerGroup, K, y, y0, g.y.col, g.y.channel, false);
   });
 }
 
@@ -45,16 +40,10 @@ export function conv2dBackpropInput(dy: Floats, filter: Floats, g: ConvGeometry,
   const b = packedFilter(filter, g, true);
   const [dense, y] = denseDy(dy, g);
   dx.fill(0);
-  forEachBlock(g, blockRows, (p0, rows, offsets) => {
-    for (let image = 0; image < g.batchSize; image++) {
-      for (let group = 0; group < g.groups; group++) {
-        const x0 = image * g.x.batch + group * inPerGroup * g.x.channel;
-        const y0 = image * y.batch + p0 * y.col + group * outPerGroup * y.channel;
-        packPanels(dense, y0, rows, outPerGroup, y.col, y.channel, a);
-        multiplyPanels(a, b[group], rows, K, outPerGroup, patches, 0, K, 1, false);
-        scatter(patches, offsets, inPerGroup, dx, x0, g.x.channel);
-      }
-    }
+  forEachBlock(g, y, blockRows, (offsets, rows, group, x0, y0) => {
+    packPanels(dense, y0, rows, outPerGroup, y.col, y.channel, a);
+    multiplyPanels(a, b[group], rows, K, outPerGroup, patches, 0, K, 1, false);
+    scatter(patches, offsets, inPerGroup, dx, x0, g.x.channel);
   });
 }
 
@@ -65,23 +54,17 @@ export function conv2dBackpropFilter(x: Floats, dy: Floats, g: ConvGeometry, dFi
   const b = panelBuffer(outPerGroup, blockRows);
   const sums = new Float64Array(K * g.outChannels);
   const [dense, y] = denseDy(dy, g);
-  forEachBlock(g, blockRows, (p0, rows, offsets) => {
-    for (let image = 0; image < g.batchSize; image++) {
-      for (let group = 0; group < g.groups; group++) {
-        const x0 = image * g.x.batch + group * inPerGroup * g.x.channel;
-        const y0 = image * y.batch + p0 * y.col + group * outPerGroup * y.channel;
-        gatherColumnPanels(x, x0, g.x.channel, offsets, rows, inPerGroup, a);
-        packPanels(dense, y0, outPerGroup, rows, y.channel, y.col, b);
-        multiplyPanels(a, b, K, outPerGroup, rows, sums, group * outPerGroup, g.outChannels, 1, true);
-      }
-    }
+  forEachBlock(g, y, blockRows, (offsets, rows, group, x0, y0) => {
+    gatherColumnPanels(x, x0, g.x.channel, offsets, rows, inPerGroup, a);
+    packPanels(dense, y0, outPerGroup, rows, y.channel, y.col, b);
+    multiplyPanels(a, b, K, outPerGroup, rows, sums, group * outPerGroup, g.outChannels, 1, true);
   });
   dFilter.set(sums);
 }
 
 /**
- * The whole patch matrix of x, for those who want to see it: [batch * outHeight * outWidth, filterHeight *
- * filterWidth * inChannels], row-major; 0 in the padding.
+ * The whole patch matrix of x, for readers who want to see it: [batch * outHeight * outWidth, filterHeight *
+ * filterWidth * inChannels], in row-major order, with 0 in the padding.
  */
 export function im2col(x: Floats, g: ConvGeometry): Float64Array {
   const pixels = g.outHeight * g.outWidth;
@@ -110,7 +93,7 @@ function panelBuffer(rows: number, depth: number): Float64Array {
   return new Float64Array(panelCount(rows) * TILE * depth);
 }
 
-/** For each group, its part of the filter [K, outPerGroup] in panels of output channels, or transposed, of K. */
+/** For each group, its part of the filter [K, outPerGroup]: in panels of output channels, or if transposed, of K. */
 function packedFilter(filter: Floats, g: ConvGeometry, transposed: boolean): Float64Array[] {
   const { K, outPerGroup } = blocking(g);
   return Array.from({ length: g.groups }, (_, group) => {
@@ -122,7 +105,10 @@ function packedFilter(filter: Floats, g: ConvGeometry, transposed: boolean): Flo
   });
 }
 
-/** dy without the rows and columns past the output, so that its pixels lie at equal distances; most often dy itself. */
+/**
+ * dy without the rows and columns past the output, and its steps. Its pixels lie at equal distances. Most often it is
+ * dy itself.
+ */
 function denseDy(dy: Floats, g: ConvGeometry): [Floats, Steps] {
   const { batch, row, col, channel } = g.y;
   if (row === g.outWidth * col) return [dy, g.y];
@@ -142,20 +128,36 @@ function denseDy(dy: Floats, g: ConvGeometry): [Floats, Steps] {
   return [dense, { ...pixelSteps, batch: outHeight * pixelSteps.row }];
 }
 
-/** Calls visit(first pixel, number of pixels, their tap offsets) for every block of output pixels of an image. */
+/**
+ * Calls visit for every block of output pixels, of every image and every group of channels.
+ *
+ *   offsets  where the taps of the block's windows lie: see `tapOffsets`
+ *   rows     number of pixels in the block
+ *   x0       index of the image's first cell in x, in the group's first channel
+ *   y0       index of the block's first pixel in an array of steps y, in the group's first channel
+ */
 function forEachBlock(
   g: ConvGeometry,
+  y: Steps,
   blockRows: number,
-  visit: (p0: number, rows: number, offsets: Int32Array) => void,
+  visit: (offsets: Int32Array, rows: number, group: number, x0: number, y0: number) => void,
 ): void {
+  const { inPerGroup, outPerGroup } = blocking(g);
   const pixels = g.outHeight * g.outWidth;
   for (let p0 = 0; p0 < pixels; p0 += blockRows) {
     const rows = Math.min(blockRows, pixels - p0);
-    visit(p0, rows, tapOffsets(g, p0, rows));
+    const offsets = tapOffsets(g, p0, rows);
+    for (let image = 0; image < g.batchSize; image++) {
+      for (let group = 0; group < g.groups; group++) {
+        const x0 = image * g.x.batch + group * inPerGroup * g.x.channel;
+        const y0 = image * y.batch + p0 * y.col + group * outPerGroup * y.channel;
+        visit(offsets, rows, group, x0, y0);
+      }
+    }
   }
 }
 
-/** Where in its image each tap of each window lies: [rows, filterHeight * filterWidth]; -1 in the padding. */
+/** Offset of each tap of each window in its image: [rows, filterHeight * filterWidth]. It is -1 in the padding. */
 export function tapOffsets(g: ConvGeometry, p0: number, rows: number): Int32Array {
   const offsets = new Int32Array(rows * g.filterHeight * g.filterWidth);
   let i = 0;
@@ -174,7 +176,9 @@ export function tapOffsets(g: ConvGeometry, p0: number, rows: number): Int32Arra
   return offsets;
 }
 
-/** The block's patches as panels of pixels: what packPanels makes of them, without the matrix in between. */
+// Two functions gather patches. One function with the order as an argument slows grouped convolutions by a tenth.
+
+/** The block's patches as panels of pixels. packPanels would give the same, but from a matrix that is not made here. */
 function gatherRowPanels(
   x: Floats,
   x0: number,
@@ -198,7 +202,7 @@ function gatherRowPanels(
   }
 }
 
-/** The block's patches, transposed, as panels of K. */
+/** The transposed patches of the block as panels of K. */
 function gatherColumnPanels(
   x: Floats,
   x0: number,
@@ -223,7 +227,7 @@ function gatherColumnPanels(
   }
 }
 
-/** dx[x0 + offset of the tap + c * channelStep] += patches[tap, c]; what lies in the padding is dropped. */
+/** dx[x0 + offset of the tap + c * channelStep] += patches[tap, c]. Taps in the padding are skipped. */
 function scatter(
   patches: Float64Array,
   offsets: Int32Array,

@@ -1,11 +1,13 @@
 /**
- * 2-D convolution and its gradients where an output image has only a few pixels, as at the end of a network: one pixel
- * after the other, so that the filter, larger than all else, is read once in its own order and never packed.
+ * 2-D convolution and its gradients for output images of only a few pixels, as at the end of a network. There the
+ * filter is larger than all other arrays. The functions take one pixel after the other. So they read the filter once,
+ * in its own order, and never pack it.
  *
- *   y[oc]            += x[tap, ic] * filter[tap, ic, oc]      dx[tap, ic] += sum over oc of dy[oc] * filter[tap, ic, oc]
+ *   y[oc]                += x[tap, ic] * filter[tap, ic, oc]
+ *   dx[tap, ic]          += sum over oc of dy[oc] * filter[tap, ic, oc]
  *   dFilter[tap, ic, oc] += x[tap, ic] * dy[oc]
  *
- * Same shapes, same results and same signatures as definition.ts, to rounding.
+ * Shapes, signatures and results are those of definition.ts, the results to rounding.
  */
 import type { Floats } from '../../arrays.js';
 import type { ConvGeometry } from '../../geometry.js';
@@ -43,8 +45,8 @@ export function conv2dBackpropFilter(x: Floats, dy: Floats, g: ConvGeometry, dFi
 }
 
 /**
- * Calls visit(xi, f0, y0, count) for every input cell under every window: x[xi] meets filter[f0] and the `count` - 1
- * cells behind it, for y[y0] and as many output channels on.
+ * Calls visit(xi, f0, y0, count) for every input cell under every window. x[xi] meets filter[f0] and the `count` - 1
+ * cells after it. The results belong to y[y0] and the `count` - 1 output channels after it.
  */
 function forEachChannel(
   g: ConvGeometry,

@@ -1,21 +1,24 @@
 /**
  * Convolution on packed textures (../../runtime/webgl/texels.ts), without a patch matrix, in two passes:
  *
- *   1. sums: a fragment sums a block of results, one texel of it to each of its targets, so that each texel it fetches
- *      serves many of them;
- *   2. store: a fragment fetches one texel of the result from the target it is in, adds up partial sums, adds the bias,
- *      applies the activation and writes it where tfjs wants it. Blocks of one texel are written there at once.
+ *   1. sums   A fragment sums a block of results. It writes one texel of the block to each of its targets. So each
+ *             texel that it fetches serves many results.
+ *   2. store  A fragment fetches one texel of the result from the target that holds it. It adds up partial sums, adds
+ *             the bias, applies the activation and writes the texel where tfjs wants it.
  *
- * A block is, of
+ * For blocks of one texel the first pass does the work of the second: it writes each texel where tfjs wants it.
+ *
+ * What a block is:
  *
  *   y        neighbouring pairs of columns x pairs of output channels, summed over taps and input channels
- *   dx       the same of dx, summed over taps and output channels; its columns are a stride apart, so that the same taps
- *            reach all of them: there are strideHeight x strideWidth phases of dx, each a slab of blocks
- *   dFilter  neighbouring taps of a filter's row x pairs of input channels x pairs of output channels, summed over pixels;
- *            each slab of blocks sums a part of the images' rows
+ *   dx       pairs of columns x pairs of input channels, summed over taps and output channels. The columns are a
+ *            stride apart, so the same taps reach all of them. There are strideHeight x strideWidth phases of dx. Each
+ *            phase is a slab of blocks.
+ *   dFilter  neighbouring taps of a row of the filter x pairs of input channels x pairs of output channels, summed over
+ *            pixels. Each slab of blocks sums a part of the images' rows.
  *
- * Pairs of channels in a block are as far apart as there are blocks: neighbouring fragments fetch neighbouring texels. The
- * texels of x (for dx, of dy) that a row of taps needs for a block are fetched once.
+ * The distance between two pairs of channels of a block is the number of blocks. So neighbouring fragments fetch
+ * neighbouring texels. The texels of x (of dy for dx) that a row of taps needs for a block are fetched once.
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { env, type TensorInfo } from '@tensorflow/tfjs-core';
@@ -38,7 +41,7 @@ import {
 
 const NO_EPILOGUE: Epilogue = { inputs: {}, uniforms: {}, functions: '', code: '' };
 
-/** So many fragments keep a GPU busy. */
+/** This many fragments keep a GPU busy. */
 const FRAGMENTS = 4096;
 
 /** y: [batch, outHeight, outWidth, outChannels] */
@@ -134,7 +137,7 @@ export function blockedConv2dBackpropFilter(
   const pairBlocks = Math.ceil(depth / pairs);
   const [rows, columns] = [g.filterHeight * groups * pairBlocks, Math.ceil(perRow / wide)];
   const imageRows = g.batchSize * g.outHeight;
-  // Partial sums would be rounded where textures hold half floats.
+  // Where textures hold half floats, partial sums would be rounded.
   const mostSlabs = env().getBool('WEBGL_RENDER_FLOAT32_ENABLED') ? Math.ceil(imageRows / 4) : 1;
   const perSlab = Math.ceil(imageRows / Math.min(mostSlabs, Math.ceil(FRAGMENTS / (rows * columns))));
   const slabs = Math.ceil(imageRows / perSlab);
@@ -153,7 +156,7 @@ export function blockedConv2dBackpropFilter(
   });
 }
 
-/** Both passes. `find` is the function that reads a texel of the result back. */
+/** Both passes. `find` is GLSL: the function that reads a texel of the result back. */
 function sumAndStore(
   backend: MathBackendWebGL,
   g: ConvGeometry,
@@ -200,7 +203,7 @@ function sumAndStore(
 
 // Blocks
 
-/** Of an image: where windows overlap, a block is up to 8 columns wide, so that the filter's texels serve many. */
+/** Blocks of an image. Where windows overlap, a block is up to 8 columns wide, so a filter's texel serves many. */
 function windowBlocks(
   targets: number,
   { taps }: Window,

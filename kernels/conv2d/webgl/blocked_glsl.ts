@@ -1,29 +1,30 @@
-/** GLSL of the two passes of convolution on packed textures: blocked.ts says what they are. */
+/** GLSL of the two passes of convolution on packed textures. blocked.ts describes the passes. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { TexelUniforms } from '../../runtime/webgl/draw.js';
 import { columnsGlsl, columnsOf, each, isOdd, texelsUnder, type Window } from '../../runtime/webgl/window.js';
 import { OVER_GLSL } from '../../runtime/webgl/texels.js';
 
-/** What the store does to a sum z, a texel of y: inputs `bias` and `weights` of [outChannels] or one value. */
+/** What the store does to a sum z, a texel of y. The inputs are `bias` and `weights`, of [outChannels] or one value. */
 export interface Epilogue {
   inputs: Record<string, TensorInfo>;
   uniforms: TexelUniforms;
-  /** GLSL functions, and statements that change the vec4 z of texel `column` of a row. */
+  /** GLSL functions that `code` calls. */
   functions: string;
+  /** GLSL statements that change the vec4 z of texel `column` of a row. */
   code: string;
 }
 
-/** A block's targets, tall x wide of them, and how many blocks there are. */
+/** A block has tall x wide targets. There are slabs x rows x columns blocks. */
 export interface Blocks {
   tall: number;
   wide: number;
   slabs: number;
-  /** Of one slab. */
+  /** Rows and columns of blocks in one slab. */
   rows: number;
   columns: number;
 }
 
-/** Where in the targets a block is, and back: blocks is (rows, columns, width of a target). */
+/** From a place in the targets to its block, and back. The uniform blocks is (rows, columns, width of a target). */
 export const COMMON_GLSL = `
   ${OVER_GLSL}
   ivec3 blockHere() { // (slab, row, column)
@@ -39,7 +40,7 @@ export const COMMON_GLSL = `
   }
 `;
 
-/** What is written past an odd width or channel count is 0. */
+/** The values past an odd width or channel count are written as 0. */
 export const finishGlsl = ({ functions, code }: Epilogue) => `
   ${functions}
   vec4 finish(vec4 z, int row, int column) {
@@ -48,17 +49,17 @@ export const finishGlsl = ({ functions, code }: Epilogue) => `
   }
 `;
 
-/** What else the program of a window depends on. */
+/** What the program of a window depends on, besides the blocks and the window. */
 interface Traits {
-  /** The sums of dx, for which x is dy, and a row's taps go backwards. */
+  /** Whether the sums are those of dx. Then x is dy, and the taps of a row go backwards. */
   isGradient: boolean;
-  /** Whether the filter has one row, which reaches every row of the result. */
+  /** Whether the filter has only one row, and it reaches every row of the result. */
   isOneRow: boolean;
-  /** Taps of a row, if every phase has as many. */
+  /** Number of taps of a row, if it is the same in every phase. Otherwise NaN. */
   tapCount: number;
-  /** Channels that are summed. */
+  /** Number of channels that are summed. */
   summed: number;
-  /** Whether columns outside of x are seen. */
+  /** Whether some windows see columns outside x. */
   isPadded: boolean;
 }
 
@@ -87,7 +88,7 @@ export function windowSums(
     return `sum${pair * wide + q} += vec4(${product(a)}, ${product(b)});`;
   };
   return `
-  // The first tap of an axis that reaches a phase of dx.
+  // The first tap along an axis that reaches a phase of dx.
   int firstTap(int phase, int pad, int tapStep, int stride, int dilation) {
     for (int tap = 0; tap < tapStep; tap++) {
       int start = phase + pad - tap * dilation;
@@ -159,8 +160,8 @@ export function windowSums(
 }
 
 /**
- * The sums of dFilter, pair by pair of dy's columns: what the next one needs of x's texels is kept. A block's rows are its
- * taps and, for each of them, its pairs of input channels.
+ * The sums of dFilter. The loop takes one pair of columns of dy after the other. It keeps the texels of x that the
+ * next pair needs. The rows of a block are its taps and, for each tap, its pairs of input channels.
  */
 export function filterSums(window: Window, pairs: number, wide: number): string {
   const { taps, stride, dilation } = window;

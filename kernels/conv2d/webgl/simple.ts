@@ -1,20 +1,26 @@
 /**
- * Convolution in any layout, with groups, on any GPU: the definition (../definition.ts), one fragment for each element of
- * the result.
+ * Convolution in any layout, with groups, on any GPU: the definition (../definition.ts), with one fragment for each
+ * element of the result.
  *
- *   y[b, oy, ox, oc]        sums over fy, fx, ic
- *   dx[b, iy, ix, c]        sums over fy, fx, oc: the windows that see the cell, each through the tap it sees it by
- *   dFilter[fy, fx, ic, oc] sums over b, oy, ox
+ *   y[b, oy, ox, oc]         sums over fy, fx, ic
+ *   dx[b, iy, ix, c]         sums over fy, fx, oc: over the windows that see the cell, each at the tap that sees it
+ *   dFilter[fy, fx, ic, oc]  sums over b, oy, ox
  *
- * Sums are in float32 (half floats where the textures are), one product after the other.
+ * Sums are in float32, or in half floats where textures hold half floats. They add one product after the other.
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { ConvGeometry } from '../../geometry.js';
-import { runShader, type Uniforms, windowUniforms } from '../../runtime/webgl/program.js';
+import {
+  eachTap,
+  eachWindow,
+  runShader,
+  type Uniforms,
+  windowUniforms,
+} from '../../runtime/webgl/program.js';
 import { type ActivationName, alignedShape, broadcastSteps } from '../activation.js';
 
-/** GLSL of each activation of z; `alpha` is leakyrelu's slope or prelu's weight. As in activation.ts. */
+/** GLSL of each activation of z, as in activation.ts. `alpha` is the slope of leakyrelu or the weight of prelu. */
 export const ACTIVATIONS: Record<ActivationName, string> = {
   linear: 'z',
   relu: 'z < 0. ? 0. : z',
@@ -26,13 +32,13 @@ export const ACTIVATIONS: Record<ActivationName, string> = {
   tanh: 'sign(z) * (1. - exp(-2. * abs(z))) / (1. + exp(-2. * abs(z)))',
 };
 
-/** What follows the sum: tensors that broadcast to y, and leakyrelu's slope. */
+/** What follows the sum: tensors that broadcast to y, the activation, and the slope of leakyrelu. */
 export interface SimpleEpilogue {
   bias?: TensorInfo;
-  /** prelu's. */
+  /** The weights of prelu. */
   weights?: TensorInfo;
   activation: ActivationName;
-  leakyreluAlpha?: number;
+  leakyreluAlpha: number;
 }
 
 /** y: [batch, outHeight, outWidth, outChannels] */
@@ -50,7 +56,7 @@ export function simpleConv2d(
       ...convUniforms(g),
       ...(bias && { biasSteps: broadcastTo(g, 'bias', bias) }),
       ...(weights && { weightSteps: broadcastTo(g, 'preluActivationWeights', weights) }),
-      ...(activation === 'leakyrelu' && { alpha: leakyreluAlpha ?? 0.2 }),
+      ...(activation === 'leakyrelu' && { alpha: leakyreluAlpha }),
     },
     g.outShape,
     'float32',
@@ -60,18 +66,11 @@ export function simpleConv2d(
       int group = y.w / perGroup.y;
       ivec2 corner = y.yz * strides - pads;
       float z = 0.;
-      for (int fy = 0; fy < filterSize.x; fy++) {
-        int iy = corner.x + fy * dilations.x;
-        if (iy < 0 || iy >= xSize.y) continue;
-        for (int fx = 0; fx < filterSize.y; fx++) {
-          int ix = corner.y + fx * dilations.y;
-          if (ix < 0 || ix >= xSize.z) continue;
-          for (int ic = 0; ic < perGroup.x; ic++) {
-            z += getX(indexOf(ivec4(y.x, iy, ix, group * perGroup.x + ic), xSteps)) *
-                getFilters(indexOf(ivec4(fy, fx, ic, y.w), filterSteps));
-          }
-        }
-      }
+      ${eachTap(`
+        for (int ic = 0; ic < perGroup.x; ic++) {
+          z += getX(indexOf(ivec4(y.x, iy, ix, group * perGroup.x + ic), xSteps)) *
+              getFilters(indexOf(ivec4(fy, fx, ic, y.w), filterSteps));
+        }`)}
       ${bias ? 'z += getBias(indexOf(y, biasSteps));' : ''}
       ${weights ? 'float alpha = getWeights(indexOf(y, weightSteps));' : ''}
       setOutput(${ACTIVATIONS[activation]});
@@ -98,19 +97,12 @@ export function simpleConv2dBackpropInput(
       int group = x.w / perGroup.x;
       int ic = x.w - group * perGroup.x;
       float sum = 0.;
-      for (int fy = 0; fy < filterSize.x; fy++) {
-        int oy = positionOf(x.y + pads.x - fy * dilations.x, strides.x, ySize.y);
-        if (oy < 0) continue;
-        for (int fx = 0; fx < filterSize.y; fx++) {
-          int ox = positionOf(x.z + pads.y - fx * dilations.y, strides.y, ySize.z);
-          if (ox < 0) continue;
-          for (int i = 0; i < perGroup.y; i++) {
-            int oc = group * perGroup.y + i;
-            sum += getDy(indexOf(ivec4(x.x, oy, ox, oc), ySteps)) *
-                getFilters(indexOf(ivec4(fy, fx, ic, oc), filterSteps));
-          }
-        }
-      }
+      ${eachWindow(`
+        for (int i = 0; i < perGroup.y; i++) {
+          int oc = group * perGroup.y + i;
+          sum += getDy(indexOf(ivec4(x.x, oy, ox, oc), ySteps)) *
+              getFilters(indexOf(ivec4(fy, fx, ic, oc), filterSteps));
+        }`)}
       setOutput(sum);
     }`,
   );
@@ -159,7 +151,7 @@ function convUniforms(g: ConvGeometry): Uniforms {
   };
 }
 
-/** Steps of a tensor that is broadcast to y, as (batch, row, column, channel). */
+/** Steps of a tensor that is broadcast to y, in the order (batch, row, column, channel). */
 function broadcastTo(g: ConvGeometry, name: string, { shape }: TensorInfo): number[] {
   const [b, i, j, k] = broadcastSteps(alignedShape(name, shape, g.outShape, g.dataFormat));
   return g.dataFormat === 'NHWC' ? [b, i, j, k] : [b, j, k, i];

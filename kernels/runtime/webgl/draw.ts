@@ -1,16 +1,16 @@
 /**
- * Drawing into packed textures (texels.ts), several of them at once.
+ * Drawing into packed textures (texels.ts), into several of them at once.
  *
- * A fragment writes one texel of each target, so values that it has fetched serve many results. That is what makes these
- * programs fast; without it WebGL 2 has no way to write more than four values. The targets are tensors, or layers: textures
- * one behind the other, which a later draw reads as one.
+ * A fragment writes one texel of each target. So the values that it has fetched serve many results. That makes these
+ * programs fast: without several targets a fragment of WebGL 2 cannot write more than four values. The targets are
+ * tensors or layers. Layers are the textures of one array of textures, which a later draw reads as one.
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { env, type TensorInfo } from '@tensorflow/tfjs-core';
 
 export type TexelUniforms = Record<string, readonly number[] | number>;
 
-/** `side` x `side` texels in each of `count` layers are in use. */
+/** `count` layers of which `side` x `side` texels are in use. */
 export class Layers {
   constructor(
     readonly side: number,
@@ -26,18 +26,18 @@ interface LayerArray {
   framebuffer: WebGLFramebuffer;
 }
 
-/** What tfjs keeps of a program: it deletes these with the backend, and looks through all of them at times. */
+/** What tfjs keeps of a program. It deletes its programs with the backend. At times it looks through all of them. */
 interface Binary {
   webGLProgram: ReturnType<MathBackendWebGL['gpgpu']['createProgram']>;
   source: string;
   fragmentShader: WebGLShader;
   program: { variableNames: string[]; customUniforms: [] };
   locations: Record<string, WebGLUniformLocation | null>;
-  /** What its uniforms are: a program keeps them from draw to draw. */
+  /** The values of the uniforms. A program keeps them from draw to draw. */
   values: Record<string, readonly number[]>;
 }
 
-/** [width, height] of a tensor's texture. */
+/** [width, height] of a tensor's texture, in texels. */
 export function texelsOf(backend: MathBackendWebGL, { dataId }: TensorInfo): [number, number] {
   const { texShape, isPacked } = backend.texData.get(dataId);
   const [height, width] = isPacked ? texShape!.map((size) => Math.ceil(size / 2)) : texShape!;
@@ -50,7 +50,7 @@ const glOf = ({ gpgpu }: MathBackendWebGL) => gpgpu.gl as WebGL2RenderingContext
 
 const arrays = new WeakMap<MathBackendWebGL, LayerArray>();
 
-/** Layers for `texels` each, until the next call: a backend has one array of them, which grows. */
+/** Layers of `texels` texels each. They are valid until the next call: a backend has one array of them, which grows. */
 export function layersOf(backend: MathBackendWebGL, texels: number, count: number): Layers {
   const side = Math.ceil(Math.sqrt(texels));
   const old = arrays.get(backend);
@@ -90,9 +90,9 @@ const HEADER = `#version 300 es
 `;
 
 /**
- * Runs a fragment shader for every texel of the targets, which have the same size.
- * @param inputs name -> packed tensor, whose texels the shader reads by vec4 <name>At(ivec2), or layers, which it reads by
- *   vec4 <name>At(ivec2, int layer)
+ * Runs a fragment shader for every texel of the targets. All targets have the same size.
+ * @param inputs name -> packed tensor or layers. The shader reads texels of a tensor by vec4 <name>At(ivec2), and
+ *   texels of layers by vec4 <name>At(ivec2, int layer).
  * @param code GLSL with a main() that writes out0, out1 ..., one for each target
  */
 export function drawTexels(
@@ -134,7 +134,7 @@ export function drawTexels(
   else drawTensors(backend, targets);
 }
 
-/** Sampling costs half of what texelFetch does on llvmpipe, and less than it on SwiftShader. */
+/** Sampling costs half as much as texelFetch on llvmpipe. On SwiftShader it also costs less. */
 function samplerGlsl(name: string, input: TensorInfo | Layers): string {
   const [type, parameters, depth] =
     input instanceof Layers
@@ -146,7 +146,7 @@ function samplerGlsl(name: string, input: TensorInfo | Layers): string {
   vec4 ${name}At(${parameters}) { return texture(${name}, ${depth ? `vec3(${place}${depth})` : place}); }`;
 }
 
-/** Binds it to a texture unit, and returns its width and height. */
+/** Binds an input to a texture unit, and returns its width and height. */
 function bindInput(backend: MathBackendWebGL, input: TensorInfo | Layers, unit: number): [number, number] {
   const gl = glOf(backend);
   gl.activeTexture(gl.TEXTURE0 + unit);
@@ -167,7 +167,7 @@ function drawLayers(backend: MathBackendWebGL, { side, count, array }: Layers): 
   backend.gpgpu.executeProgram();
 }
 
-/** The targets after the first are attached to tfjs's own framebuffer for this draw alone. */
+/** Only for this draw, the targets after the first are attached to tfjs's own framebuffer. */
 function drawTensors(backend: MathBackendWebGL, targets: readonly TensorInfo[]): void {
   const { gpgpu } = backend;
   const gl = glOf(backend);
@@ -218,7 +218,7 @@ function typeOf(value: readonly number[] | number): string {
   return typeof value === 'number' ? 'float' : value.length === 1 ? 'int' : `ivec${value.length}`;
 }
 
-/** Only where it is another than before: comparing takes less, above all where the browser draws in another process. */
+/** Sets a uniform if its value has changed. Comparing is cheaper, above all if the browser draws in another process. */
 function handOver(
   gl: WebGLRenderingContext,
   { locations, values }: Binary,

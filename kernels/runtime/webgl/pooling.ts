@@ -1,10 +1,10 @@
 /**
- * Pooling on packed textures (texels.ts): two columns of two channels a fragment, in two directions.
+ * Pooling on packed textures (texels.ts). A fragment computes two columns of two channels. There are two directions:
  *
- *   scan    every texel of y walks over the taps of its two windows: the op
- *   gather  every texel of dx walks over the windows that see its two columns: the gradient
+ *   scan    the op: each texel of y walks over the taps of its two windows
+ *   gather  the gradient: each texel of dx walks over the windows that see its two columns
  *
- * What is done at each step is the op's own GLSL.
+ * The GLSL of the op says what is done at each step.
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
@@ -14,29 +14,32 @@ import { drawTexels, type TexelUniforms } from './draw.js';
 import { fits, OVER_GLSL, readers, targetsOf, withTexels, writer } from './texels.js';
 import { windowUniforms } from './program.js';
 
-/** GLSL of an op; sizes are the uniforms of `windowUniforms`. */
+/** GLSL of an op. It reads sizes from the uniforms of `windowUniforms`. */
 interface ScanCode {
   functions?: string;
-  /** Before the first step. */
+  /** Statements before the first step. */
   start: string;
   step: string;
-  /** Statements that give each output, vec4 z<i>, its value; what lies past y's size is cleared afterwards. */
+  /** Statements that give each output, vec4 z<i>, its value. Values past y's size are cleared afterwards. */
   finish: string;
 }
 
 interface GatherCode {
   functions?: string;
-  /** Before the first step, for each column of windows: declares what its index j tells apart. */
+  /** Statements before the first step, for each column j of windows. The names that they declare contain j. */
   column?: (j: number, ox: string) => string;
-  /** For each row of windows, int oy: may change its values, vec2 <input>_c<j>. */
+  /** Statements for each row of windows, int oy. They may change its values, vec2 <input>_c<j>. */
   row?: (columns: number[]) => string;
   step: string;
 }
 
-/** More windows than this over one column are no longer unrolled, but left to the simple programs. */
+/** The windows over one column are unrolled. Where there are more than this, the simple programs serve. */
 const MOST_WINDOWS = 16;
 
-/** Whether the packed programs serve this pooling; what no program serves is refused by the simple ones, by name. */
+/**
+ * Whether the packed programs serve this pooling. What no program serves goes to the simple programs, which throw an
+ * error that names it.
+ */
 export function isPacked(backend: MathBackendWebGL, g: PoolGeometry, ...inputs: TensorInfo[]): boolean {
   const shapes = [g.inShape, g.outShape, ...inputs.map(({ shape }) => shape)];
   return (
@@ -49,8 +52,11 @@ export function isPacked(backend: MathBackendWebGL, g: PoolGeometry, ...inputs: 
 }
 
 /**
- * Fills `outputs`, packed tensors of y's shape. `step` is given a tap (fy, fx), the values vec4 x under it, of the window of
- * the first column in x.xy and of the second in x.zw, and whether they are in the image, bool inside and nextInside.
+ * Fills `outputs`, packed tensors of y's shape. `step` reads:
+ *
+ *   int fy, fx               the tap
+ *   vec4 x                   the values under the tap: x.xy in the first column's window, x.zw in the second's
+ *   bool inside, nextInside  whether x.xy and x.zw lie in the image
  */
 export function scan(
   backend: MathBackendWebGL,
@@ -103,8 +109,11 @@ export function scan(
 }
 
 /**
- * Fills `dx`. For each window that may see the first or the second column, `step` is given the tap it sees it by, float tap
- * (negative if it does not), and vec2 <input>Here of each input at the window; it adds to vec2 sum.
+ * Fills `dx`. `step` runs for each window that may see the first or the second column. It adds to vec2 sum. It reads:
+ *
+ *   float tap         the tap at which the window sees the column, negative if it does not see it
+ *   vec2 <input>Here  the value of each input at the window
+ *
  * @param inputs packed or not, of y's shape or larger
  */
 export function gather(
@@ -117,7 +126,8 @@ export function gather(
 ): void {
   const names = Object.keys(inputs);
   const [rowCount, count] = windowsOverOne(g);
-  // The second column's windows are those of the first, or one further: with strides 1 and 2 all over the image.
+  // The windows over the second column are those over the first, or one further. For strides 1 and 2 it is the same
+  // all over the image.
   const ahead = g.strideWidth === 1 ? 1 : g.strideWidth === 2 ? Number(isOdd(g.padLeft)) : undefined;
   const window: Window = { taps: count, stride: ahead ?? 1, dilation: 1 };
   if (g.strideWidth === 1) window.isOdd = isOdd(g.padLeft - count + 1);
@@ -130,7 +140,7 @@ export function gather(
   };
   const code = `
   const float UNSEEN = -1e9;
-  // The tap by which a window sees a place that is so far behind its start.
+  // The tap at which a window sees a place at this distance from its start.
   float tapAt(int distance, int dilation, int size) {
     int tap = ${dilated(g, 'distance / dilation', 'distance')};
     return distance >= 0 && ${dilated(g, 'tap * dilation == distance && ')}tap < size ? float(tap) : UNSEEN;
@@ -192,22 +202,25 @@ export function gather(
   draw(backend, inputs, [dx], { ...windowUniforms(g), ...rows, ...uniforms }, code);
 }
 
-/** GLSL for one of the two: windows without dilation need no division, which is what takes time here. */
+/** `code` for windows with dilation, else `otherwise`. Without dilation there is no division, which takes time here. */
 export const dilated = (g: PoolGeometry, code: string, otherwise = '') =>
   g.dilationHeight * g.dilationWidth > 1 ? code : otherwise;
 
-/** The last window of an axis that starts at or before a place in the padded image; with negative pads that may be < 0. */
+/**
+ * GLSL: the last window along an axis that starts at or before a place in the padded image. With negative pads the
+ * place may be < 0.
+ */
 function lastWindow(place: string, stride: number): string {
   if (stride === 1) return place;
   return stride === 2 ? `(${place} >> 1)` : `((${place} + ${stride * 65536}) / ${stride} - 65536)`;
 }
 
-/** So many windows, at most, see one row and one column. */
+/** The most windows that see one row, and the most that see one column. */
 function windowsOverOne(g: PoolGeometry): number[] {
   return [g.effectiveFilterHeight / g.strideHeight, g.effectiveFilterWidth / g.strideWidth].map(Math.ceil);
 }
 
-/** Which texel of the output this is. */
+/** The texel of the output that the fragment writes. */
 const HERE_GLSL = `
     ivec2 at = here();
     int row = at.x;
@@ -216,7 +229,7 @@ const HERE_GLSL = `
     int pair = row - line * place.y;
 `;
 
-/** At once where the GPU has targets enough, else one output after the other. */
+/** Draws all outputs at once if the GPU has enough targets. Else it draws one output after the other. */
 function draw(
   backend: MathBackendWebGL,
   inputs: Record<string, TensorInfo>,

@@ -1,23 +1,26 @@
 /**
- * What the 'webgl' programs of all ops share: how a program is run, and the index arithmetic of its shader.
+ * What the simple 'webgl' programs of all ops have in common: how to run a program, the index arithmetic of its
+ * shader, and its loops over windows.
  *
- * Every tensor is seen as flat: a program's inputs and output are given to tfjs as one-dimensional, so that
- * `getX(index)` reads and `getOutputCoords()` is an index, whatever the shape. Shapes are uniforms: a new shape does
- * not compile a new shader. (WebGL 1 wants constant loop bounds; there they are constants, as in tfjs's own programs.)
+ * Every tensor is flat. tfjs gets the inputs and the output of a program as one-dimensional tensors. So `getX(index)`
+ * reads a value and `getOutputCoords()` is an index, whatever the shape is. Shapes are uniforms, so a new shape does
+ * not compile a new shader. WebGL 1 needs constant loop bounds. There the shapes are constants, as in tfjs's own
+ * programs.
  *
- * A GPGPUProgram is structural, so nothing of the backend package is imported at run time.
+ * A GPGPUProgram is a structural type. So nothing of the backend package is imported at run time.
  */
 import type { GPGPUProgram, MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { type DataType, env, type TensorInfo } from '@tensorflow/tfjs-core';
 import { type Geometry, sizeOf, type Steps } from '../../geometry.js';
+import type { Kernel } from '../tensors.js';
 import { checkContext } from './texels.js';
 
-/** Two or four whole numbers are an ivec2 or ivec4; a single number is a float. */
+/** Two or four whole numbers become an ivec2 or ivec4. A single number becomes a float. */
 export type Uniforms = Record<string, readonly number[] | number>;
 
 /**
- * Index arithmetic. Coordinates are (batch, row, column, channel) in every layout, which only changes the steps;
- * a filter's are (row, column, input channel, output channel).
+ * Index arithmetic. Coordinates are (batch, row, column, channel) in every layout: a layout only changes the steps.
+ * The coordinates of a filter are (row, column, input channel, output channel).
  */
 const INDEX_GLSL = `
   int indexOf(ivec4 coords, ivec4 steps) {
@@ -28,16 +31,22 @@ const INDEX_GLSL = `
     ivec4 whole = ivec4(index) / steps;
     return whole - (whole / sizes) * sizes;
   }
-  // A position, in steps of stride, or -1 where the stride does not hit it: rows of y that see a row of x.
+  // start in steps of stride, or -1 where the stride does not hit it or the position is outside: a row of y that
+  // sees a row of x.
   int positionOf(int start, int stride, int size) {
     int position = start / stride;
     return start < 0 || position * stride != start || position >= size ? -1 : position;
   }
 `;
 
+/** A webgl kernel for the table in registry.ts. tfjs calls it with the webgl backend only. */
+export function webglKernel(kernel: Kernel<MathBackendWebGL>): Kernel {
+  return kernel as Kernel;
+}
+
 /**
  * Runs a fragment shader for every element of the output.
- * @param inputs name -> tensor; the shader reads get<Name>(index)
+ * @param inputs name -> tensor. The shader reads a value by get<Name>(index).
  * @param code GLSL with a main() that calls setOutput(float) once
  */
 export function runShader(
@@ -77,7 +86,7 @@ export function runShader(
   return { dataId, shape: [...outShape], dtype };
 }
 
-/** Before anything is made: a tensor must fit into one texture. */
+/** A tensor must fit into one texture. This is checked before anything is made. */
 function checkSize(name: string, shape: readonly number[]): void {
   const side = env().getNumber('WEBGL_MAX_TEXTURE_SIZE');
   if (sizeOf(shape) > side * side) {
@@ -87,7 +96,7 @@ function checkSize(name: string, shape: readonly number[]): void {
   }
 }
 
-/** Uniforms of a window over an image: sizes and steps of x and y as (batch, row, column, channel). */
+/** Uniforms of windows over an image. Sizes and steps of x and y are (batch, row, column, channel). */
 export function windowUniforms(g: Geometry): Uniforms {
   return {
     xSize: [g.batchSize, g.inHeight, g.inWidth, g.inChannels],
@@ -100,6 +109,36 @@ export function windowUniforms(g: Geometry): Uniforms {
     pads: [g.padTop, g.padLeft],
   };
 }
+
+/**
+ * GLSL that runs `body` for each tap of a window that lies in x. The body reads the tap, (fy, fx), and its cell of x,
+ * (iy, ix). The code before declares ivec2 corner, the cell of the window's first tap, which may lie in the padding.
+ */
+export const eachTap = (body: string) => `
+      for (int fy = 0; fy < filterSize.x; fy++) {
+        int iy = corner.x + fy * dilations.x;
+        if (iy < 0 || iy >= xSize.y) continue;
+        for (int fx = 0; fx < filterSize.y; fx++) {
+          int ix = corner.y + fx * dilations.y;
+          if (ix < 0 || ix >= xSize.z) continue;
+          ${body}
+        }
+      }`;
+
+/**
+ * GLSL that runs `body` for each window that sees a cell of x. The body reads the window's place in y, (oy, ox), and
+ * the tap at which the window sees the cell, (fy, fx). The code before declares the cell, ivec4 x.
+ */
+export const eachWindow = (body: string) => `
+      for (int fy = 0; fy < filterSize.x; fy++) {
+        int oy = positionOf(x.y + pads.x - fy * dilations.x, strides.x, ySize.y);
+        if (oy < 0) continue;
+        for (int fx = 0; fx < filterSize.y; fx++) {
+          int ox = positionOf(x.z + pads.y - fx * dilations.y, strides.y, ySize.z);
+          if (ox < 0) continue;
+          ${body}
+        }
+      }`;
 
 export function stepsOf({ batch, row, col, channel }: Steps): number[] {
   return [batch, row, col, channel];
@@ -117,8 +156,8 @@ function constantOf(name: string, value: readonly number[] | number): string {
 }
 
 /**
- * The tensor as one-dimensional, unpacked if it is packed. An empty tensor, which no shader reads from, becomes a
- * single 0, because there is no empty texture.
+ * The tensor as a one-dimensional one, unpacked if it is packed. An empty tensor becomes a single 0, because there is
+ * no empty texture. No shader reads from it. The caller disposes of `made`.
  */
 function flatten(
   backend: MathBackendWebGL,

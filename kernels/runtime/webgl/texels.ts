@@ -1,37 +1,40 @@
 /**
- * Packed textures: how tfjs's tensors stand in them, and reading them by the texel.
+ * Packed textures: how they hold tfjs's tensors, and how to read and write them texel by texel.
  *
- * tfjs packs a tensor by 2 x 2 over its last two dimensions; for NHWC a texel holds two columns of two channels,
+ * tfjs packs a tensor by 2 x 2 over its last two dimensions. For NHWC a texel holds two columns of two channels:
  *
  *   r: (column, channel)   g: (column, channel + 1)   b: (column + 1, channel)   a: (column + 1, channel + 1)
  *
- * and for a filter two input channels of two output channels. With C2 = ceil(channels / 2) and W2 = ceil(width / 2),
- * texel number ((batch * height + row) * W2 + column / 2) * C2 + channel / 2 stands in the texture row by row. What lies
- * past an odd width or channel count is anything, infinities and NaN included, in what other ops made.
+ * For a filter a texel holds two input channels of two output channels. The number of a texel is
+ *
+ *   ((batch * height + row) * W2 + column / 2) * C2 + channel / 2      C2 = ceil(channels / 2), W2 = ceil(width / 2)
+ *
+ * The texels stand in the texture in this order, row by row. In tensors that other ops made, the values past an odd
+ * width or channel count can be anything, infinities and NaN included.
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { type DataType, env, type TensorInfo } from '@tensorflow/tfjs-core';
 import { drawTexels, texelsOf } from './draw.js';
 import { sizeOf } from '../../geometry.js';
 
-/** A tensor in a packed texture. `made` is to be disposed of after use. */
+/** A tensor in a packed texture. `made` must be disposed of after use. */
 interface Texels {
   tensor: TensorInfo;
   made?: TensorInfo;
 }
 
-/** A flag of tf.env(): how many texels a fragment writes at most; 0 for the simple programs of webgl.ts alone. */
+/** A flag of tf.env(): the most texels that a fragment writes. With 0 only the simple programs run. */
 export const TARGETS_FLAG = 'CONVGRAD_WEBGL_TARGETS';
 const MOST_TARGETS = 8;
 
 env().registerFlag(TARGETS_FLAG, () => (env().getNumber('WEBGL_VERSION') === 2 && env().getBool('WEBGL_PACK') ? MOST_TARGETS : 0)); // prettier-ignore
 
-/** Parts of the backend that its types keep private. */
+/** A method of the backend that its types make private. */
 interface Inside {
   packedReshape(input: TensorInfo, shape: number[]): TensorInfo;
 }
 
-/** @throws Error if the context is lost, after which nothing that is drawn or read means anything */
+/** @throws Error if the context is lost. After that, nothing that is drawn or read means anything. */
 export function checkContext({ gpgpu }: MathBackendWebGL): void {
   if (gpgpu.gl.isContextLost()) {
     throw new Error(
@@ -40,7 +43,7 @@ export function checkContext({ gpgpu }: MathBackendWebGL): void {
   }
 }
 
-/** How many targets the packed programs may use here; 0: none, and only the simple programs of webgl.ts serve. */
+/** How many targets the packed programs may use here. With 0 only the simple programs serve. */
 export function targetsOf(backend: MathBackendWebGL): number {
   checkContext(backend);
   const wanted = env().getNumber(TARGETS_FLAG);
@@ -48,7 +51,7 @@ export function targetsOf(backend: MathBackendWebGL): number {
   return Math.min(wanted, drawBuffersOf(backend));
 }
 
-/** Asked for once: a browser may answer only when all that was drawn before is done. */
+/** The limit of each backend. It is asked for once: a browser may answer only when all earlier drawing is done. */
 const drawBuffers = new WeakMap<MathBackendWebGL, number>();
 
 function drawBuffersOf(backend: MathBackendWebGL): number {
@@ -58,7 +61,10 @@ function drawBuffersOf(backend: MathBackendWebGL): number {
   return count;
 }
 
-/** The last two dimensions, [width, channels], and in texels: rows of perRow texels, texelRows of them to an image row. */
+/**
+ * The last two dimensions, [width, channels], and the size in texels: `rows` rows of `perRow` texels. An image row
+ * has `texelRows` of these rows. There are `imageRows` image rows.
+ */
 export function packedSize(shape: readonly number[]) {
   const [width, channels] = [1, 1, ...shape].slice(-2);
   const [texelRows, perRow] = [Math.ceil(width / 2), Math.ceil(channels / 2)];
@@ -66,18 +72,19 @@ export function packedSize(shape: readonly number[]) {
   return { width, channels, texelRows, perRow, imageRows, rows: imageRows * texelRows };
 }
 
-/** Whether our programs can number a tensor's texels, and a texture holds them row by row. */
+/** Whether our programs can number the texels of a tensor, and a texture can hold them row by row. */
 export function fits(shape: readonly number[]): boolean {
   const { rows, perRow, texelRows } = packedSize(shape);
   const most = env().getNumber('WEBGL_MAX_TEXTURE_SIZE');
-  const area = Math.min(most * most, MOST_TEXELS) / 2; // lines may not be full
+  const area = Math.min(most * most, MOST_TEXELS) / 2; // lines may be only partly full
   const isWide = perRow > most || (rows > most && texelRows * perRow > most);
   return rows > 0 && perRow > 0 && rows * perRow <= area && !isWide;
 }
 
 /**
- * How a packed tensor's texels stand in its texture: one row of perRow texels in each line (0), or so many images' rows,
- * W2 x C2 texels each. Undefined where it is neither.
+ * How the texels of a packed tensor stand in its texture. If imageRowsPerLine is 0, each line of the texture holds
+ * one row of perRow texels. Otherwise each line holds that many image rows, of W2 x C2 texels each. The grid is
+ * undefined where neither is true.
  */
 type Grid = readonly [imageRowsPerLine: number, texelRows: number, perRow: number];
 
@@ -90,8 +97,10 @@ function gridOf(backend: MathBackendWebGL, tensor: TensorInfo): Grid | undefined
 }
 
 /**
- * GLSL that reads tensors of withTexels by the image row, and its uniforms: vec4 <name>Texel(ivec2 start, int pair, int
- * channelPair), where start is ivec2 <name>Start(int imageRow).
+ * GLSL that reads tensors of withTexels by the image row, and the uniforms of this GLSL:
+ *
+ *   ivec2 <name>Start(int imageRow)                              the place where the image row starts
+ *   vec4 <name>Texel(ivec2 start, int pair, int channelPair)     a texel of the image row that starts there
  */
 export function readers(backend: MathBackendWebGL, texels: Record<string, TensorInfo>) {
   const grids = Object.entries(texels).map(([name, tensor]) => [name, gridOf(backend, tensor)!] as const);
@@ -120,8 +129,10 @@ const readerGlsl = (name: string, hasLines: boolean) =>
   }`;
 
 /**
- * GLSL of a fragment that writes a tensor, and its uniforms: ivec2 here(), which row of texels it is in and which texel of
- * it, and clean(z, row, column), which clears what is past an odd width or channel count.
+ * GLSL of a fragment that writes a tensor, and the uniforms of this GLSL:
+ *
+ *   ivec2 here()                                the fragment's row of texels, and its texel in this row
+ *   vec4 clean(vec4 z, int row, int column)     z with the values past an odd width or channel count cleared
  */
 export function writer(backend: MathBackendWebGL, tensor: TensorInfo) {
   const { width, channels, texelRows, perRow } = packedSize(tensor.shape);
@@ -153,11 +164,11 @@ export function writer(backend: MathBackendWebGL, tensor: TensorInfo) {
   };
 }
 
-/** Up to here floats divide whole numbers exactly enough for OVER_GLSL. */
+/** Up to this number floats divide whole numbers exactly enough for OVER_GLSL. */
 const MOST_TEXELS = 2 ** 24;
 
 export const OVER_GLSL = `
-  int over(int a, int b) { // a / b for 0 <= a < 2^24; faster than the integers' division
+  int over(int a, int b) { // a / b for 0 <= a < 2^24, faster than integer division
     int quotient = int(float(a) / float(b));
     int rest = a - quotient * b;
     return quotient + int(rest >= b) - int(rest < 0);
@@ -165,7 +176,8 @@ export const OVER_GLSL = `
 `;
 
 /**
- * An uninitialised packed tensor in a texture that has a grid; where a row to a line fits, tfjs would choose the same.
+ * An uninitialised packed tensor in a texture that has a grid. Where one row of texels to a line fits, tfjs would
+ * choose the same texture.
  */
 export function emptyTexels(
   backend: MathBackendWebGL,
@@ -187,7 +199,8 @@ export function emptyTexels(
 }
 
 /**
- * The tensor in a packed texture with a grid, one row to a line if they fit: its own wherever it can be read as it is.
+ * The tensor in a packed texture that has a grid, with one row of texels to a line if that fits. It is the tensor's
+ * own texture wherever that can be read as it is.
  */
 function readTexels(backend: MathBackendWebGL, tensor: TensorInfo): Texels {
   const { shape } = tensor;
@@ -212,7 +225,7 @@ function readTexels(backend: MathBackendWebGL, tensor: TensorInfo): Texels {
   return isFlat ? { tensor } : made(copy(backend, tensor, PACKED_GLSL, [0]));
 }
 
-/** Calls f with all the tensors in packed textures, and disposes of what it made for that. */
+/** Calls f with all tensors in packed textures. Then it disposes of the textures that it made. */
 export function withTexels(
   backend: MathBackendWebGL,
   tensors: Record<string, TensorInfo>,
@@ -225,7 +238,7 @@ export function withTexels(
 
 const made = (tensor: TensorInfo): Texels => ({ tensor, made: tensor });
 
-/** Whether texel numbers mean the same in both shapes. */
+/** Whether each texel number means the same texel in both shapes. */
 function samePacking(a: readonly number[], b: readonly number[]): boolean {
   const [one, other] = [packedSize(a), packedSize(b)];
   const areEven = one.width % 2 === 0 && other.width % 2 === 0;
@@ -262,7 +275,7 @@ const COPY_GLSL = `
   }
 `;
 
-/** Values of an unpacked texture, one a texel. */
+/** Reads an unpacked texture, which holds one value in a texel. */
 const UNPACKED_GLSL = `
   float at(int index) {
     int line = index / sourceWidth;
