@@ -1,4 +1,4 @@
-/** tfjs 'webgl' kernels of templateOp: the definition (definition.ts), one fragment for each element of the result. */
+/** tfjs 'webgl' kernels of templateOp, as in definition.ts. One fragment computes one element of the result. */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { Kernel } from '../../kernels/runtime/tensors.js';
 import { runShader } from '../../kernels/runtime/webgl/program.js';
