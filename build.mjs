@@ -1,6 +1,8 @@
 /**
- * `npm run build`: the published library as ES modules and as CommonJS, both with types, not bundled; and the command,
- * bundled with its libraries, with what it opens in a browser.
+ * `npm run build` makes
+ *   - the published library, as ES modules and as CommonJS, both with types, not bundled;
+ *   - the command, bundled with its libraries;
+ *   - the scripts of the page that the command opens in a browser.
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, rmSync, writeFileSync } from 'node:fs';
@@ -25,7 +27,7 @@ tsc(
 );
 writeFileSync('dist/cjs/package.json', '{ "type": "commonjs" }\n');
 
-/** tfjs's packages stay the user's, but for a file of tfjs-core that its single-file build does not have. */
+/** tfjs's packages are the user's. Only files of tfjs-core that its single-file build lacks are bundled. */
 const common = {
   bundle: true,
   format: 'esm',

@@ -1,6 +1,7 @@
-// test/run.ts builds the bundles, sets `browsers`, `files` and Chromium's flags and listens to Karma's events in place of a reporter.
+// test/run.ts builds the bundles, and sets `browsers`, `files` and Chromium's flags. Instead of a reporter, it listens
+// to Karma's events.
 
-// A long synchronous computation on the CPU looks exactly like a dead browser.
+// Milliseconds. A long synchronous computation on the CPU looks exactly like a dead browser.
 const PATIENCE = 600_000;
 
 function MiniBrowser(baseBrowserDecorator) {
@@ -23,8 +24,8 @@ export default (config) =>
     customLaunchers: {
       chromium: { base: 'Chrome' },
       firefox: {
-        base: process.env.DISPLAY ? 'Firefox' : 'FirefoxHeadless', // it has WebGL only on an X display
-        // On its way to the notice of what it reports, a new profile loads its page again after five minutes.
+        base: process.env.DISPLAY ? 'Firefox' : 'FirefoxHeadless', // Firefox has WebGL only on an X display
+        // Without this, a new profile shows a notice about data reporting after five minutes, and loads its page again.
         prefs: { 'datareporting.policy.dataSubmissionEnabled': false },
       },
       webkit: { base: 'MiniBrowser' },
@@ -33,10 +34,10 @@ export default (config) =>
     listenAddress: '127.0.0.1',
     pingTimeout: PATIENCE,
     browserNoActivityTimeout: PATIENCE,
-    browserDisconnectTimeout: 10_000, // with that patience a lost connection is a crash
+    browserDisconnectTimeout: 10_000, // because of PATIENCE, a lost connection is a crash
     captureTimeout: 120_000,
-    retryLimit: 0, // Karma does not notice when a browser that crashed and was restarted is done
-    failOnEmptyTestSuite: false, // run.ts counts, and knows when a filter explains an empty suite
+    retryLimit: 0, // Karma does not notice the end of a browser that it restarted after a crash
+    failOnEmptyTestSuite: false, // run.ts counts specs, and knows if a filter is the reason for an empty suite
     logLevel: config.LOG_WARN,
     singleRun: true,
     autoWatch: false,

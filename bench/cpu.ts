@@ -1,7 +1,10 @@
 /**
- * `npm run bench`: the plugin's cpu kernels against tfjs's own on the cpu backend and on tfjs-backend-wasm (XNNPACK),
- * alternating in one run, medians; checked before they are timed. Copies into and out of WebAssembly memory count for
- * the plugin; tfjs-backend-wasm keeps its tensors there and is not asked for its results.
+ * `npm run bench`: times the plugin's cpu kernels, tfjs's own on its cpu backend, and tfjs-backend-wasm's (XNNPACK).
+ *
+ *   - The three alternate in one run. The times are medians.
+ *   - The results are checked before the kernels are timed.
+ *   - The plugin's times include copies into and out of WebAssembly memory.
+ *   - tfjs-backend-wasm keeps its tensors in WebAssembly memory, and is not asked for its results.
  */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -27,9 +30,9 @@ interface Shape {
   /** [filterHeight, filterWidth, outChannels] of a convolution, or the size of a pooling window. */
   filter: number[] | number;
   strides?: number;
-  /** Default 'same'. */
+  /** Default: 'same'. */
   pad?: 'same' | 'valid';
-  /** Where it is from; shapes that no network has stand for the edges, and are not in the means. */
+  /** The network that has the shape. Shapes without a network are edge cases, and do not count in the means. */
   network?: string;
 }
 
@@ -61,7 +64,7 @@ interface Run {
   attrs: tf.NamedAttrMap;
   /** Floating-point operations, in millions; undefined for pooling, which moves memory instead. */
   megaFlops?: number;
-  /** The same by the plugin's numeric function, where it is SIMD, into an array that exists. */
+  /** The plugin's numeric function, if it is SIMD. It writes to an array that exists. */
   into?: (result: Float32Array) => void;
 }
 
@@ -69,22 +72,28 @@ interface Row {
   kernelName: string;
   shape: string;
   network?: string;
-  /** Milliseconds; wasm is missing where tfjs-backend-wasm has no such kernel. */
+  /** Milliseconds of the plugin's kernel. */
   plugin: number;
-  /** Of which an array for the result, new from the engine and not written to but once a page, takes so many. */
+  /** Milliseconds of `plugin` that a new array of the result's size takes, measured by itself, touched once a page. */
   allocation: number;
-  /** The kernel's numeric function, copies included, into an array that exists. */
+  /** Milliseconds of the kernel's numeric function, with copies, into an array that exists. */
   into?: number;
+  /** Milliseconds of tfjs's kernel on its cpu backend. */
   cpu: number;
+  /** Milliseconds of tfjs-backend-wasm's kernel; absent if it has no such kernel. */
   wasm?: number;
   megaFlops?: number;
 }
 
-/** Milliseconds for which a kernel runs at a time, and how often; what takes longer than PATIENCE for one run is run once. */
+/** Milliseconds for which a kernel runs in each round. */
 const SLICE = 12;
 const ROUNDS = 15;
+/** A kernel whose first run takes more milliseconds than this is run once. */
 const PATIENCE = 200;
-/** Milliseconds before that, after which the engine has compiled the kernel, and its allocator has the memory that results come in. */
+/**
+ * Milliseconds for which a kernel runs before it is timed. Then the engine has compiled it, and the engine's allocator
+ * has the memory for the results.
+ */
 const WARM_UP = 600;
 
 async function main({
@@ -111,7 +120,7 @@ async function main({
     tfjs: tf.version_core,
     path: serving,
     winograd,
-    // Loaded now: the compiler that it brings would burden every garbage collection before.
+    // Loaded as late as possible: its compiler would slow down each earlier garbage collection.
     peak: isSimd(serving) ? await (await import('./peak.js')).peak(serving) : undefined,
     rows,
   };
@@ -164,7 +173,7 @@ function poolRuns({ x, filter, strides = 1 }: Shape): Run[] {
   const attrs = { filterSize: filter as number, strides, pad: 'valid' };
   const g = poolGeometry(x, filter as number, { strides });
   const shapes = { x, input: x, dy: [...g.outShape], output: [...g.outShape] };
-  // Positive and without ties: tfjs-backend-wasm's MaxPoolGrad drops windows of negative cells and takes the last of ties.
+  // Positive and without ties: wasm's MaxPoolGrad drops windows of negative cells, and of ties it takes the last.
   const positive = distinct(sizeOf(x), 1).map((value) => value + sizeOf(x));
   const data = { x: Float32Array.from(positive), dy: whole(g.outShape, 2) };
   const gradient = { dy: data.dy, input: data.x };
@@ -182,7 +191,7 @@ function whole(shape: readonly number[], seed: number): Float32Array {
   return Float32Array.from(integers(sizeOf(shape), seed));
 }
 
-/** Somebody who can do the run: on a backend, by kernels whose names have the prefix. */
+/** One side of the comparison: a backend, and the prefix of its kernels' names. */
 interface Contender {
   backendName: string;
   prefix: string;
@@ -234,7 +243,7 @@ function execute({ kernelName, attrs }: Run, { prefix, tensors }: Contender): tf
   return tf.engine().runKernel(prefix + kernelName, tensors, attrs) as tf.Tensor;
 }
 
-/** The result of a first run, whose time counts only where one run takes long. */
+/** The result of a first run. Its time counts only if it is above PATIENCE. */
 async function timedResult(run: Run, who: Contender): Promise<tf.TypedArray> {
   await tf.setBackend(who.backendName);
   const start = performance.now();
@@ -245,13 +254,13 @@ async function timedResult(run: Run, who: Contender): Promise<tf.TypedArray> {
   return data.slice();
 }
 
-/** Runs for about so many milliseconds, and notes how long one run took. */
+/** Runs for about this many milliseconds, and records the time of one run. */
 async function time(run: Run, who: Contender, milliseconds: number): Promise<void> {
   await tf.setBackend(who.backendName);
   who.times.push(perRun(() => execute(run, who).dispose(), milliseconds));
 }
 
-/** Milliseconds of one run, by running for about so many, once at least. */
+/** Milliseconds of one run, on average. It runs for about this many milliseconds, and at least once. */
 function perRun(run: () => void, milliseconds: number): number {
   const start = performance.now();
   let count = 0;
@@ -262,15 +271,19 @@ function perRun(run: () => void, milliseconds: number): number {
   return (performance.now() - start) / count;
 }
 
+/** Floats in a page of memory. */
 const PAGE = 1 << 10;
 
-/** A new array of so many floats, each page of which is touched. */
+/** Makes an array of this many floats, and touches each page of it. */
 function touched(length: number): void {
   const values = new Float32Array(length);
   for (let i = 0; i < length; i += PAGE) values[i] = 1;
 }
 
-/** On whole numbers both must be the same, but for the divisions of average pooling, which round differently. */
+/**
+ * On whole numbers both results must be equal. Only average pooling has a tolerance: its divisions round differently.
+ * @throws Error naming the kernel, the shape, the backend and the worst element
+ */
 function check(name: string, ours: tf.TypedArray, theirs: tf.TypedArray): void {
   const tolerance = name.startsWith('Avg') ? 1e-5 : 0;
   const worst = compare(ours, theirs, () => tolerance);
@@ -300,7 +313,7 @@ function asMarkdown({ machine, node, tfjs, path, winograd, peak: most, rows }: R
   );
   return `${machine}, Node ${node}, tfjs ${tfjs}; path ${how}${limit}.
 
-| kernel | shape | network | plugin ms | of it new memory | GFLOP/s | of peak | over cpu | over wasm | into an array |
+| kernel | shape | network | plugin ms | ms of new memory | GFLOP/s | of peak | over cpu | over wasm | into an array |
 |---|---|---|---:|---:|---:|---:|---:|---:|---:|
 ${lines.join('\n')}
 
@@ -325,10 +338,10 @@ function meanLine(kernelName: string, all: Row[]): string {
 }
 
 const program = new Command('npm run bench --')
-  .description("Times the plugin's cpu kernels beside tfjs's on cpu and wasm, and prints a Markdown table.")
-  .option('--filter <text>', 'only runs whose kernel and shape contain the text', '')
-  .option('--path <path>', "the plugin's path, as configure() takes it")
-  .option('--winograd <tile>', '0, 2 or 4', Number)
-  .option('--write <name>', 'also write name.md and name.json')
+  .description("Times the plugin's cpu kernels and tfjs's on cpu and wasm, and prints Markdown tables.")
+  .option('--filter <text>', 'run only kernels and shapes whose name contains the text', '')
+  .option('--path <path>', "the plugin's path, as in configure()")
+  .option('--winograd <tile>', "tile of Winograd's algorithm, as in configure(): 0, 2 or 4", Number)
+  .option('--write <name>', 'also write NAME.md and NAME.json')
   .parse();
 await main(program.opts());

@@ -1,7 +1,10 @@
 /**
- * What one core does at most in WebAssembly: GFLOP/s of multiply-adds of four lanes that depend on nothing but registers. The
- * faster of two loops counts: chains of multiply-adds, and sums of products, which are as the micro-kernels' and in which a
- * product waits for no sum where the two are separate instructions.
+ * The peak of one core in WebAssembly, in GFLOP/s: multiply-adds of four lanes that use registers only. The faster of
+ * two loops counts:
+ *
+ *   chains    chains of multiply-adds
+ *   products  sums of products, like those of the micro-kernels; here a product waits for no sum, if both are separate
+ *             instructions
  */
 import asc from 'assemblyscript/asc';
 
@@ -23,7 +26,7 @@ export function ${name}(rounds: i32, factor: f32): f32 {
   return f32x4.extract_lane(sum, 0);
 }`;
 
-/** a0 to a3 change places in each round, so that no product is that of the round before. */
+/** a0 to a3 change places in each round, so that no product is equal to that of the round before. */
 const source = (madd: (a: string, b: string, c: string) => string) => `
 ${loop(
   'chains',
@@ -50,6 +53,10 @@ const BUILDS = {
   },
 };
 
+/**
+ * GFLOP/s of the faster loop.
+ * @throws Error with the compiler's messages if the loops do not compile
+ */
 export async function peak(level: keyof typeof BUILDS): Promise<number> {
   const { features, madd } = BUILDS[level];
   let binary = new Uint8Array();
@@ -69,7 +76,7 @@ export async function peak(level: keyof typeof BUILDS): Promise<number> {
   return Math.max(rate(chains, CHAINS), rate(products, ROWS * COLS));
 }
 
-/** GFLOP/s of a loop of so many multiply-adds. */
+/** GFLOP/s of a loop of `count` multiply-adds. */
 function rate(run: (rounds: number, factor: number) => number, count: number): number {
   let best = Infinity;
   for (let i = 0; i < 40; i++) {

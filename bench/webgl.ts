@@ -1,6 +1,7 @@
 /**
- * `npm run bench:webgl`: the plugin's webgl kernels against tfjs's own, alternating in one page, checked before they are
- * timed, medians. `npm run bench:webgl -- --help` lists the browsers; --serve only serves the page, to be opened by hand.
+ * `npm run bench:webgl`: times the plugin's webgl kernels and tfjs's own. Both alternate in one page. Their results are
+ * checked before they are timed. The times are medians. `npm run bench:webgl -- --help` lists the browsers. `--serve`
+ * only serves the page, which you then open by hand.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
@@ -16,7 +17,7 @@ import { locate, openDisplay } from '../test/runner/browsers.js';
 const CHROMIUM = ['--no-sandbox', '--ignore-gpu-blocklist', '--no-first-run', '--disable-dev-shm-usage', '--disable-background-networking']; // prettier-ignore
 const HEADLESS = ['--headless', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'];
 
-/** How each browser is started with a fresh profile folder; all but the first need an X display, or get one. */
+/** How each browser starts, with a new profile in `folder`. All but the first need an X display, or get one. */
 const LAUNCHERS: Record<string, (folder: string) => [variable: string, args: string[]]> = {
   swiftshader: (folder) => ['CHROME_BIN', [...CHROMIUM, ...HEADLESS, `--user-data-dir=${folder}`]],
   llvmpipe: (folder) => [
@@ -62,7 +63,7 @@ async function main(browser: string, only: string, serveOnly: boolean): Promise<
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   if (serveOnly) {
-    console.log(`${url}  (Ctrl+C ends it)`);
+    console.log(`${url}  (Ctrl+C stops it)`);
     return;
   }
   await locate('chromium');
@@ -76,7 +77,9 @@ async function main(browser: string, only: string, serveOnly: boolean): Promise<
   process.once('exit', () => child.kill());
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
   const stopped = new Promise<never>((_, reject) =>
-    child.once('exit', (code) => reject(new Error(`${browser} stopped with ${code}.`))),
+    child.once('exit', (code) =>
+      reject(new Error(`The browser ${browser} ended early, with exit code ${code}.`)),
+    ),
   );
   try {
     await Promise.race([ended, stopped]);
@@ -90,12 +93,12 @@ async function main(browser: string, only: string, serveOnly: boolean): Promise<
 }
 
 const program = new Command('npm run bench:webgl --')
-  .argument('[text]', 'only kernels and shapes whose name contains it', '')
-  .option('--browser <name>', Object.keys(LAUNCHERS).join(', '), 'swiftshader')
-  .option('--serve', 'serve the page, to be opened by hand')
+  .argument('[text]', 'run only kernels and shapes whose name contains the text', '')
+  .option('--browser <name>', `browser to run in: ${Object.keys(LAUNCHERS).join(', ')}`, 'swiftshader')
+  .option('--serve', 'only serve the page, to open it by hand')
   .parse();
 const { browser, serve = false } = program.opts<{ browser: string; serve?: boolean }>();
 if (!(browser in LAUNCHERS))
-  program.error(`--browser is ${browser}, but it must be one of ${Object.keys(LAUNCHERS)}.`);
+  program.error(`--browser is ${browser}, but it must be one of ${Object.keys(LAUNCHERS).join(', ')}.`);
 await main(browser, program.args[0] ?? '', serve).catch((error: Error) => program.error(error.message));
 if (!serve) process.exit();

@@ -1,4 +1,4 @@
-/** The page of `npm run bench:webgl`; opened by hand, it does the same on any machine's GPU. */
+/** The page of `npm run bench:webgl`. If it is opened by hand, it does the same on that machine's GPU. */
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import '@tensorflow/tfjs-backend-webgl';
@@ -19,7 +19,9 @@ interface Row {
   ratio: number;
 }
 
+/** Milliseconds of a batch of runs, at least. */
 const BATCH_MS = 60;
+/** Milliseconds for which both sides alternate. */
 const FOR_MS = 3000;
 
 const output = document.getElementById('output')!;
@@ -27,7 +29,7 @@ const isAuto = location.search.includes('auto');
 
 async function main(only: string): Promise<void> {
   tf.env().set('SOFTWARE_WEBGL_ENABLED', true);
-  if (!(await tf.setBackend('webgl'))) throw new Error('WebGL does not start here.');
+  if (!(await tf.setBackend('webgl'))) throw new Error('WebGL does not start in this browser.');
   const passesOf = watchPasses((tf.backend() as MathBackendWebGL).gpgpu.gl as WebGL2RenderingContext);
   registerOwn();
   const machine = describeMachine();
@@ -57,7 +59,7 @@ async function main(only: string): Promise<void> {
   print(`\n${JSON.stringify({ machine, rows })}`);
 }
 
-/** A step of training conv-relu-pool-dense, batch 8: what it draws once everything is compiled. */
+/** Counts what a training step of conv-relu-pool-dense draws, with a batch of 8, after everything is compiled. */
 async function countStep(passesOf: (f: () => void) => Passes): Promise<void> {
   print('| conv-relu-pool-dense step | draws | MB read | MB written | ms |');
   print('| --- | ---: | ---: | ---: | ---: |');
@@ -95,7 +97,7 @@ async function countStep(passesOf: (f: () => void) => Passes): Promise<void> {
   tf.dispose([x, label, weights]);
 }
 
-/** Each kernel once on eight shapes that it has not seen. */
+/** Runs each kernel once on eight new shapes. */
 async function firstRuns(): Promise<void> {
   const { binaryCache } = tf.backend() as unknown as { binaryCache: object };
   print('\n| eight new shapes | programs, built-in | plugin | first runs, built-in ms | plugin ms |');
@@ -126,7 +128,7 @@ function describeMachine(): string {
   return `${navigator.userAgent}; ${renderer}; tfjs ${tf.version_core}`;
 }
 
-/** Both sides alternate, in batches: waiting for a result takes longer than a small kernel. */
+/** Times both sides. They alternate in batches, because waiting for a result takes longer than a small kernel. */
 async function measure(run: Run): Promise<Row> {
   const sides = [sideOf('', run), sideOf(OWN, run)];
   await check(run, sides);
@@ -163,7 +165,7 @@ function sideOf(prefix: string, { kernelName, inputs, attrs, forward }: Run): Si
   };
 }
 
-/** What f returns, run as inside of a gradient, but without a tape that would keep it. */
+/** Runs f as inside a gradient, but without a tape, which would keep the result. */
 function recorded(f: () => tf.Tensor): tf.Tensor {
   const { state } = tf.engine();
   state.gradientDepth++;
@@ -176,7 +178,10 @@ function recorded(f: () => tf.Tensor): tf.Tensor {
   }
 }
 
-/** Runs it so many times, and waits for the last of them by reading one value: all of it would take longer than most kernels. */
+/**
+ * Runs `count` times, and waits for the last result by reading one value of it. Reading all of it would take longer
+ * than most kernels.
+ */
 async function repeat(side: Side, count: number): Promise<void> {
   for (let i = 1; i < count; i++) side.execute().dispose();
   const y = side.execute();
@@ -197,8 +202,9 @@ async function result(side: Side): Promise<tf.TypedArray> {
 }
 
 /**
- * Runs that take BATCH_MS together, beside which the wait for the last is short: Firefox notices only after 4 ms or more.
- * The fastest of three decides: while a page warms up, a batch of one seems long enough, and reading it back is all of it.
+ * The number of runs that take BATCH_MS together. Compared with that, the wait for the last result is short: Firefox
+ * notices a result only after 4 ms or more. The fastest of three batches decides, because a page that warms up is slow:
+ * then a batch of one run may seem long enough, though nearly all of its time is reading back.
  */
 async function batchSize(side: Side): Promise<number> {
   for (let count = 1; ; count *= 2) {
@@ -212,7 +218,10 @@ async function batchSize(side: Side): Promise<number> {
   }
 }
 
-/** On whole numbers both must be the same, but for the divisions of average pooling, which round differently. */
+/**
+ * On whole numbers both results must be equal. Only average pooling has a tolerance: its divisions round differently.
+ * @throws Error naming the kernel, the shape and the worst element
+ */
 async function check({ kernelName, shape }: Run, sides: Side[]): Promise<void> {
   const [want, got] = [await result(sides[0]), await result(sides[1])];
   const worst = compare(got, want, () => (kernelName.startsWith('Avg') ? 1e-4 : 0));
@@ -224,7 +233,7 @@ function print(line: string): void {
   if (isAuto) post('print', line);
 }
 
-/** One after the other, so that lines arrive in their order. */
+/** Messages are sent one after the other, so that they arrive in their order. */
 let posted: Promise<unknown> = Promise.resolve();
 function post(path: string, body: string): void {
   posted = posted.then(() => fetch(path, { method: 'POST', body }));

@@ -1,4 +1,4 @@
-/** What a function draws: passes, and the bytes of the textures that they read and write. */
+/** Counts a function's drawing passes, and the bytes of the textures that they read and write. */
 
 export interface Passes {
   draws: number;
@@ -6,7 +6,7 @@ export interface Passes {
   writtenBytes: number;
 }
 
-/** Watches a context from its start, when no texture has been made yet. */
+/** Watches a context. It must start before any texture is made. */
 export function watchPasses(gl: WebGL2RenderingContext): (f: () => void) => Passes {
   const sizes = new WeakMap<WebGLTexture, number>();
   const bytesPerTexel = new Map<number, number>([
@@ -16,7 +16,7 @@ export function watchPasses(gl: WebGL2RenderingContext): (f: () => void) => Pass
     [gl.RGBA16F, 8],
     [gl.RGBA8, 4],
   ]);
-  /** Bytes of a texel of those with layers, whose size is what is drawn into. */
+  /** Array textures -> bytes of a texel. Their size is the area that is drawn into, times the number of layers. */
   const layered = new WeakMap<WebGLTexture, number>();
   let [area, layers] = [0, 0];
   let bound: WebGLTexture | null = null;

@@ -1,4 +1,4 @@
-/** What `npm run bench:webgl` runs: kernels on shapes, with the inputs that tfjs's neighbouring ops would leave behind. */
+/** The kernels and shapes of `npm run bench:webgl`. Inputs are stored as tfjs's neighbouring ops would leave them. */
 import * as tf from '@tensorflow/tfjs-core';
 import { convGeometry, poolGeometry, sizeOf } from '../kernels/geometry.js';
 import { distinct, integers } from '../src/verify/data.js';
@@ -10,7 +10,7 @@ interface Shape {
   strides?: number;
 }
 
-/** Padded 'same' all of them; small enough for a software rasterizer. */
+/** All are small enough for a software rasterizer. Convolutions are padded 'same', poolings 'valid'. */
 const SHAPES: Shape[] = [
   { x: [8, 28, 28, 1], filter: [3, 3, 32] },
   { x: [8, 28, 28, 32], filter: [3, 3, 64] },
@@ -31,10 +31,10 @@ export interface Run {
   shape: string;
   /** Multiply-adds, in millions; undefined for pooling, which moves memory instead. */
   megaMacs?: number;
-  /** Made anew for each run; dispose of them. */
+  /** Makes new input tensors. The caller disposes of them. */
   inputs(): tf.NamedTensorMap;
   attrs: tf.NamedAttrMap;
-  /** The kernel that is run before it, on `input`, and whose result is the input `output`: as in a step of training. */
+  /** A kernel that runs before this one, on `input`, as in training. Its result is this kernel's input `output`. */
   forward?: string;
 }
 
@@ -44,7 +44,7 @@ export function runs(only: string): Run[] {
   ).filter((run) => `${run.kernelName} ${run.shape}`.includes(only));
 }
 
-/** Each kernel with `count` shapes that `runs` has not. */
+/** For each kernel, runs on `count` shapes that `runs` does not have. */
 export function newShapes(count: number): Run[][] {
   const sizes = Array.from({ length: count }, (_, i) => 10 + i);
   const convs = sizes.map((n) => convRuns({ x: [2, n, n + 1, n - 2], filter: [] }, [3, 3, n + 4]));
@@ -107,7 +107,7 @@ function whole(shape: readonly number[], seed: number): tf.Tensor {
   return asFromTfjs(integers(sizeOf(shape), seed), shape);
 }
 
-/** As elementwise ops leave their results: on the GPU, in packed textures where tfjs packs. */
+/** A tensor such as elementwise ops leave behind: on the GPU, in a packed texture if tfjs packs. */
 function asFromTfjs(values: Float64Array, shape: readonly number[]): tf.Tensor {
   return tf.tidy(() => tf.mul(tf.tensor(Float32Array.from(values), [...shape]), 1));
 }

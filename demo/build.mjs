@@ -1,4 +1,4 @@
-/** `npm run demo:build` writes the page to build/demo, which needs nothing else; `npm run demo` serves it as well. */
+/** `npm run demo:build` writes the page to build/demo, which needs no other file. `npm run demo` also serves it. */
 import { context } from 'esbuild';
 
 const page = await context({
@@ -7,15 +7,15 @@ const page = await context({
   outdir: 'build/demo',
   bundle: true,
   minify: true,
-  format: 'iife', // a page opened from a file may not load modules
+  format: 'iife', // a page that is opened from a file may not load modules
   target: 'es2022',
   logLevel: 'warning',
 });
 
 if (process.argv.includes('--serve')) {
-  // Builds anew whenever the page is loaded.
+  // It builds the page again at each load.
   const { port } = await page.serve({ servedir: 'build/demo', host: '127.0.0.1' });
-  console.log(`http://localhost:${port}/  (Ctrl+C ends it)`);
+  console.log(`http://localhost:${port}/  (Ctrl+C stops it)`);
 } else {
   await page.rebuild();
   await page.dispose();

@@ -1,4 +1,4 @@
-/** Runs one kernel on one case in this browser and shows how it compares with its definition and the built-in. */
+/** Runs one kernel on one case in this browser, and compares it with its definition and with the built-in. */
 import * as tf from '@tensorflow/tfjs-core';
 import { BACKENDS, KERNEL_NAMES } from '../kernels/registry.js';
 import type { Subject } from '../kernels/proof.js';
@@ -7,7 +7,7 @@ import { html, labelledSelect, setOptions, short } from './dom.js';
 import { errorFigure, inBounds, inTimes, legend, place, slopeFigure, timeFigure } from './figures.js';
 import { type Errors, measure, type Measured } from './measure.js';
 
-/** Which backends of the plugin start in this browser; the last that does is the active one afterwards. */
+/** For each backend of the plugin: does it start in this browser? The last one that starts stays active. */
 export async function usableBackends(): Promise<Map<string, boolean>> {
   const usable = new Map<string, boolean>();
   for (const name of BACKENDS) usable.set(name, await starts(name));
@@ -41,10 +41,10 @@ export function comparison(backends: Map<string, boolean>): HTMLElement {
     results.replaceChildren();
     status.className = 'verdict';
     status.textContent = 'Running …';
-    await new Promise((resolve) => setTimeout(resolve, 50)); // so that the text is seen
+    await new Promise((resolve) => setTimeout(resolve, 50)); // so that the browser shows the text
     try {
       if (!(await starts(backend.select.value)))
-        throw new Error(`Backend ${backend.select.value} does not start.`);
+        throw new Error(`Backend ${backend.select.value} does not start in this browser.`);
       const measured = await measure(subject);
       status.textContent = verdict(subject, measured);
       status.classList.add(measured.comparison.ok ? 'right' : 'wrong');
@@ -67,8 +67,9 @@ export function comparison(backends: Map<string, boolean>): HTMLElement {
     html(
       'p',
       {},
-      'The kernel runs on random numbers, beside tfjs’s own. Each element is held against a float64 definition: its ' +
-        'error may be as large as what float32 rounding explains, its bound. Gradients are held against differences, too.',
+      'The plugin’s kernel and tfjs’s own kernel run on the same random numbers. Each element is compared with a ' +
+        'float64 definition. Each element has a bound: the largest error that float32 rounding can cause. Gradients are ' +
+        'also compared with differences.',
     ),
     form,
     status,
@@ -82,7 +83,7 @@ function verdict({ kernelName, caseName }: Subject, { comparison }: Measured): s
   const what = `${kernelName}, ${caseName}, on ${tf.getBackend()}`;
   if (comparison.ok) return `✓ Right: ${what}.`;
   const isRight = comparison.error <= 1 && (comparison.gradientError ?? 0) <= 1;
-  return isRight ? `✗ Right, but tfjs’s own unexpectedly differs: ${what}.` : `✗ Wrong: ${what}.`;
+  return isRight ? `✗ Right, but tfjs’s own kernel differs unexpectedly: ${what}.` : `✗ Wrong: ${what}.`;
 }
 
 function shown(subject: Subject, measured: Measured): Element[] {
@@ -91,7 +92,7 @@ function shown(subject: Subject, measured: Measured): Element[] {
     facts(subject, measured),
     legend(),
     errorFigure('The plugin: error of each element', subject, ours),
-    ...(builtin ? [errorFigure('tfjs’s own: error of each element', subject, builtin)] : []),
+    ...(builtin ? [errorFigure('tfjs’s own kernel: error of each element', subject, builtin)] : []),
     ...(gradient?.length ? [slopeFigure(gradient)] : []),
     ...(time ? [timeFigure(time)] : []),
   ];
@@ -102,15 +103,17 @@ function facts(subject: Subject, { comparison, ours, builtin, time }: Measured):
   const lines: Record<string, string> = {
     'Shape of the result': `[${subject.outShape.join(', ')}]`,
     Error: `${inBounds(error)}. ${worstInWords(subject, ours)}`,
-    ...(gradientError !== null && { Gradient: `${inBounds(gradientError)}, against differences` }),
-    'tfjs’s own': `${agreement(comparison.builtin)}. ${builtin ? worstInWords(subject, builtin) : 'It gives no such result.'}`,
-    Time: time ? inTimes(time) : 'not measured: there is nothing to compare with, or the clock is too coarse',
+    ...(gradientError !== null && { Gradient: `${inBounds(gradientError)}, compared with differences` }),
+    'tfjs’s own kernel': `${agreement(comparison.builtin)}. ${builtin ? worstInWords(subject, builtin) : 'It throws, or gives a result of another shape.'}`,
+    Time: time
+      ? inTimes(time)
+      : 'not measured: tfjs gives no result to compare with, or the browser’s clock is too coarse',
   };
   const entries = Object.entries(lines);
   return html('dl', {}, ...entries.flatMap(([name, value]) => [html('dt', {}, name), html('dd', {}, value)]));
 }
 
-/** A known deviation, 'row 1: why', is one of docs/deviations.md. */
+/** How the built-in agrees, in words. A known deviation, 'row 1: why', names its row of docs/deviations.md. */
 function agreement(words: string): string {
   return words.replace(/^row \d+/, 'differs, see $& of docs/deviations.md');
 }
@@ -118,5 +121,5 @@ function agreement(words: string): string {
 function worstInWords(subject: Subject, { worst }: Errors): string {
   if (worst.index < 0) return '';
   const { index, got, want } = worst;
-  return `The worst element, ${place(subject, index)}, is ${short(got)}: off by ${short(Math.abs(got - want))}.`;
+  return `The worst element, ${place(subject, index)}, is ${short(got)}. Its error is ${short(Math.abs(got - want))}.`;
 }

@@ -1,4 +1,4 @@
-/** Elements in one line each, and numbers as people read them. */
+/** Functions that make an element in one line, and that write numbers for people. */
 
 export type Attributes = Record<string, string | number | boolean>;
 type Child = Node | string;
@@ -19,13 +19,13 @@ export function svg<K extends keyof SVGElementTagNameMap>(
   return fill(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
 }
 
-/** A picture of the given size that shrinks on narrow screens, and is read out as `label`. */
+/** A picture of this size, in pixels. It shrinks on narrow screens. Screen readers read `label`. */
 export function picture(width: number, height: number, label: string, ...children: Child[]): SVGSVGElement {
   const size = { viewBox: `0 0 ${width} ${height}`, width, height };
   return svg('svg', { ...size, role: 'img', 'aria-label': label }, ...children);
 }
 
-/** A select with its label around it. */
+/** A select, and the label around it. */
 export function labelledSelect(label: string, names: readonly string[]) {
   const select = html('select');
   setOptions(select, names);
@@ -36,12 +36,12 @@ export function setOptions(select: HTMLSelectElement, names: readonly string[]):
   select.replaceChildren(...names.map((name) => html('option', { value: name }, name)));
 }
 
-/** To seven digits, with a real minus, which screen readers read out. */
+/** The number to seven digits, with a real minus sign, which screen readers read out. */
 export function show(value: number): string {
   return String(Number(value.toPrecision(7)) + 0).replace('-', '−');
 }
 
-/** To three digits. */
+/** The number to three digits. */
 export function short(value: number): string {
   const size = Math.abs(value);
   const isPlain = size === 0 || (size >= 1e-3 && size < 1e5) || !Number.isFinite(value);

@@ -1,7 +1,7 @@
 /**
- * The worked examples as steps, one for each window: A, a convolution of one channel; C, pooling. What a step shows is
- * computed by the numeric functions. Results and gradients are linear in dy, so the gradient after k windows is that
- * of a dy of which only the first k cells are left.
+ * The worked examples as steps, one step for each window: A, a convolution of one channel; C, pooling. The numeric
+ * functions compute all numbers that a step shows. Gradients are linear in dy. So the gradient after k windows is the
+ * gradient for a dy in which all cells but the first k are 0.
  */
 import {
   avgPool,
@@ -24,7 +24,7 @@ export interface Example {
 }
 
 export interface Step {
-  /** What happens, in words and numbers. */
+  /** The step in words and numbers. */
   text: string;
   grids: Grid[];
 }
@@ -32,11 +32,11 @@ export interface Step {
 export interface Grid {
   title: string;
   width: number;
-  /** In rows; null where nothing is computed yet. */
+  /** The values, row by row. null: not computed yet. */
   values: (number | null)[];
-  /** The cells that the step looks at or changes, with a small text in them, as '×4'. */
+  /** The cells that the step reads or changes -> a small text in the cell, such as '×4'. */
   window?: Map<number, string>;
-  /** The one that matters most among all cells. */
+  /** The cell that matters most. */
   hit?: number;
 }
 
@@ -46,7 +46,7 @@ export function examples(): Example[] {
     convFilterGradient(),
     convInputGradient(),
     maxForward(),
-    maxGradient('C, max pooling, backward: dZ goes through the masks', POOLED),
+    maxGradient('C, max pooling, backward: dZ times the masks', POOLED),
     avgForward(),
     avgGradient('C, average pooling, backward: dZ is spread over the windows', POOLED),
     maxGradient('C, max pooling of overlapping windows, backward', OVERLAPPING),
@@ -66,7 +66,7 @@ function convForward(): Example {
   return {
     title: 'A, convolution, forward: the window slides over x',
     formula: 'y[i][j] = sum over a, b of x[i+a][j+b] × w[a][b]',
-    steps: eachWindow(CONV, 'The filter w will slide over x; y is still empty.', (k, cells) => ({
+    steps: eachWindow(CONV, 'The filter w will slide over x. y is still empty.', (k, cells) => ({
       words: () =>
         `${place(k, 2)}: ${cells.map((cell, tap) => `${show(X[cell])}×${show(W[tap])}`).join(' + ')} = ${show(y[k])}`,
       grids: [
@@ -86,14 +86,14 @@ function convForward(): Example {
 function convFilterGradient(): Example {
   const dFilter = (dy: Float64Array) => written(4, (out) => conv2dBackpropFilter(X, dy, CONV, out));
   return {
-    title: 'A, convolution, backward: dw gathers x times dy',
+    title: 'A, convolution, backward: dw sums x times dy',
     formula: 'dw[a][b] = sum over i, j of x[i+a][j+b] × dy[i][j]',
     steps: eachWindow(
       CONV,
-      'dw starts from 0 and gains a window of x, times dy, at each step.',
+      'dw starts at 0. Each step adds a window of x, multiplied by dy.',
       (k, cells) => ({
         words: () =>
-          `dy in ${place(k, 2)} is ${show(DY[k])}: dw gains ${product(
+          `dy in ${place(k, 2)} is ${show(DY[k])}. dw gains ${product(
             DY[k],
             cells.map((cell) => X[cell]),
           )}`,
@@ -115,21 +115,25 @@ function convFilterGradient(): Example {
 function convInputGradient(): Example {
   const dx = (dy: Float64Array) => written(9, (out) => conv2dBackpropInput(dy, W, CONV, out));
   return {
-    title: 'A, convolution, backward: dx gathers w times dy',
+    title: 'A, convolution, backward: dx sums w times dy',
     formula: 'dx[i+a][j+b] += w[a][b] × dy[i][j]',
-    steps: eachWindow(CONV, 'dx starts from 0; each dy adds w, times dy, under its window.', (k, cells) => ({
-      words: () => `dy in ${place(k, 2)} is ${show(DY[k])}: under its window, dx gains ${product(DY[k], W)}`,
-      grids: [
-        grid(
-          'w',
-          2,
-          W,
-          times(k < 0 ? [] : [0, 1, 2, 3], () => DY[k]),
-        ),
-        { ...grid('dy', 2, DY), hit: at(k) },
-        grid('dx', 3, dx(upTo(DY, k)), gains(cells, dx(only(DY, k)), k)),
-      ],
-    })),
+    steps: eachWindow(
+      CONV,
+      'dx starts at 0. Each dy adds w, multiplied by dy, to the cells of its window.',
+      (k, cells) => ({
+        words: () => `dy in ${place(k, 2)} is ${show(DY[k])}. In its window, dx gains ${product(DY[k], W)}`,
+        grids: [
+          grid(
+            'w',
+            2,
+            W,
+            times(k < 0 ? [] : [0, 1, 2, 3], () => DY[k]),
+          ),
+          { ...grid('dy', 2, DY), hit: at(k) },
+          grid('dx', 3, dx(upTo(DY, k)), gains(cells, dx(only(DY, k)), k)),
+        ],
+      }),
+    ),
   };
 }
 
@@ -160,7 +164,7 @@ function maxima({ g, x }: Pooling) {
   return { y, positions };
 }
 
-/** 1 where the maximum of the window is. */
+/** The mask of a window: 1 at the place of the maximum, otherwise 0. */
 function mask(cells: number[], position: number): Grid {
   if (cells.length === 0) return grid('mask', 2, Array(4).fill(null));
   const values = cells.map((cell) => Number(cell === position));
@@ -172,10 +176,10 @@ function maxForward(): Example {
   const { y, positions } = maxima(POOLED);
   return {
     title: 'C, max pooling, forward: each window has a mask',
-    formula: 'Z[i][j] = the largest of A in the window; the mask remembers where it was',
-    steps: eachWindow(g, 'A window of 2 by 2 will step over A, two cells at a time.', (k, cells) => ({
+    formula: 'Z[i][j] = the largest value of A in the window; the mask marks its place',
+    steps: eachWindow(g, 'A window of 2 by 2 will move over A, two cells at a time.', (k, cells) => ({
       words: () =>
-        `${place(k, 2)}: the largest of ${list(cells.map((cell) => x[cell]))} is ${show(y[k])}, in ${place(positions[k], 4)} of A`,
+        `${place(k, 2)}: the largest of ${list(cells.map((cell) => x[cell]))} is ${show(y[k])}. It stands in ${place(positions[k], 4)} of A`,
       grids: [
         { ...grid('A', 4, x, marked(cells)), hit: positions[k] },
         mask(cells, positions[k]),
@@ -191,17 +195,17 @@ function maxGradient(title: string, pooling: Pooling): Example {
   const dx = (of: Float64Array) => written(x.length, (out) => maxPoolGrad(of, positions, out));
   return {
     title,
-    formula: 'dA gains dZ × mask, window by window',
+    formula: 'dA += dZ × mask, for each window',
     steps: eachWindow(
       g,
-      'dA starts from 0; each dZ goes to where the maximum of its window was.',
+      'dA starts at 0. Each dZ is added at the place of its window’s maximum.',
       (k, cells) => {
         const position = positions[k];
         const [before, after] = [dx(upTo(dy, k - 1)), dx(upTo(dy, k))];
         return {
           words: () =>
-            `dZ in ${place(k, 2)} is ${show(dy[k])}; the maximum of its window, ${show(x[position])}, was in ` +
-            `${place(position, g.inWidth)}: dA there is now ${show(before[position])} + ${bracketed(dy[k])} = ${show(after[position])}`,
+            `dZ in ${place(k, 2)} is ${show(dy[k])}. The maximum of its window, ${show(x[position])}, is in ` +
+            `${place(position, g.inWidth)}. dA there is now ${show(before[position])} + ${bracketed(dy[k])} = ${show(after[position])}`,
           grids: [
             { ...grid('A', g.inWidth, x, marked(cells)), hit: position },
             mask(cells, position),
@@ -220,7 +224,7 @@ function avgForward(): Example {
   return {
     title: 'C, average pooling, forward',
     formula: 'Z[i][j] = the mean of A in the window',
-    steps: eachWindow(g, 'A window of 2 by 2 will step over A, two cells at a time.', (k, cells) => ({
+    steps: eachWindow(g, 'A window of 2 by 2 will move over A, two cells at a time.', (k, cells) => ({
       words: () =>
         `${place(k, 2)}: (${cells.map((cell) => show(x[cell])).join(' + ')}) / ${cells.length} = ${show(y[k])}`,
       grids: [grid('A', 4, x, marked(cells)), { ...grid('Z', 2, upTo(y, k, null)), hit: at(k) }],
@@ -232,23 +236,27 @@ function avgGradient(title: string, { g, x, dy }: Pooling): Example {
   const dx = (of: Float64Array) => written(x.length, (out) => avgPoolGrad(of, g, out));
   return {
     title,
-    formula: 'every cell of a window gains dZ / number of cells in the window',
-    steps: eachWindow(g, 'dA starts from 0; each dZ is shared out over its window.', (k, cells) => {
-      const share = dx(only(dy, k));
-      const after = dx(upTo(dy, k));
-      return {
-        words: () =>
-          `dZ in ${place(k, 2)} is ${show(dy[k])}: each of its ${cells.length} cells gains ${show(dy[k])} / ` +
-          `${cells.length} = ${show(share[cells[0]])}; they are now ${list(cells.map((cell) => after[cell]))}`,
-        grids: [{ ...grid('dZ', 2, dy), hit: at(k) }, grid('dA', g.inWidth, after, gains(cells, share, k))],
-      };
-    }),
+    formula: 'dA += dZ / number of cells in the window, for each cell of each window',
+    steps: eachWindow(
+      g,
+      'dA starts at 0. Each dZ is shared equally by the cells of its window.',
+      (k, cells) => {
+        const share = dx(only(dy, k));
+        const after = dx(upTo(dy, k));
+        return {
+          words: () =>
+            `dZ in ${place(k, 2)} is ${show(dy[k])}. Each of the ${cells.length} cells gains ${show(dy[k])} / ` +
+            `${cells.length} = ${show(share[cells[0]])}. They are now ${list(cells.map((cell) => after[cell]))}`,
+          grids: [{ ...grid('dZ', 2, dy), hit: at(k) }, grid('dA', g.inWidth, after, gains(cells, share, k))],
+        };
+      },
+    ),
   };
 }
 
 // Steps
 
-/** One step for each window, and before them one that has no window, with the text `start`. */
+/** A first step without a window and with the text `start`, and then a step for each window. */
 function eachWindow(
   g: Geometry,
   start: string,
@@ -261,7 +269,7 @@ function eachWindow(
   return [{ text: start, grids: step(-1, []).grids }, ...windows];
 }
 
-/** The cells of a one-channel image under window k, in rows. */
+/** The cells of a one-channel image in window k, row by row. */
 function cellsUnder(g: Geometry, k: number): number[] {
   const top = Math.floor(k / g.outWidth) * g.strideHeight - g.padTop;
   const left = (k % g.outWidth) * g.strideWidth - g.padLeft;
@@ -280,7 +288,7 @@ function written(size: number, write: (out: Float64Array) => void): Float64Array
   return out;
 }
 
-/** The cells up to and including k; `rest` stands for those that come later. */
+/** The cells up to and including k. Later cells are `rest`, by default 0. */
 function upTo(values: Float64Array, k: number): Float64Array;
 function upTo(values: Float64Array, k: number, rest: null): (number | null)[];
 function upTo(values: Float64Array, k: number, rest?: null): ArrayLike<number | null> {
@@ -303,12 +311,12 @@ function grid(
 
 const marked = (cells: number[]) => new Map(cells.map((cell) => [cell, '']));
 
-/** The window with the factor of each cell in it. */
+/** The window's cells -> the factor of each. */
 function times(cells: number[], factor: (i: number) => number): Map<number, string> {
   return new Map(cells.map((cell, i) => [cell, `×${show(factor(i))}`]));
 }
 
-/** What each cell gains, as '+4' and '−1'; nothing before the first step. */
+/** The window's cells -> the gain of each, such as '+4' or '−1'. Before the first window it is empty. */
 function gains(cells: number[], gained: Float64Array, k: number): Map<number, string> {
   const note = (gain: number) => (gain > 0 ? `+${show(gain)}` : gain < 0 ? show(gain) : '');
   return new Map(k < 0 ? [] : cells.map((cell) => [cell, note(gained[cell])]));

@@ -1,16 +1,16 @@
-/** The pictures of a comparison: each element's error, the gradient against differences, time; and their words. */
+/** The pictures of a comparison, and their texts: each element's error, the gradient against differences, and time. */
 import type { Subject } from '../kernels/proof.js';
 import { html, picture, short, svg } from './dom.js';
 import type { Errors, Slope, Times } from './measure.js';
 
 interface Plane {
   name: string;
-  /** Elements in rows. */
+  /** The elements' indexes in the result, row by row. */
   elements: number[];
   error: number;
 }
 
-/** More planes than that are too many to look at. */
+/** At most this many planes are shown. */
 const MOST_PLANES = 12;
 
 export function errorFigure(title: string, subject: Subject, errors: Errors): HTMLElement {
@@ -25,7 +25,7 @@ export function errorFigure(title: string, subject: Subject, errors: Errors): HT
   );
 }
 
-/** Of planes without any error one is enough. */
+/** The planes with the largest errors. Planes without an error are left out, but one plane is always shown. */
 function worstOf(planes: Plane[]): Plane[] {
   const worstFirst = [...planes].sort((p, q) => q.error - p.error);
   return worstFirst.slice(0, MOST_PLANES).filter(({ error }, i) => error > 0 || i === 0);
@@ -64,7 +64,7 @@ function planePicture(subject: Subject, { name, elements, error }: Plane, errors
   );
 }
 
-/** The deeper, the nearer to the bound; another colour, and a cross, past it. */
+/** A deeper colour means an error nearer to its bound. Beyond the bound, it is another colour with a cross. */
 function shaded({ x, y }: { x: number; y: number }, size: number, ratio: number): SVGElement {
   const square = { x, y, width: size, height: size };
   if (ratio <= 1) return svg('rect', { ...square, class: 'error', 'fill-opacity': Number(ratio.toFixed(3)) });
@@ -78,12 +78,12 @@ export function legend(): SVGElement {
   return picture(
     320,
     24,
-    'Legend: the deeper the colour, the nearer to the bound; crossed out past the bound; the worst element is outlined',
+    'Legend: a deeper colour means an error nearer to its bound; a cross means an error beyond its bound; the worst element has an outline',
     text(0, '0'),
     ...[0, 0.25, 0.5, 0.75, 1].map((ratio, i) => shaded({ x: 14 + SIZE * i, y: 2 }, SIZE, ratio)),
     text(110, 'bound'),
     shaded({ x: 165, y: 2 }, SIZE, 2),
-    text(189, 'past it'),
+    text(189, 'beyond'),
     svg('rect', { x: 245, y: 2, width: SIZE, height: SIZE, class: 'worst' }),
     text(270, 'worst'),
   );
@@ -92,7 +92,7 @@ export function legend(): SVGElement {
 const PLOT = 260;
 const MARGIN = 36;
 
-/** Each mark an element: across its difference, up its gradient; on the line both are equal. */
+/** Each mark is an element: its difference to the right, its gradient upwards. On the line both are equal. */
 export function slopeFigure(slopes: Slope[]): HTMLElement {
   const values = slopes.flatMap(({ ours, builtin = 0, want }) => [ours, builtin, want].map(Math.abs));
   const limit = Math.max(...values.filter(Number.isFinite), 1e-6);
@@ -124,14 +124,14 @@ export function slopeFigure(slopes: Slope[]): HTMLElement {
     text(PLOT / 2, PLOT - 8, 'difference in float64', middle),
     text(0, 0, 'gradient', { ...middle, transform: `translate(${MARGIN - 14} ${PLOT / 2}) rotate(-90)` }),
   );
-  const crosses = builtins.length ? ', crosses tfjs’s own' : '';
+  const crosses = builtins.length ? ' Crosses are tfjs’s own kernel.' : '';
   return html(
     'figure',
     {},
     html(
       'figcaption',
       {},
-      `Gradient against differences, ${slopes.length} elements. Dots are the plugin’s${crosses}; on the line both are equal.`,
+      `Gradient against differences, ${slopes.length} elements. Dots are the plugin.${crosses} On the line, gradient and difference are equal.`,
     ),
     plot,
   );
@@ -166,15 +166,15 @@ export function timeFigure({ builtin, ours }: Times): HTMLElement {
 // Words
 
 export function inBounds(error: number): string {
-  if (error === 0) return 'none, every element is exact';
-  if (error === Infinity) return 'where none is allowed';
+  if (error === 0) return 'none: every element is exact';
+  if (error === Infinity) return 'not 0 although the bound is 0, or not a number';
   return error <= 1 ? `at most ${short(error)} of the bound` : `up to ${short(error)} times the bound`;
 }
 
 export function inTimes({ builtin, ours }: Times): string {
   const ratio = builtin / ours;
-  const words = ratio >= 1 ? `${short(ratio)} times as fast` : `${short(1 / ratio)} times as slow`;
-  return `${words} as tfjs’s own: ${short(ours)} ms instead of ${short(builtin)} ms`;
+  const words = ratio >= 1 ? `${short(ratio)} times as fast` : `${short(1 / ratio)} times as long`;
+  return `${words} as tfjs’s own kernel: ${short(ours)} ms instead of ${short(builtin)} ms`;
 }
 
 // Where elements are
@@ -182,7 +182,7 @@ export function inTimes({ builtin, ours }: Times): string {
 interface Axes {
   row: number;
   column: number;
-  /** The two that number the planes, with their names. */
+  /** The two axes that number the planes, with their names. */
   planes: [axis: number, name: string][];
 }
 
@@ -193,7 +193,7 @@ function axesOf({ kernelName, attrs }: Subject): Axes {
     : { row: 1, column: 2, planes: [[0, 'image'], [3, 'channel']] }; // prettier-ignore
 }
 
-/** Indexes along each axis. */
+/** The element's index along each axis. */
 function coordinates(index: number, shape: readonly number[]): number[] {
   const result: number[] = [];
   for (let axis = shape.length - 1; axis >= 0; axis--) {

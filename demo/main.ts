@@ -1,4 +1,4 @@
-/** Entry of the demo page: tfjs with the backends to choose from, and the page itself. */
+/** Entry point of the demo page: loads tfjs with its backends, and shows the page. */
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-webgl';
 import { enableProdMode } from '@tensorflow/tfjs-core';

@@ -1,4 +1,6 @@
-/** What the comparison shows of one kernel on one case: every element's error, and the gradient against differences. */
+/**
+ * Measures one kernel on one case for the comparison: each element's error, the gradient against differences, and time.
+ */
 import { OWN } from '../kernels/registry.js';
 import { compareSubject, type Comparison } from '../src/cli/comparison.js';
 import type { Subject } from '../kernels/proof.js';
@@ -12,11 +14,11 @@ import { alternate } from '../src/verify/time.js';
 export interface Measured {
   comparison: Comparison;
   ours: Errors;
-  /** null where the built-in throws, or gives a result of another shape. */
+  /** null if the built-in throws, or gives a result of another shape. */
   builtin: Errors | null;
   /** Some elements of the gradient; absent for forward kernels. */
   gradient?: Slope[];
-  /** Milliseconds of a call; null where the built-in gives no result, or the browser's clock is too coarse. */
+  /** Milliseconds of a call; null if the built-in gives no result, or if the browser's clock is too coarse. */
   time: Times | null;
 }
 
@@ -40,13 +42,13 @@ export interface Slope {
 
 const SEED = 1;
 const TIMED_MS = 300;
-/** Browsers' clocks tick every millisecond or less often: calls are timed in batches of at least so long. */
+/** Milliseconds of a timed batch of calls, at least: browsers' clocks tick every millisecond, or less often. */
 const BATCH_MS = 10;
 const MOST_CALLS = 256;
-/** So many elements of a gradient are held against differences. */
+/** Number of elements of a gradient that are compared with differences. */
 const DIFFERENCES = 64;
 
-/** On the active backend. */
+/** Measures the subject's kernel on the active backend. */
 export async function measure(subject: Subject): Promise<Measured> {
   const comparison = await compareSubject(subject, SEED, 0);
   const values = untiedInputs(subject, SEED, floats);

@@ -1,4 +1,4 @@
-/** The demo page: the worked examples, and the comparison of kernels, which waits for the backends to start. */
+/** The demo page: the worked examples and, when the backends have started, the comparison of kernels. */
 import { comparison, usableBackends } from './comparison.js';
 import { html } from './dom.js';
 import { stepper } from './stepper.js';
@@ -13,8 +13,8 @@ export async function mountPage(root: HTMLElement): Promise<void> {
       html(
         'p',
         {},
-        'Convolution and pooling for TensorFlow.js with gradients that are right, and the proof, computed here ' +
-          'and now in this browser.',
+        'Convolution and pooling for TensorFlow.js with gradients that are right, and the proof. This page computes ' +
+          'everything in your browser.',
       ),
     ),
     main,

@@ -1,4 +1,4 @@
-/** Steps through the worked examples: buttons and keys, pictures of the arrays, and the step in words. */
+/** Steps through the worked examples, by buttons and keys. It shows pictures of the arrays, and the step in words. */
 import { html, labelledSelect, picture, show, svg } from './dom.js';
 import { examples, type Grid } from './examples.js';
 
@@ -8,7 +8,7 @@ export function stepper(): HTMLElement {
   const formula = html('p', { class: 'formula' });
   const count = html('span');
   const text = html('p', { class: 'step', role: 'status' });
-  const pictures = html('div', { class: 'pictures', tabindex: 0, role: 'group', 'aria-label': 'Pictures of the step; arrow keys step' }); // prettier-ignore
+  const pictures = html('div', { class: 'pictures', tabindex: 0, role: 'group', 'aria-label': 'Pictures of the step. Arrow keys go to other steps' }); // prettier-ignore
   let at = 0;
 
   const example = () => all[select.selectedIndex];
@@ -32,7 +32,7 @@ export function stepper(): HTMLElement {
     count.textContent = `Step ${at} of ${last()}`;
     text.textContent = words;
     pictures.replaceChildren(...grids.map(gridPicture));
-    // Not `disabled`, which would take the focus away from who steps by keyboard.
+    // Not `disabled`: a disabled button would lose the focus, and the keyboard user with it.
     moves.forEach(({ to }, i) => buttons[i].setAttribute('aria-disabled', String(to() === at)));
   }
 
@@ -56,7 +56,11 @@ export function stepper(): HTMLElement {
     'section',
     { 'aria-labelledby': 'examples' },
     html('h2', { id: 'examples' }, 'Step through a worked example'),
-    html('p', {}, 'The arrow keys, Home and End step as well, once a button or the pictures have the focus.'),
+    html(
+      'p',
+      {},
+      'If a button or the pictures have the focus, the arrow keys, Home and End go to other steps, too.',
+    ),
     field,
     formula,
     stepping,
@@ -66,12 +70,12 @@ export function stepper(): HTMLElement {
 interface Move {
   name: string;
   key: string;
-  /** The step that it leads to; the one shown where there is none further. */
+  /** The step that it leads to. If there is no further step, the step that is shown. */
   to: () => number;
 }
 
 const CELL = 52;
-/** Room for the outlines at the edges. */
+/** Pixels for the outlines at the edges. */
 const EDGE = 2;
 
 function gridPicture(grid: Grid): HTMLElement {
@@ -79,7 +83,7 @@ function gridPicture(grid: Grid): HTMLElement {
   const height = values.length / width;
   const label = `${title}: ${rows(grid).join('; ')}${windowInWords(grid)}`;
   const cells = values.map((value, i) => cell(grid, value, i));
-  // Those with thick outlines come last, on top of their neighbours.
+  // Cells with thick outlines are drawn last, on top of their neighbours.
   const rank = (i: number) => Number(grid.window?.has(i) ?? false) + 2 * Number(i === grid.hit);
   const order = [...values.keys()].sort((p, q) => rank(p) - rank(q));
   return html(

@@ -1,6 +1,6 @@
 /**
- * `npm run api`: writes the public API of each entry of the package to etc/<entry>.api.md. With --check it writes nothing,
- * and fails, with the difference, if a report is not what it would write.
+ * `npm run api`: writes the public API of each entry of the package to etc/<entry>.api.md. With --check it writes
+ * nothing: if a report is out of date, it prints the difference and fails.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
@@ -57,7 +57,7 @@ const isStale = ENTRIES.map((entry) => {
     localBuild: !isCheck,
     printApiReportDiff: isCheck,
     messageCallback(message) {
-      // Of its own messages only the difference is of interest; it would also say which compiler it brings along.
+      // Only the difference is printed. API Extractor would also print which compiler it uses.
       message.handled = message.messageId !== 'console-api-report-diff';
     },
   });
@@ -66,7 +66,7 @@ const isStale = ENTRIES.map((entry) => {
 
 if (isStale && isCheck) {
   console.error(
-    'The public API has changed. If that is meant: npm run api, and a line in CHANGELOG.md for users.',
+    'The public API has changed. If this is intended, run `npm run api`, and add a line to CHANGELOG.md for users.',
   );
   process.exit(1);
 }

@@ -1,6 +1,7 @@
 /**
  * `npm run new-op my_op`: copies op_template/ to kernels/my_op/, and adds the op to kernels/registry.ts and
- * kernels/subjects.ts. Its specs fail until it is filled in. Everything is checked before anything is written.
+ * kernels/subjects.ts. The op's specs fail until you fill in the files. The script checks everything before it writes
+ * anything.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +9,7 @@ import { Command } from 'commander';
 
 const TEMPLATE = fileURLToPath(new URL('op_template/', import.meta.url));
 
-/** What a new op adds to files that exist: a pattern that must match once, and its replacement. */
+/** File -> the changes for a new op. A change is a pattern that must match once, and its replacement. */
 const ADDED = {
   'kernels/registry.ts': [
     [
@@ -38,7 +39,7 @@ function newOp(name) {
   const folder = `kernels/${name}`;
   if (!/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name))
     throw new Error(`name is ${name}, but it must be in snake case, such as depthwise_conv2d.`);
-  if (existsSync(folder)) throw new Error(`name is ${name}, but ${folder} exists.`);
+  if (existsSync(folder)) throw new Error(`name is ${name}, but ${folder} exists already.`);
   const camel = name.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
   const pascal = camel[0].toUpperCase() + camel.slice(1);
   const named = (text) =>
@@ -54,7 +55,9 @@ function newOp(name) {
     const text = replacements.reduce(
       (text, [pattern, replacement]) => {
         if ([...text.matchAll(pattern)].length !== 1)
-          throw new Error(`${file} has changed: it must match ${pattern} once.`);
+          throw new Error(
+            `${file} must match ${pattern} once. If the file has changed, change scripts/new-op.mjs, too.`,
+          );
         return text.replace(pattern, () => named(replacement));
       },
       readFileSync(file, 'utf8'),
@@ -75,8 +78,8 @@ function newOp(name) {
 }
 
 const program = new Command('npm run new-op --')
-  .description('Makes the folder of a new op from the template, and registers it.')
-  .argument('<name>', 'in snake case, such as depthwise_conv2d')
+  .description('Makes the folder of a new op from the template, and registers the op.')
+  .argument('<name>', 'name of the op, in snake case, such as depthwise_conv2d')
   .parse();
 try {
   newOp(program.args[0]);

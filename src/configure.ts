@@ -1,23 +1,27 @@
-/** How the kernels compute: what may be chosen, and what was. */
+/** Options for how the kernels compute, and a report of how they do. */
 import { configureCpu, type CpuInfo, cpuInfo, type CpuOptions } from '../kernels/runtime/options.js';
 
+/** Options of each backend. So far only cpu has any. */
 export interface BackendOptions {
   cpu?: CpuOptions;
 }
 
+/** How each backend computes. So far only cpu has a choice. */
 export interface BackendInfo {
   cpu: CpuInfo;
 }
 
 /**
- * Changes how the kernels compute, installed or not, from their next run on; what is not given stays.
- * @throws Error naming what cannot be had, before anything is changed
+ * Changes how the kernels compute, from their next run on, whether they are installed or not. Options that are not
+ * given keep their values.
+ * @throws Error, and changes nothing, if an option's value is not allowed, or if this engine cannot run the path. The
+ *   error names the option, its value and the allowed values, or the reason.
  */
 export function configure({ cpu = {} }: BackendOptions): void {
   configureCpu(cpu);
 }
 
-/** Which implementation serves on each backend, and why not a faster one. */
+/** Says which implementation serves on each backend, and why a faster one does not. */
 export function backendInfo(): BackendInfo {
   return { cpu: cpuInfo() };
 }

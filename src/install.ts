@@ -1,11 +1,14 @@
 /**
- * Puts the plugin's kernels and gradients in place of tfjs's, and back.
+ * Replaces tfjs's kernels and gradients with the plugin's, and restores them.
  *
- * Kernels are registered per backend, gradients once for all backends. So a gradient of ours first asks the registry
- * whether the kernel of the active backend is ours, and otherwise hands over to the built-in gradient that it
- * replaced. The registry is the only truth: others may swap kernels too, and a later import of tfjs-layers registers
- * the built-in gradients again, so each forward kernel of ours, when it runs, puts its own gradient back (the engine
- * looks the gradient up after the kernel has run).
+ * Kernels are registered for each backend, gradients once for all backends. A gradient of ours therefore first asks the
+ * registry whether the kernel of the active backend is ours. If it is not, the gradient calls the built-in gradient
+ * that it replaced.
+ *
+ * The registry is the only truth, because others may change it too:
+ *   - Others may replace kernels.
+ *   - A later import of tfjs-layers registers the built-in gradients again. So each forward kernel of ours registers
+ *     its own gradient again when it runs. The engine looks the gradient up after the kernel has run.
  */
 import {
   engine,
@@ -34,34 +37,42 @@ import {
 import type { Kernel } from '../kernels/runtime/tensors.js';
 
 export interface InstallOptions {
-  /** Backends to install on; default all that the plugin supports. One that comes later is served when it comes. */
+  /**
+   * Names of the backends to install on. Default: all that the plugin supports. A backend that is registered later gets
+   * the kernels when it is set.
+   */
   backends?: readonly string[];
 }
 
+/** A kernel that `install` has replaced. */
 export interface Replaced {
   kernelName: string;
   backendName: string;
 }
 
+/** The result of a call of `install`. */
 export interface Installation {
-  /** What this call has replaced so far, and where; it grows when a backend comes later. */
+  /** The kernels that this call has replaced so far. The list grows when a backend is registered later. */
   readonly replaced: readonly Replaced[];
-  /** Restores what was there, unless another installation still wants the plugin; again does nothing. */
+  /**
+   * Restores the kernels and gradients that were there before, unless another installation still needs the plugin. A
+   * second call does nothing.
+   */
   uninstall(): void;
 }
 
-/** Every installation that has not been undone, with the backends it wants. */
+/** Each installation that has not been undone -> the backends that it asked for. */
 const installations = new Map<Installation, readonly BackendName[]>();
-/** What our kernels replaced: the config, or undefined where there was none. */
+/** 'backend kernel' -> the config that our kernel replaced, or undefined if there was none. */
 const builtinKernels = new Map<string, KernelConfig | undefined>();
 const builtinGradients = new Map<string, GradConfig | undefined>();
 const ourKernels = new WeakSet<KernelFunc>();
 const ourGradients = new Map(gradients('').map((config) => [config.kernelName, delegating(config)]));
 
 /**
- * Replaces tfjs's convolution and pooling kernels, and their gradients, on every supported backend or those named.
- * May be called before or after the backend is registered or set, and more than once.
- * @throws Error if a backend is named that the plugin does not support; nothing is changed then
+ * Replaces tfjs's convolution and pooling kernels, and their gradients, on all supported backends or on those named in
+ * the options. It may be called before or after a backend is registered or set, and more than once.
+ * @throws Error, and changes nothing, if `backends` is no array or names a backend that the plugin does not support
  */
 export function install(options: InstallOptions = {}): Installation {
   const backends = supported(options.backends ?? BACKENDS);
@@ -87,7 +98,9 @@ function uninstall(installation: Installation): void {
 
 function supported(names: readonly string[]): readonly BackendName[] {
   if (!Array.isArray(names)) {
-    throw new Error(`tfjs-convgrad: backends is ${names}, but it must be a list of ${BACKENDS.join(', ')}.`);
+    throw new Error(
+      `tfjs-convgrad: backends is ${names}, but it must be an array of these: ${BACKENDS.join(', ')}.`,
+    );
   }
   for (const name of names) {
     if (!(BACKENDS as readonly string[]).includes(name)) {
@@ -103,7 +116,10 @@ function wanting(backendName: BackendName): Installation[] {
   return [...installations].filter(([, backends]) => backends.includes(backendName)).map(([one]) => one);
 }
 
-/** A kernel that never runs: its setupFunc tells that its backend is being set, with whatever kernels it has by then. */
+/**
+ * A kernel that never runs. tfjs calls its setupFunc when the backend is set. More kernels of the backend may have been
+ * registered by then.
+ */
 const WATCH = 'ConvgradWatch';
 
 function watch(backendName: BackendName): void {
@@ -116,7 +132,10 @@ function watch(backendName: BackendName): void {
   });
 }
 
-/** When a backend is set: what has come since. What others put in place of ours stays theirs. */
+/**
+ * Runs when a backend is set: replaces the built-in kernels that were registered since. A kernel that others registered
+ * in place of ours is left alone.
+ */
 function swapInBuiltins(backendName: BackendName): void {
   const isNew = (kernelName: KernelName) => {
     const key = `${backendName} ${kernelName}`;
@@ -170,7 +189,7 @@ function dropIn(kernelName: KernelName, backendName: BackendName): KernelFunc {
   return kernelFunc;
 }
 
-/** Registers our gradient of the kernel, if there is one and another's is registered. */
+/** Registers our gradient of the kernel, if there is one and it is not the registered one. */
 function keepGradient(kernelName: string): void {
   const ours = ourGradients.get(kernelName);
   const current = getGradient(kernelName);
@@ -189,7 +208,10 @@ function restoreGradients(): void {
   }
 }
 
-/** Our gradient where our kernel is the active backend's; elsewhere the built-in gradient, which saves the same. */
+/**
+ * Our gradient if the active backend's kernel is ours, otherwise the built-in gradient. Both save the same tensors for
+ * the backward pass.
+ */
 function delegating(ours: GradConfig): GradConfig {
   const { kernelName } = ours;
   return {

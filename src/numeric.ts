@@ -1,6 +1,6 @@
 /**
- * The numeric functions alone, without tfjs: typed arrays and geometry in, typed arrays out. Float64Array in and out
- * gives float64 results. Published as "tfjs-convgrad/numeric".
+ * The numeric functions alone, without tfjs. They take typed arrays and a geometry, and write typed arrays. If inputs
+ * and results are Float64Array, the results have float64 precision. Published as "tfjs-convgrad/numeric".
  */
 export type { Floats, Numbers } from '../kernels/arrays.js';
 export {

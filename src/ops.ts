@@ -1,6 +1,6 @@
 /**
- * conv2d, maxPool and avgPool with what tfjs's ops lack. They run kernels under names of their own, registered at the
- * first call, so they work beside the built-ins, with or without `install()`.
+ * conv2d, maxPool and avgPool, with options that tfjs's ops lack. They run kernels under names of their own, which the
+ * first call registers. So they work beside the built-ins, with or without `install()`.
  */
 import {
   add,
@@ -27,51 +27,58 @@ import { run } from '../kernels/runtime/gradients.js';
 import { BACKENDS, gradients, KERNEL_NAMES, KERNELS, type KernelName, OWN } from '../kernels/registry.js';
 import { activate } from '../kernels/conv2d/activation_gradient.js';
 
+/** Options of conv2d: bias and activation, and the window's options. */
 export interface Conv2DOptions extends ConvOptions {
-  /** Added to the convolution: [outChannels], or what broadcasts to y. */
+  /** Added to the convolution. Its shape is [outChannels], or any shape that broadcasts to y's. Default: no bias. */
   bias?: Tensor | TensorLike;
-  /** Applied to the sum: linear, relu, relu6, elu, leakyrelu, prelu, sigmoid or tanh. Default 'linear'. */
+  /** Applied to the sum: linear, relu, relu6, elu, leakyrelu, prelu, sigmoid or tanh. Default: 'linear'. */
   activation?: ActivationName;
-  /** prelu's slopes below 0: [outChannels], or what broadcasts to y. */
+  /** Slopes of prelu below 0, required for prelu. Their shape is [outChannels], or any shape that broadcasts to y's. */
   preluActivationWeights?: Tensor | TensorLike;
-  /** leakyrelu's slope below 0. Default 0.2. */
+  /** Slope of leakyrelu below 0. Default: 0.2. */
   leakyreluAlpha?: number;
 }
 
+/** Options of maxPool: strides, pad, dilations, dataFormat, dimRoundingMode. */
 export type MaxPoolOptions = Omit<PoolOptions, 'countIncludePad' | 'identityIf1x1'>;
+/** Options of avgPool: strides, pad, dilations, dataFormat, dimRoundingMode, countIncludePad. */
 export type AvgPoolOptions = Omit<PoolOptions, 'identityIf1x1'>;
 
 /**
- * 2-D convolution (cross-correlation), with its gradients of any order, through bias and activation too.
+ * 2-D convolution (cross-correlation). It has gradients of any order, also in the bias and through the activation.
  *
- * Besides what tf.conv2d knows: bias, activation, groups, strides with dilations, explicit pads in both layouts, and
- * dimRoundingMode 'exact', which refuses strides that do not divide.
- * @param x [batch, height, width, inChannels] or [height, width, inChannels]; for NCHW channels come before height
- * @param filter [filterHeight, filterWidth, inChannels / groups, outChannels]
- * @returns [batch, outHeight, outWidth, outChannels], in x's layout and rank
- * @throws Error naming the argument, what it was and what is allowed
+ * Options that tf.conv2d lacks:
+ *   - bias, activation and groups;
+ *   - strides together with dilations;
+ *   - explicit pads in both layouts;
+ *   - dimRoundingMode 'exact', which refuses strides that do not divide.
+ * @param x float32, [batch, height, width, inChannels] or [height, width, inChannels]; in NCHW channels precede height
+ * @param filter float32, [filterHeight, filterWidth, inChannels / groups, outChannels]
+ * @returns float32, [batch, outHeight, outWidth, outChannels], in x's layout and rank
+ * @throws Error naming the argument, its value and the allowed values; or if the active backend is not supported
  */
 export const conv2d = /* @__PURE__ */ op({ convgradConv2d_ });
 
 /**
- * 2-D max pooling, with its gradients of any order. Of equal maxima the first in row-major order wins; NaN is skipped.
+ * 2-D max pooling, with gradients of any order. If maxima are equal, the first in row-major order wins. NaN is skipped.
  *
- * Besides what tf.maxPool knows: dataFormat, dilations, dimRoundingMode 'exact'.
- * @param x [batch, height, width, channels] or [height, width, channels]; for NCHW channels come before height
- * @param filterSize height and width of the window; also the default of strides
+ * Options that tf.maxPool lacks: dataFormat, dilations, dimRoundingMode 'exact'.
+ * @param x [batch, height, width, channels] or [height, width, channels]; in NCHW channels precede height
+ * @param filterSize size of the window, a number or [height, width]; also the default of the option strides
  * @returns [batch, outHeight, outWidth, channels], in x's layout, rank and dtype
- * @throws Error naming the argument, what it was and what is allowed
+ * @throws Error naming the argument, its value and the allowed values; or if the active backend is not supported
  */
 export const maxPool = /* @__PURE__ */ op({ convgradMaxPool_ });
 
 /**
- * 2-D average pooling, with its gradients of any order. It divides by the number of cells that lie in x.
+ * 2-D average pooling, with gradients of any order. Each sum is divided by the number of the window's cells that lie in
+ * x, unless countIncludePad is true.
  *
- * Besides what tf.avgPool knows: countIncludePad, dataFormat, dilations, dimRoundingMode 'exact'.
- * @param x [batch, height, width, channels] or [height, width, channels]; for NCHW channels come before height
- * @param filterSize height and width of the window; also the default of strides
- * @returns [batch, outHeight, outWidth, channels], in x's layout and rank
- * @throws Error naming the argument, what it was and what is allowed
+ * Options that tf.avgPool lacks: countIncludePad, dataFormat, dilations, dimRoundingMode 'exact'.
+ * @param x float32, [batch, height, width, channels] or [height, width, channels]; in NCHW channels precede height
+ * @param filterSize size of the window, a number or [height, width]; also the default of the option strides
+ * @returns float32, [batch, outHeight, outWidth, channels], in x's layout and rank
+ * @throws Error naming the argument, its value and the allowed values; or if the active backend is not supported
  */
 export const avgPool = /* @__PURE__ */ op({ convgradAvgPool_ });
 
@@ -96,7 +103,7 @@ function convgradConv2d_<T extends Tensor3D | Tensor4D>(
       runOwn('FusedConv2D', { ...inputs, ...extras, x: x4D }, fusedAttrs),
     ) as T;
   }
-  // While a gradient is recorded each step is an op of its own, so that each is differentiated.
+  // While a gradient is recorded, each step is an op of its own, so that tfjs differentiates each step.
   return batched(inputs.x, (x4D) => {
     const y = runOwn('Conv2D', { ...inputs, x: x4D }, attrs);
     const aligned = (name: keyof typeof extras) => {
@@ -125,7 +132,7 @@ function convgradAvgPool_<T extends Tensor3D | Tensor4D>(
   return batched(toFloats('x', x), (x4D) => runOwn('AvgPool', { x: x4D }, { ...options, filterSize })) as T;
 }
 
-/** f of x as a batch; an x of rank 3 is a batch of one, and so is the result. */
+/** Applies f to x as a batch. If x has rank 3, f gets a batch of one, and the result has rank 3 again. */
 function batched(x: Tensor, f: (x4D: Tensor) => Tensor): Tensor {
   if (x.rank !== 3) return f(x);
   const y = f(reshape(x, [1, ...x.shape]));
@@ -157,7 +164,7 @@ function runOwn(kernelName: KernelName, inputs: NamedTensorMap, attrs: object): 
 
 const ownGradients = /* @__PURE__ */ gradients(OWN);
 
-/** Registers what is not registered yet; nothing can have replaced it, the names being our own. */
+/** Registers the kernels and gradients that are not registered yet. Nobody replaces these: the names are our own. */
 export function registerOwn(): void {
   for (const backendName of BACKENDS) {
     for (const name of KERNEL_NAMES) {

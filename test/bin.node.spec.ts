@@ -1,4 +1,6 @@
-/** The published command, as built, in a project that has tfjs installed; and docs/custom-ops.md, whose code it runs. */
+/**
+ * The published command, as built, in a project that has tfjs installed; and docs/custom-ops.md, whose code it runs.
+ */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -116,7 +118,9 @@ describe('tfjs-convgrad compare', () => {
     const one = compare(folder, '--kernels', 'ops.js', '--op', 'squ');
     expect(one.status).toBe(0);
     expect(one.stdout).toContain('1 of 1 right');
-    expect(compare(folder, '--kernels', 'ops.js', '--case', '2x2').stderr).toContain('in ops.js?');
+    expect(compare(folder, '--kernels', 'ops.js', '--case', '2x2').stderr).toContain(
+      'does ops.js export one for cpu?',
+    );
   });
 
   it('exits with 2, and a line that says why, where it cannot compare', () => {
@@ -128,10 +132,10 @@ describe('tfjs-convgrad compare', () => {
     const reasons: [args: string[], why: string][] = [
       [['--backend', 'wasm'], 'npm install @tensorflow/tfjs-backend-wasm'],
       [['--backend', 'abacus'], 'Allowed choices are cpu, wasm, webgl'],
-      [['--op', 'Nothing'], 'No kernel and case are selected'],
+      [['--op', 'Nothing'], "No kernel and case match --op 'Nothing'"],
       [['--shape', '3'], 'It must be x and a filter'],
-      [['--strides', '2'], '--strides and --pad go with --shape'],
-      [['--pad', '0'], '--strides and --pad go with --shape'],
+      [['--strides', '2'], '--strides and --pad need --shape'],
+      [['--pad', '0'], '--strides and --pad need --shape'],
       [['--shape', '1x5x5x1,7x7'], 'must not be larger than the padded input'],
       [['--pad', 'most'], "It must be 'same', 'valid' or a whole number"],
       [['--kernels', 'nowhere.js'], 'There is no such file'],

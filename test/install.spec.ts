@@ -246,7 +246,7 @@ describeOnBackends('install()', (backendName) => {
 
   it('refuses backends that are no list', () => {
     expect(() => install({ backends: 'cpu' as unknown as string[] })).toThrowError(
-      /backends is cpu, but it must be a list of cpu, webgl/,
+      /backends is cpu, but it must be an array of these: cpu, webgl/,
     );
   });
 

@@ -1,4 +1,4 @@
-/** Named cases of templateOp, pure data: for tests, benchmarks, command line and page alike. */
+/** Named cases of templateOp, as pure data, for tests, benchmarks, the command line and the demo page. */
 
 export interface TemplateOpCase {
   name: string;

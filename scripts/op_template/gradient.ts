@@ -1,5 +1,5 @@
 /**
- * The gradient of templateOp. For gradients of any order, TemplateOpGrad needs one too.
+ * The gradient of templateOp. For gradients of any order, TemplateOpGrad needs a gradient too.
  *
  *   TemplateOp(x)    dx = TemplateOpGrad(dy, x)
  */

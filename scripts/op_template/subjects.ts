@@ -1,4 +1,4 @@
-/** What the kernels of templateOp have to prove, on each case of cases.ts. */
+/** The proofs that the kernels of templateOp must pass on each case of cases.ts. */
 import { inner } from '../../kernels/arrays.js';
 import { sizeOf } from '../../kernels/geometry.js';
 import type { Subject } from '../../kernels/proof.js';
@@ -8,7 +8,7 @@ import * as numeric from './definition.js';
 
 export function templateOpSubjects({ name, x }: TemplateOpCase): Subject[] {
   const filled = (write: (out: Float64Array) => void) => {
-    const out = new Float64Array(sizeOf(x)).fill(666.666); // exposes a cell that is not written
+    const out = new Float64Array(sizeOf(x)).fill(666.666); // shows a cell that is not written
     write(out);
     return out;
   };
@@ -19,8 +19,8 @@ export function templateOpSubjects({ name, x }: TemplateOpCase): Subject[] {
     output: 0,
     outShape: x,
     exact: true, // only if every step is exact on whole numbers
-    terms: 1, // how many products a result sums: its rounding bound
-    tfjsDiffers: 'tfjs has no such kernel', // leave this out if it has
+    terms: 1, // number of products that one element sums, for its rounding bound
+    tfjsDiffers: 'tfjs has no such kernel', // leave this out if tfjs has one
   };
   return [
     {

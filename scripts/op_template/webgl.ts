@@ -1,4 +1,4 @@
-/** tfjs 'webgl' kernels of templateOp: the definition (definition.ts), one fragment for each element of the result. */
+/** tfjs 'webgl' kernels of templateOp, as in definition.ts. One fragment computes one element of the result. */
 import { runShader, webglKernel } from '../../kernels/runtime/webgl/program.js';
 
 /** y: x's shape */

@@ -1,4 +1,4 @@
-/** Runs a page in an installed browser, without a window, and hears what it has to say. */
+/** Runs a page in an installed browser, without a window, and receives its messages. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, extname, isAbsolute, join } from 'node:path';
 
-/** Where a browser may be: an environment variable, names to look for on the PATH, and absolute paths. */
+/** Where to look for a browser: an environment variable, names on the PATH, and absolute paths. */
 export interface Place {
   variable: string;
   names: string[];
@@ -29,11 +29,11 @@ export const CHROMIUM: Place = {
   hint: 'install chromium or set CHROME_BIN',
 };
 
-/** For WebGL without a GPU, and as root, as in a container. */
+/** Flags for WebGL without a GPU, and for running as root, as in a container. */
 export const CHROMIUM_FLAGS = [
   '--headless',
-  '--no-sandbox', // Chromium refuses to run as root without it, which is what containers do
-  '--use-angle=swiftshader', // WebGL without a GPU; Karma's own ChromeHeadless switches WebGL off
+  '--no-sandbox', // without it Chromium refuses to run as root, as it does in containers
+  '--use-angle=swiftshader', // WebGL without a GPU. Karma's own ChromeHeadless switches WebGL off
   '--enable-unsafe-swiftshader',
   '--ignore-gpu-blocklist',
   '--disable-dev-shm-usage',
@@ -63,14 +63,15 @@ const TYPES: Record<string, string> = {
   '.wasm': 'application/wasm',
 };
 
-/** What a page sends: any number of messages, then that it is done, or why it is not. */
+/** What a page sends: any number of messages, and at the end `done` or an error. */
 export type Message<T> = { message: T } | { done: true } | { error: string };
 
 /**
  * Opens a page in Chromium until it says that it is done.
- * @param html the page; it POSTs a Message as JSON to /message
- * @param fileOf the file behind a path that the page asks for, or its text
- * @throws Error if there is no browser, it ends early, or the page fails
+ * @param html the page. It POSTs each Message as JSON to /message.
+ * @param fileOf gives the file for a path that the page asks for, or the text to send
+ * @param onMessage called with each message
+ * @throws Error if no browser is found, if the browser ends early, or if the page sends an error
  */
 export async function inBrowser<T>(
   html: string,
@@ -107,7 +108,7 @@ export async function inBrowser<T>(
   const flags = [...CHROMIUM_FLAGS, `--user-data-dir=${profile}`, `http://127.0.0.1:${port}/`];
   const child = spawn(browser, flags, { stdio: 'ignore' });
   child.once('error', (error) => finish(error));
-  child.once('exit', (code) => finish(new Error(`The browser ended early, with ${code}.`)));
+  child.once('exit', (code) => finish(new Error(`The browser ended early, with exit code ${code}.`)));
   try {
     await finished;
   } finally {
@@ -118,12 +119,12 @@ export async function inBrowser<T>(
   }
 }
 
-/** Removes a browser's profile. A process of it may outlive it and still write there: then the folder is left to the system. */
+/** Removes a browser's profile. If a process of the browser still writes there, the folder is left to the system. */
 export function removeFolder(profile: string): void {
   try {
     rmSync(profile, { recursive: true, force: true, maxRetries: 10 });
   } catch {
-    // what the page said counts, not what the browser leaves behind
+    // only the page's messages count, not the files that the browser leaves behind
   }
 }
 
@@ -133,7 +134,7 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return body;
 }
 
-/** For the page's own script: sends what it has to say. */
+/** Part of the page's script: `send` sends a Message. Errors are sent, too. Messages arrive in their order. */
 export const SENDER = `
   let last = Promise.resolve();
   const send = (message) => (last = last.then(() => fetch('/message', { method: 'POST', body: JSON.stringify(message) })));

@@ -1,4 +1,6 @@
-/** `tfjs-convgrad compare`: starts a backend, here or in a browser, compares, and says how it went. */
+/**
+ * `tfjs-convgrad compare`: starts a backend, in this process or in a browser, compares kernels, and prints the results.
+ */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
@@ -19,15 +21,15 @@ export type CompareBackend = (typeof COMPARE_BACKENDS)[number];
 
 export interface CompareOptions extends Asked {
   backend: CompareBackend;
-  /** Path of a module with kernels to compare in place of the plugin's: see user-kernels.ts. */
+  /** Path of a module whose kernels are compared instead of the plugin's: see user-kernels.ts. */
   kernels?: string;
-  /** JSON on standard output, and nothing else there. */
+  /** Print JSON on standard output, and nothing else there. */
   json: boolean;
-  /** Where to write a report. */
+  /** File in which to write an HTML report. */
   html?: string;
 }
 
-/** Resolves to whether everything agrees. */
+/** Resolves to true if everything agrees, otherwise to false. */
 export async function compareCommand(options: CompareOptions): Promise<boolean> {
   const { backend, kernels, json, html } = options;
   let bar: Progress | undefined;
@@ -36,10 +38,11 @@ export async function compareCommand(options: CompareOptions): Promise<boolean> 
     if ('total' in message) {
       if (message.total === 0)
         throw new Error(
-          `No kernel and case are selected${kernels ? `: is there one for ${backend} in ${kernels}?` : '.'}`,
+          `No kernel and case match --op '${options.op}' and --case '${options.case}'` +
+            (kernels ? `: does ${kernels} export one for ${backend}?` : '.'),
         );
       if (message.builtinsOnly)
-        console.error(`The plugin has no kernels for ${backend}: tfjs's own are compared.`);
+        console.error(`The plugin has no kernels for ${backend}. tfjs's own kernels are compared instead.`);
       bar = progress(`Comparing on ${backend}`, message.total, json ? process.stderr : process.stdout);
       return;
     }
@@ -60,18 +63,18 @@ export async function compareCommand(options: CompareOptions): Promise<boolean> 
   return ok;
 }
 
-/** The user's project, from which backends are resolved. */
+/** Resolves packages from the user's project. */
 const project = createRequire(join(process.cwd(), 'package.json'));
 
 function packageOf(name: string): string {
   try {
     return dirname(project.resolve(`${name}/package.json`));
   } catch {
-    throw new Error(`${name} is not installed here: npm install ${name}`);
+    throw new Error(`${name} is not installed in ${process.cwd()}: npm install ${name}`);
   }
 }
 
-/** Our message handlers throw where nothing is selected, which must end the run. */
+/** It throws if nothing is selected. That must end the run. */
 type OnMessage = (message: CompareMessage) => void;
 
 async function here({ backend, kernels, ...asked }: CompareOptions, onMessage: OnMessage): Promise<void> {
@@ -80,7 +83,7 @@ async function here({ backend, kernels, ...asked }: CompareOptions, onMessage: O
   packageOf(name);
   await import(pathToFileURL(project.resolve(name)).href);
   if (!(await tf.setBackend(backend).catch(() => false)))
-    throw new Error(`Backend ${backend} does not start here.`);
+    throw new Error(`Backend ${backend} does not start in this Node.`);
   await runComparisons(asked, kernels ? await moduleOf(kernels) : undefined, onMessage);
 }
 
@@ -92,7 +95,7 @@ async function moduleOf(file: string): Promise<UserModule> {
   }
 }
 
-/** In a browser: packages as they are installed in the project, the module as it is. */
+/** Compares in a browser. The page loads packages as they are installed in the project, and the module as it is. */
 async function onPage({ kernels, ...asked }: CompareOptions, onMessage: OnMessage): Promise<void> {
   const single = (name: string, file: string) =>
     join(packageOf(`@tensorflow/${name}`), 'dist', `${file}.fesm.min.js`);
@@ -104,7 +107,9 @@ async function onPage({ kernels, ...asked }: CompareOptions, onMessage: OnMessag
   };
   const user = kernels && relative(process.cwd(), resolve(kernels)).split(sep).join('/');
   if (user?.startsWith('..'))
-    throw new Error(`${kernels} is outside of ${process.cwd()}, where the page can read.`);
+    throw new Error(
+      `--kernels is ${kernels}, but it must be in ${process.cwd()}: the page can read no other folder.`,
+    );
   const imports = Object.fromEntries(Object.keys(packages).map((name) => [name, `/packages/${name}.js`]));
   const page = `<!doctype html><meta charset="utf-8">
 <script type="importmap">${JSON.stringify({ imports })}</script>
@@ -124,7 +129,7 @@ async function onPage({ kernels, ...asked }: CompareOptions, onMessage: OnMessag
   await inBrowser<CompareMessage>(page, fileOf, onMessage);
 }
 
-/** The version of this package: beside the bundle, or in the repository. */
+/** The version of this package. package.json is two folders up from the bundle, or one folder up in the repository. */
 export function version(): string {
   const places = ['../../package.json', '../package.json'].map((path) =>
     fileURLToPath(new URL(path, import.meta.url)),

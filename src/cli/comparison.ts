@@ -1,4 +1,6 @@
-/** Compares kernels, on whatever backend is active, in Node or in a browser: for the command line, `npm start` and the demo. */
+/**
+ * Compares kernels on the active backend, in Node or in a browser, for the command line, `npm start` and the demo page.
+ */
 import { getBackend, getKernel } from '@tensorflow/tfjs-core';
 import { avgPoolSubjects } from '../../kernels/avg_pool/subjects.js';
 import type { ConvCase } from '../../kernels/conv2d/cases.js';
@@ -18,37 +20,47 @@ import { alternate } from '../verify/time.js';
 export interface Comparison {
   op: string;
   case: string;
-  /** Worst element against the definition, in units of its bound; on whole numbers any error is infinite. */
+  /**
+   * The worst element's error against the definition, in units of its bound. On whole numbers any error is infinite.
+   */
   error: number;
-  /** 'equal', or why the built-in differs, as docs/deviations.md numbers it. */
+  /**
+   * 'equal'; or why the built-in differs, with the row of docs/deviations.md; or 'differs', if no reason is known; or
+   * 'none', if the built-in gives no result.
+   */
   builtin: string;
-  /** The built-in's worst element against the definition, in the same units; null where it gives no result. */
+  /** The built-in's error against the definition, in the same units; null if the built-in gives no result. */
   builtinError: number | null;
-  /** Of the gradient, against central differences and as an adjoint, in units of the bound; null for forward kernels. */
+  /**
+   * Error of the gradient in units of the bound, against central differences or as an adjoint, whichever is larger;
+   * null for forward kernels.
+   */
   gradientError: number | null;
-  /** Built-in's time / the kernel's time; null where the built-in gives no result. */
+  /** The built-in's time divided by the kernel's time; null if the built-in gives no result. */
   timeRatio: number | null;
   ok: boolean;
 }
 
 export interface Selection {
-  /** Part of a kernel's name; '' is every kernel. */
+  /** Part of a kernel's name; '' selects all kernels. */
   op: string;
-  /** Part of a case's name; '' is every case. */
+  /** Part of a case's name; '' selects all cases. */
   case: string;
-  /** A case of its own in place of the named ones. */
+  /** A case that replaces the named cases. */
   own?: OwnCase;
 }
 
-/** x and a filter of 4 dimensions, or x and a window of 2. */
+/** The shapes of x and of a filter, for convolutions; or the shape of x and a window, for poolings. */
 export interface OwnCase {
+  /** [batch, height, width, channels] */
   x: number[];
+  /** [filterHeight, filterWidth, inChannels, outChannels] of a filter, or [height, width] of a window. */
   window: number[];
   strides: number;
   pad: 'same' | 'valid' | number;
 }
 
-/** The plugin's subjects that are selected. */
+/** The selected subjects of the plugin. */
 export function chosen(selection: Selection): Subject[] {
   const all = selection.own ? subjectsOf(selection.own) : subjects();
   return all.filter((subject) => isChosen(selection, subject.kernelName, subject.caseName));
@@ -67,15 +79,18 @@ function subjectsOf({ x, window, strides, pad }: OwnCase): Subject[] {
 
 const kernelFuncOf = (name: string) => getKernel(name, getBackend())?.kernelFunc;
 
-/** Prefix of the kernels that are compared: the plugin's own, or the built-ins where it has none. */
+/**
+ * Prefix of the compared kernels' names: the plugin's, or '' for the built-ins if the plugin has none on this backend.
+ */
 export function ownPrefix(): string {
   registerOwn();
   return getKernel(`${OWN}Conv2D`, getBackend()) ? OWN : '';
 }
 
 /**
- * @param prefix of the name that the kernel is registered under
- * @param milliseconds how long to time it, the built-in and the kernel in turn; 0 for one round
+ * Compares one kernel on one case, on the active backend.
+ * @param milliseconds how long the built-in and the kernel are timed, in turn; 0: one round
+ * @param prefix prefix of the kernel's registered name
  */
 export async function compareSubject(
   subject: Subject,

@@ -1,6 +1,6 @@
 /**
- * Worked example D on digits: two 3x3 filters, 'valid', relu: the two feature maps of the first digit, and the
- * backward pass on ten digits.
+ * Worked example D on digits, with two 3x3 filters, 'valid' and relu. It has two parts: the two feature maps of the
+ * first digit, and the backward pass on ten digits.
  */
 import { grads, sum, type Tensor, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { conv2d } from '../index.js';
@@ -16,7 +16,7 @@ export interface FeatureMap {
   values: number[];
 }
 
-/** Edges between left and right, and between above and below (Sobel), as [3, 3, 1, 2]. */
+/** Sobel filters for edges between left and right and for edges between above and below. Together [3, 3, 1, 2]. */
 const LEFT_RIGHT = [1, 0, -1, 2, 0, -2, 1, 0, -1];
 const ABOVE_BELOW = [1, 2, 1, 0, 0, 0, -1, -2, -1];
 const FILTERS = LEFT_RIGHT.flatMap((value, i) => [value, ABOVE_BELOW[i]]);
@@ -46,7 +46,7 @@ export function featureMaps(digits: Digits): FeatureMap[] {
   ];
 }
 
-/** Filter and image gradients of sum(relu(conv2d(ten digits))), equal to the float64 definition's. */
+/** The filter and image gradients of sum(relu(conv2d(ten digits))). They must equal those of the float64 definition. */
 export function backwardOnTenDigits(digits: Digits): Example {
   const count = 10;
   const [dx, dFilter] = tidy(() => {
@@ -58,7 +58,7 @@ export function backwardOnTenDigits(digits: Digits): Example {
   const ok = compare(dFilter, want.dFilter).error === 0 && compare(dx, want.dx).error === 0;
   return {
     id: 'D5',
-    title: 'ten digits, two filters, relu: dx and dFilter as defined',
+    title: 'ten digits, two filters, relu: dx and dFilter equal the definition',
     got: `dx [${dx.length}], dFilter [${dFilter.length}], ${ok ? 'equal' : 'different'}`,
     want: `dx [${count * SIDE * SIDE}], dFilter [18], equal`,
     ok,
@@ -73,7 +73,9 @@ function imagesOf(digits: Digits, count: number): Tensor {
   return tensor4d(greys(digits, count), [count, SIDE, SIDE, 1]);
 }
 
-/** Whole numbers from 0 to 255, so that every sum here is exact and relu's kink is hit by all alike. */
+/**
+ * Whole numbers from 0 to 255. Each sum here is exact, so all implementations meet relu's kink at the same elements.
+ */
 function greys(digits: Digits, count: number): Float32Array {
   return digits.images.slice(0, count * SIDE * SIDE).map((value) => Math.round(value * 255));
 }

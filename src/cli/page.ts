@@ -1,4 +1,4 @@
-/** The page that the command line opens in a browser: compares there, and sends each row. */
+/** Script of the page that the command line opens in a browser. It compares kernels there, and sends each row. */
 import { enableProdMode, setBackend } from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import { type Asked, type CompareMessage, runComparisons } from './run-comparisons.js';

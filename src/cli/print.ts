@@ -1,10 +1,10 @@
-/** Comparisons as text. */
+/** Prints comparisons as text. */
 import { median } from '../verify/time.js';
 import type { Comparison } from './comparison.js';
 
-/** Errors in units of their bounds: at most 1 is right. */
+/** Prints a row for each comparison. Errors are in units of their bounds: at most 1 is right. */
 export function printComparisons(comparisons: Comparison[]): void {
-  console.log('\nEvery kernel and case; errors in units of their rounding bound, at most 1 is right');
+  console.log('\nEvery kernel and case. Errors are in units of their rounding bound: at most 1 is right.');
   row('', 'kernel', 'case', 'error', 'gradient', 'speed', 'built-in');
   for (const c of comparisons) {
     const speed = c.timeRatio === null ? '-' : `${c.timeRatio.toFixed(1)}x`;
@@ -12,7 +12,7 @@ export function printComparisons(comparisons: Comparison[]): void {
   }
   const ratios = comparisons.flatMap((c) => c.timeRatio ?? []);
   const right = comparisons.filter((c) => c.ok).length;
-  const speed = ratios.length > 0 ? `; median speed ${median(ratios).toFixed(1)}x the built-in's` : '';
+  const speed = ratios.length > 0 ? `; the median speed is ${median(ratios).toFixed(1)}x the built-in's` : '';
   console.log(`${right} of ${comparisons.length} right${speed}\n`);
 }
 

@@ -1,8 +1,8 @@
-/** Progress of a long step: a bar on a terminal, one plain line at the start and one at the end elsewhere. */
+/** Progress of a long step. On a terminal it is a bar, elsewhere one line at the start and one at the end. */
 import cliProgress from 'cli-progress';
 
 export interface Progress {
-  /** One more of `total` is done; `text` says what is at hand. */
+  /** One more of `total` is done. `text` says which one. */
   step(text?: string): void;
   done(): void;
 }

@@ -1,4 +1,4 @@
-/** The report of a run: one HTML page that needs nothing else, its plots and pictures inline SVG. */
+/** The report of a run: one HTML page that needs no other file. Its plots and pictures are inline SVG. */
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import type { Comparison } from './comparison.js';
@@ -11,9 +11,9 @@ export interface Report {
   date: string;
   ok: boolean;
   comparisons: Comparison[];
-  /** The parts of `npm start`. */
+  /** Only `npm start` has examples, training and feature maps. */
   examples?: Example[];
-  /** absent where the training was left out */
+  /** Absent if the training was skipped. */
   training?: Training;
   featureMaps?: FeatureMap[];
 }
@@ -41,9 +41,9 @@ export function pageOf(report: Report): string {
 ${summary(report)}
 ${examples ? examplesSection(examples) : ''}
 <h2>Every op and case</h2>
-<p>Errors are those of the worst element, in units of its bound: at most 1 is right, and 0 is exact.</p>
-${figure('Error of each case against the float64 definition; 2 stands for 2 and more', errorPlot(comparisons))}
-${figure('Speed of each case: time of the built-in over time of the plugin', speedPlot(comparisons))}
+<p>An error is the worst element's, in units of its bound: at most 1 is right, and 0 is exact.</p>
+${figure('Error of each case against the float64 definition. Errors above 2 are drawn at 2.', errorPlot(comparisons))}
+${figure('Speed of each case: time of the built-in divided by time of the plugin', speedPlot(comparisons))}
 ${comparisonTable(comparisons)}
 ${training ? trainingSection(training) : ''}
 ${featureMaps ? `<h2>Feature maps</h2>\n<div class="pictures">${featureMaps.map(picture).join('\n')}</div>` : ''}
@@ -64,7 +64,7 @@ function summary({ machine, versions, date, ok, examples, comparisons, training 
     ...(examples ? [`${count(examples)} worked examples`] : []),
     `${count(comparisons)} comparisons`,
     ...(training ? [`training ${training.ok ? 'agrees' : 'disagrees'}`] : []),
-    ...(examples && !training ? ['training left out'] : []),
+    ...(examples && !training ? ['training skipped'] : []),
   ];
   const facts = Object.entries({ Machine: machine, ...versions, Date: date });
   return `<p class="verdict">${ok ? '✓ Everything agrees' : failed('Something disagrees')}: ${parts.join(', ')}.</p>
@@ -75,7 +75,16 @@ const count = (rows: { ok: boolean }[]) => `${rows.filter(({ ok }) => ok).length
 
 function comparisonTable(comparisons: Comparison[]): string {
   return table(
-    ['Op', 'Case', 'Error', 'Gradient error', 'Built-in', 'Its error', 'Built-in time / ours', 'Verdict'],
+    [
+      'Op',
+      'Case',
+      'Error',
+      'Gradient error',
+      'Built-in',
+      'Built-in error',
+      'Built-in time / ours',
+      'Verdict',
+    ],
     comparisons.map((c) => [
       c.op,
       c.case,
@@ -95,8 +104,8 @@ function trainingSection({ plugin, builtin, ok }: Training): string {
   return `<h2>Training on handwritten digits</h2>
 <p>${ok ? '' : failed('The losses disagree.')}
 After ${plugin.losses.length} steps the plugin's network reads ${percent} % of the held-out digits. A step takes
-${ours.toFixed(0)} ms with the plugin and ${theirs.toFixed(0)} ms, ${format(theirs / ours)} times as long, with the
-built-ins.</p>
+${ours.toFixed(0)} ms with the plugin and ${theirs.toFixed(0)} ms with the built-ins: ${format(theirs / ours)} times as
+long.</p>
 ${figure('Loss of each step', lossPlot(plugin, builtin))}
 ${table(
   ['Step', 'Loss, plugin', 'Loss, built-in', 'Difference'],
@@ -139,7 +148,10 @@ interface Axis {
   type: 'linear' | 'log';
 }
 
-/** A line per op, a tick per case, a named cross where it fails; the rule at 1 is the limit, or equal speed. */
+/**
+ * A plot with a line for each op and a tick for each case. A failed case has a cross with its name. The rule at 1 is
+ * the largest right error, or equal speed.
+ */
 function strip(comparisons: Comparison[], { value, label, type }: Axis): string {
   const ops = [...new Set(comparisons.map(({ op }) => op))];
   const failures = comparisons.filter(({ ok }) => !ok);
@@ -187,7 +199,7 @@ function lossPlot(plugin: Run, builtin: Run): string {
   });
 }
 
-/** A cell a value: grey from 0 up, or red to blue about 0 where there are negative values. */
+/** A cell for each value: grey from 0 up or, if there are negative values, red below 0 and blue above. */
 function picture({ title, width, height, values }: FeatureMap): string {
   const signed = values.some((value) => value < 0);
   const svg = draw({
@@ -215,7 +227,7 @@ function picture({ title, width, height, values }: FeatureMap): string {
 
 // HTML
 
-/** Text; a number, to three digits; null, for nothing to show; or text that passed or failed. */
+/** A text; a number, shown to three digits; null for nothing; or a text that says that something passed or failed. */
 type Cell = string | number | null | { text: string; ok: boolean };
 
 const verdict = (ok: boolean): Cell => ({ text: ok ? 'ok' : 'FAILED', ok });
@@ -229,7 +241,7 @@ function table(head: string[], rows: Cell[][]): string {
 </table></div>`;
 }
 
-/** Characters beyond which a text scrolls in its cell. */
+/** A text with more characters than this scrolls in its cell. */
 const LONG = 80;
 
 function td(cell: Cell): string {

@@ -1,4 +1,4 @@
-/** What `compare` does once a backend is active: in Node, or in the page that it opens. */
+/** The part of `compare` that runs when a backend is active: in Node, or in the page that it opens. */
 import {
   findBackend,
   findBackendFactory,
@@ -19,17 +19,17 @@ import { checkOp, USER, useKernels, type UserModule, type UserOp } from './user-
 
 export interface Asked extends Selection {
   seed: number;
-  /** How long one kernel and case are timed; 0 for one round. */
+  /** How long one kernel and case are timed; 0: one round. */
   milliseconds: number;
 }
 
-/** First how many rows are to come, then each, by its name beforehand. */
+/** The first message has the number of rows, and whether only built-ins are compared. Each later message is a row. */
 export type CompareMessage = { total: number; builtinsOnly: boolean } | { row: Comparison };
 
-/** What the gradients of ops stand under, in the column of cases. */
+/** The name in the column of cases for the gradients of ops. */
 const GRADIENT = 'gradient';
 
-/** The row of a kernel, or an op, that throws, or gives a result of another shape. */
+/** The row of a kernel or an op that throws, or that gives a result of another shape. */
 function failed(op: string, caseName: string, { message }: Error): Comparison {
   const nothing = { builtinError: null, gradientError: null, timeRatio: null };
   return { op, case: caseName, error: Infinity, builtin: message, ok: false, ...nothing };
@@ -66,10 +66,10 @@ export async function runComparisons(
   return rows;
 }
 
-/** A WebAssembly backend has no use of its memory after a trap, and would fail at whatever is next. */
+/** Starts the backend again. After a trap, a WebAssembly backend's memory is unusable: all later calls would fail. */
 async function restart(backendName: string): Promise<void> {
   const factory = findBackendFactory(backendName);
-  findBackend(backendName).dispose = () => {}; // it would go through that memory
+  findBackend(backendName).dispose = () => {}; // it would use that memory
   removeBackend(backendName);
   registerBackend(backendName, factory);
   await setBackend(backendName);

@@ -1,10 +1,12 @@
-/** The command `tfjs-convgrad`. Exits with 0 where everything agrees, 1 where not, and 2 where it cannot tell. */
+/**
+ * The command `tfjs-convgrad`. Its exit code is 0 if everything agrees, 1 if something disagrees, 2 if it cannot tell.
+ */
 import { Command, Option } from 'commander';
 import { COMPARE_BACKENDS, compareCommand, type CompareOptions, version } from './compare.js';
 import type { OwnCase } from './comparison.js';
 import { padding, readable, shapes, whole, writable } from './options.js';
 
-/** How long one kernel and case are timed. */
+/** Milliseconds for which one kernel and case are timed. */
 const TIMED_MS = 20;
 const CANNOT_TELL = 2;
 
@@ -20,34 +22,34 @@ const program = new Command('tfjs-convgrad').version(version()).exitOverride(({ 
 program
   .command('compare')
   .description(
-    'Compares kernels, on this machine, with their float64 definition, the built-in and numerical gradients.',
+    'Compares kernels on this machine with their float64 definition, the built-in and numerical gradients.',
   )
-  .addOption(new Option('--backend <name>', 'where to run').choices(COMPARE_BACKENDS).default('cpu'))
-  .option('--op <text>', 'only kernels whose name contains it', '')
-  .option('--case <text>', 'only cases whose name contains it', '')
+  .addOption(new Option('--backend <name>', 'backend to run on').choices(COMPARE_BACKENDS).default('cpu'))
+  .option('--op <text>', 'compare only kernels whose name contains the text', '')
+  .option('--case <text>', 'compare only cases whose name contains the text', '')
   .option(
     '--shape <x,filter>',
-    'a case of its own: 1x28x28x1,3x3x1x32, or with a window: 1x28x28x3,2x2',
+    'compare on these shapes instead of the named cases: 1x28x28x1,3x3x1x32, or with a window: 1x28x28x3,2x2',
     shapes,
   )
-  .option('--strides <number>', 'of that case (default: 1)', whole(1000))
-  .option('--pad <pad>', "of that case: 'same', 'valid' or a number (default: 'valid')", padding)
+  .option('--strides <number>', 'strides for --shape (default: 1)', whole(1000))
+  .option('--pad <pad>', "pad for --shape: 'same', 'valid' or a number (default: 'valid')", padding)
   .option(
     '--kernels <file>',
-    'compare the kernels that this module exports (see docs/custom-ops.md)',
+    'compare the kernels that this module exports; see docs/custom-ops.md',
     readable,
   )
   .option('--seed <number>', 'seed of all random data', whole(2 ** 31), 1)
-  .option('--json', 'print JSON', false)
-  .option('--html <file>', 'write a report', writable)
+  .option('--json', 'print JSON on standard output, and nothing else', false)
+  .option('--html <file>', 'write an HTML report to this file', writable)
   .action(async ({ shape, strides, pad, ...given }: Given) => {
-    if (!shape && (strides ?? pad) !== undefined) throw new Error('--strides and --pad go with --shape.');
+    if (!shape && (strides ?? pad) !== undefined) throw new Error('--strides and --pad need --shape.');
     const own = shape && { ...shape, strides: strides ?? 1, pad: pad ?? 'valid' };
     const right = await compareCommand({ ...given, own, milliseconds: TIMED_MS });
     process.exitCode = right ? 0 : 1;
   });
 
 await program.parseAsync().catch((error: Error) => {
-  console.error(error.message.replace(/^(tfjs-convgrad: )?/, 'tfjs-convgrad: ')); // the library's say so themselves
+  console.error(error.message.replace(/^(tfjs-convgrad: )?/, 'tfjs-convgrad: ')); // the library's messages have the prefix
   process.exit(CANNOT_TELL);
 });

@@ -1,6 +1,6 @@
 /**
- * Worked example C: a whole CNN and its backward pass, on 28x28 digits. Seeded weights and batches in a fixed order:
- * two runs see the same numbers, so that their losses can be compared step by step whatever kernels compute them.
+ * Worked example C: a whole CNN and its backward pass, on 28x28 digits. Weights are seeded, and batches have a fixed
+ * order. So two runs see the same numbers: whatever kernels compute the losses, they can be compared step by step.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
@@ -8,14 +8,14 @@ import { SIDE, type Digits } from './mnist.js';
 
 const CLASSES = 10;
 const MOMENTUM = 0.9;
-/** Decays fast, for a run of a few dozen steps; by the step alone, so that a shorter run sees the same rates. */
+/** Decays fast, for a few dozen steps. It depends on the step alone, so that a shorter run has the same rates. */
 const learningRate = (step: number): number => 0.03 * 0.97 ** step;
 
 export interface TrainOptions {
   steps: number;
   batch: number;
   digits: Digits;
-  /** digits kept from training, on which the accuracy is measured at the end */
+  /** Digits that are not trained on. At the end the accuracy is measured on them. */
   heldOut?: Digits;
   seed: number;
   onStep?: (step: number, loss: number) => void;
@@ -24,14 +24,16 @@ export interface TrainOptions {
 export interface TrainResult {
   losses: number[];
   msPerStep: number[];
-  /** share of the held-out digits that were recognized */
+  /** Share of the held-out digits that were recognized. */
   accuracy?: number;
 }
 
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { steps, batch, digits, heldOut, seed, onStep } = options;
   if (steps * batch > digits.count)
-    throw new Error(`${steps} batches of ${batch} need more than ${digits.count} digits`);
+    throw new Error(
+      `steps * batch is ${steps} * ${batch}, but it must be at most ${digits.count}, the number of digits.`,
+    );
   const optimizer = tf.train.momentum(learningRate(0), MOMENTUM);
   const model = cnn(seed);
   model.compile({ optimizer, loss: 'categoricalCrossentropy' });
@@ -49,11 +51,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   if (heldOut) result.accuracy = accuracy(model, heldOut);
   model.dispose();
   optimizer.dispose();
-  tf.SGDOptimizer.prototype.dispose.call(optimizer); // the learning rate, which momentum's own dispose forgets
+  tf.SGDOptimizer.prototype.dispose.call(optimizer); // disposes of the learning rate; momentum's own forgets it
   return result;
 }
 
-/** (28, 28, 1) -> (28, 28, 32) -> (14, 14, 32) -> 6272 -> 512 -> 10 */
+/** [28, 28, 1] -> [28, 28, 32] -> [14, 14, 32] -> [6272] -> [512] -> [10] */
 function cnn(seed: number): layers.Sequential {
   const initializer = (offset: number) => layers.initializers.heNormal({ seed: seed + offset });
   return layers.sequential({

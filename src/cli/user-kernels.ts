@@ -1,9 +1,11 @@
 /**
- * Somebody else's kernels, to be compared: a module that exports
+ * Compares kernels of a user's module. The module exports
  *
- *   kernels  what registerKernel takes: { kernelName, backendName, kernelFunc }, held against the built-in of that name
- *   cases    for kernels that are not the plugin's: what to run them on, and their definition in float64
+ *   kernels  arguments of registerKernel: { kernelName, backendName, kernelFunc }
+ *   cases    for kernels that the plugin does not have: the shapes to run them on, and their definition in float64
  *   ops      name -> { f, inputs(), ... }: functions whose gradients are checked
+ *
+ * A kernel with the name of a built-in is also compared with that built-in.
  */
 import {
   dispose,
@@ -26,10 +28,11 @@ export interface UserModule {
   ops?: Record<string, UserOp>;
 }
 
-/** A case, of which all but the kernel's name, its inputs and its definition may be left out. */
+/** A case. Only the kernel's name, the inputs' shapes and the definition are required. */
 export interface UserCase extends Partial<KernelCase> {
   kernelName: string;
   inputs: KernelCase['inputs'];
+  /** The kernel in float64. */
   definition(inputs: Values): Float64Array;
 }
 
@@ -39,13 +42,13 @@ export interface UserOp {
   options?: GradCheckOptions;
 }
 
-/** In front of the names under which the module's kernels are registered, beside the built-ins. */
+/** Prefix of the names under which the module's kernels are registered, beside the built-ins. */
 export const USER = 'User';
 
-/** What a pointwise kernel rounds, at most, in units of its result. */
+/** Default of `terms`: the rounding errors of a pointwise kernel, at most, in units of 2^-24 of its result. */
 const TERMS = 4;
 
-/** Registers the module's kernels of the active backend, and says which of the subjects and cases they serve. */
+/** Registers the module's kernels for the active backend. Returns the subjects and cases that these kernels serve. */
 export function useKernels(
   { kernels = [], cases = [] }: UserModule,
   subjects: readonly Subject[],
@@ -60,10 +63,13 @@ export function useKernels(
   );
 }
 
-/** @throws Error if a case lacks what it must have */
+/** @throws Error if a case has no kernelName, inputs or definition */
 function subjectOf(c: UserCase): Subject {
   for (const field of ['kernelName', 'inputs', 'definition'] as const) {
-    if (!c[field]) throw new Error(`a case of ${c.kernelName ?? 'cases'} has no ${field}, but must have it.`);
+    if (!c[field])
+      throw new Error(
+        `a case${c.kernelName ? ` of ${c.kernelName}` : ''} has no ${field}, but a case must have kernelName, inputs and definition.`,
+      );
   }
   return {
     caseName: Object.values(c.inputs).map((shape) => shape.join('x')).join(', '), // prettier-ignore
@@ -78,6 +84,7 @@ function subjectOf(c: UserCase): Subject {
   };
 }
 
+/** Checks the gradient of the module's op. The op's own options take precedence over the seed. */
 export async function checkOp({ f, inputs, options }: UserOp, seed: number): Promise<GradReport> {
   const tensors = inputs();
   try {

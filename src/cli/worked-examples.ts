@@ -1,6 +1,11 @@
 /**
- * The worked examples of the teaching texts that this project grew from, each computed through the public API and
- * held against the numbers printed there. A: one channel, and N x C. B: im2col. C: a whole CNN. D: channels last.
+ * The worked examples of the teaching texts from which this project grew. Each is computed through the public API, and
+ * compared with the numbers printed in the text.
+ *
+ *   A  one channel, then N images of C channels
+ *   B  im2col
+ *   C  a whole CNN
+ *   D  channels last
  */
 import {
   type Scalar,
@@ -34,35 +39,35 @@ type Run = () => [got: unknown, want: unknown];
 
 const EXAMPLES: [id: string, title: string, run: Run][] = [
   ['A1', 'forward, 3x3 image, 2x2 filter, no flip', primerForward],
-  ['A2', 'backward: dw of dy = [[1,0],[0,2]]', primerBackpropFilter],
-  ['A3', 'backward: dx of dy = [[1,0],[0,2]]', primerBackpropInput],
+  ['A2', 'backward: dw for dy = [[1,0],[0,2]]', primerBackpropFilter],
+  ['A3', 'backward: dx for dy = [[1,0],[0,2]]', primerBackpropInput],
   ['A4', "(2,3,5,5) with (4,3,3,3), pad 1, stride 2: H' = 1 + (H + 2 pad - HH) / stride", batchedShape],
   ['A5', 'db[f] = sum of dy over N, H, W', batchedBias],
-  ['A6', '(N,C,H,W) with filters (F,C,HH,WW) and bias, by the formula', batchedForward],
-  ['A7', 'a stride that does not divide is refused', refusedStride],
+  ['A6', 'forward: (N,C,H,W) with filters (F,C,HH,WW) and bias, as the formula says', batchedForward],
+  ['A7', "'exact' refuses a stride that does not divide", refusedStride],
   ['B1', 'flat offsets of the first window of a 30x30x3 image', firstWindow],
   ['B2', 'patch matrix: rows and columns', patchMatrix],
   ['B3', 'y = filters times patches', productForward],
   ['B4', 'dFilter = dy times patches transposed, summed over the batch', productFilter],
-  ['B5', 'dx = im2col of padded dy times the filter, channels swapped, window reversed', productInput],
-  ['B6', 'erratum: without reversing the window dx is wrong', unreversedInput],
+  ['B5', 'dx = im2col of padded dy times the filter with swapped channels and reversed window', productInput],
+  ['B6', 'erratum: dx is wrong if the window is not reversed', unreversedInput],
   ['C1', 'shapes of the digit CNN', cnnShapes],
   ['C2', 'max pooling of A', () => [values(pooled(maxPool)), [4, 5, 3, 6]]],
   ['C3', 'average pooling of A', () => [values(pooled(avgPool)), [2.5, 2, 1.5, 3.75]]],
-  ['C4', 'max pooling, dA of dZ (with the erratum mended: 1.2 belongs to row 1)', maxPoolBackward],
-  ['C5', 'average pooling, dA of dZ', avgPoolBackward],
+  ['C4', 'max pooling, dA for dZ (with the erratum corrected: 1.2 belongs to row 1)', maxPoolBackward],
+  ['C5', 'average pooling, dA for dZ', avgPoolBackward],
   ['C6', 'erratum: overlapping windows accumulate', overlapping],
   ['C7', 'gradient check, conv + bias + relu, float64: relative error below 1e-6', convGradientCheck],
   ['C8', 'gradient check, pooling of (1,1,4,4), float64: within 1e-5', poolGradientCheck],
   ['C9', 'conv followed by relu, sigmoid, tanh in one op: dx', activatedConv],
-  ['C10', 'stride, padding, dilation, groups, each a number or a pair', pairs],
+  ['C10', 'groups; stride, padding and dilation as numbers and as pairs', pairs],
   ['D1', 'bias (1,1,1,f): db keeps its four dimensions', fourDimensionalBias],
-  ['D2', "its 'same' keeps the size for stride 2, by an explicit pad", largeSame],
-  ['D3', "its 'same' for stride 1 and an even filter is one larger", evenSame],
+  ['D2', "the text's 'same' keeps the size at stride 2, by an explicit pad", largeSame],
+  ['D3', "the text's 'same' at stride 1 with an even filter gives one more row and column", evenSame],
   ['D4', "TensorFlow's 'same' is ceil(h / s)", () => [conv2d(image(5), filterOf(3), { strides: 2, pad: 'same' }).shape, [1, 3, 3, 1]]], // prettier-ignore
 ];
 
-/** Runs all of them; an example that throws has the error's message for a result. */
+/** Runs all examples. If an example throws, the error's message is its result. */
 export function workedExamples(): Example[] {
   return EXAMPLES.map(([id, title, run]) => {
     const [got, want] = attempt(run).map((value) => JSON.stringify(value));
@@ -177,7 +182,7 @@ function patchMatrix(): [unknown, unknown] {
   ];
 }
 
-/** Two images, three channels, four filters; patches as [rows, columns] = [K, pixels]. */
+/** Two images of three channels, and four filters. Patch matrices are [rows, columns] = [K, pixels]. */
 const small = numeric.convGeometry([2, 6, 5, 3], [3, 2, 3, 4]);
 const smallX = integers(2 * 6 * 5 * 3, 1);
 const smallFilter = integers(3 * 2 * 3 * 4, 2);
@@ -200,7 +205,9 @@ function productFilter(): [unknown, unknown] {
   return [values(transpose(matMul(dy, patches, false, true))), [...dFilter]];
 }
 
-/** dx of stride 1 as a forward convolution of dy, padded by filter - 1, with the filter as `arrange` leaves it. */
+/**
+ * dx at stride 1, as a forward convolution of dy padded by filter - 1. `arrange`: place -> the tap that stands there.
+ */
 function inputAsProduct(arrange: (fy: number, fx: number) => [number, number]): number[] {
   const swapped = new Float64Array(3 * 2 * 4 * 3);
   for (let fy = 0; fy < 3; fy++) {
@@ -280,7 +287,7 @@ function overlapping(): [unknown, unknown] {
   return [values(dx), [0, 0, 0, 0, 10, 0, 0, 0, 0]];
 }
 
-/** x (1,1,5,5), two 3x3 filters, stride 1, pad 1, relu; the loss weighs y by fixed numbers. */
+/** x (1,1,5,5), two 3x3 filters, stride 1, pad 1, relu. The loss is a sum of y with fixed weights. */
 function convGradientCheck(): [unknown, unknown] {
   const g = numeric.convGeometry([1, 1, 5, 5], [3, 3, 1, 2], { dataFormat: 'NCHW', pad: 1 });
   const { relu } = numeric.activations;
@@ -337,7 +344,7 @@ function poolGradientCheck(): [unknown, unknown] {
   return [errors.map((error) => error < 1e-5), [true, true]];
 }
 
-/** Largest |analytic - numerical| / (|analytic| + |numerical|), h = 1e-5; equal elements have no error. */
+/** The largest |analytic - numerical| / (|analytic| + |numerical|), with h = 1e-5. Equal elements have no error. */
 function relativeError(analytic: Float64Array, at: Float64Array, f: (at: Float64Array) => number): number {
   const errors = analytic.map((value, i) => {
     const numerical = difference(f, at, i, 1e-5);
@@ -397,7 +404,7 @@ function filterOf(size: number, inChannels = 1, outChannels = 1) {
   return tensor4d(new Float32Array(size * size * inChannels * outChannels).fill(1), shape);
 }
 
-/** As the texts print them: to seven digits, and 0 without a sign. */
+/** The values as the texts print them: to seven digits, and 0 without a sign. */
 function values(t: Tensor): number[] {
   return [...t.dataSync()].map((value) => Number(value.toPrecision(7)) + 0);
 }

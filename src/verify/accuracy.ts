@@ -1,11 +1,12 @@
 /**
- * How accurately the active backend computes elementary functions, measured against Math in float64. A GPU's sine may be
- * a polynomial whose slope is off by 1e-3: then no gradient of it agrees better with its differences, and no difference
- * below that tells right from wrong.
+ * Measures how accurately the active backend computes elementary functions, compared with Math in float64.
+ *
+ * A GPU's sine may be a polynomial whose slope is off by 1e-3. Then even a right gradient agrees with its differences
+ * only to 1e-3, and a smaller disagreement does not tell right from wrong.
  */
 import { engine, getBackend, profile, type Tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 
-/** Kernel -> what it computes, and the interval to measure it on. */
+/** Kernel -> the function that it computes, and the interval on which it is measured. */
 const ELEMENTARY: Record<string, [f: (x: number) => number, low: number, high: number]> = {
   Acos: [Math.acos, -0.8, 0.8],
   Acosh: [Math.acosh, 1.2, 4],
@@ -30,12 +31,15 @@ const ELEMENTARY: Record<string, [f: (x: number) => number, low: number, high: n
 };
 
 const POINTS = 257;
-/** Errors are looked at over so many points, and halves of it: as wide as the steps of differences. */
+/**
+ * The slope of the error is measured from this many points before to this many points after each point, and from 1/2,
+ * 1/4 ... of that. These widths are those of the steps of differences.
+ */
 const WIDEST = 16;
 
 const measured = new Map<string, Promise<number>>();
 
-/** The largest error of value or slope among the elementary functions that f runs as kernels; 0 if it runs none. */
+/** The largest error in value or slope of the elementary functions that f runs as kernels. 0 if f runs none of them. */
 export async function approximationIn(f: () => Promise<unknown>): Promise<number> {
   let failure: unknown;
   const run = () => f().catch((error: unknown) => (failure = error ?? true));

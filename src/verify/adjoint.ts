@@ -1,6 +1,8 @@
 /**
- * Proof 3, adjoint: <A x, y> = <x, A^T y>. No differences, and no tolerance beyond rounding: for functions that are
- * linear in an input, whose gradient is A^T wherever it is taken.
+ * Proof 3, adjoint: <A x, y> = <x, A^T y>.
+ *
+ * It holds for functions that are linear in an input: their gradient is A^T, wherever it is taken. The proof needs no
+ * differences, and no tolerance except for rounding.
  */
 import { customGrad, getBackend, type Tensor } from '@tensorflow/tfjs-core';
 import { inner } from '../../kernels/arrays.js';
@@ -10,26 +12,31 @@ import { UNIT } from './rounded.js';
 import { checkOptions, checkWhole, type Differentiable, flatten, sizesOf } from './flat.js';
 import { type Entry, type GradReport, reportOf } from './grad-report.js';
 
+/** Options of checkAdjoint. */
 export interface AdjointOptions {
-  /** From dy to the adjoint in every input, or a list of them; default the gradient of f. f has a single output then. */
+  /**
+   * Maps dy to the adjoint in each float32 input: a tensor, or a list of tensors if there are several such inputs. If
+   * it is given, f must have a single output. Default: the gradient of f.
+   */
   adjoint?: (dy: Tensor) => Tensor | Tensor[];
-  /** Seed of the cotangents. Default 1. */
+  /** Seed of the cotangents, a whole number. Default: 1. */
   seed?: number;
-  /** No tolerance: for whole numbers so small that float32 is exact. Default false. */
+  /** No tolerance. The inputs must be whole numbers so small that float32 is exact. Default: false. */
   exact?: boolean;
 }
 
-/** So many y are drawn. */
+/** Number of random y. */
 const DRAWN = 4;
-/** How many standard deviations of the rounding errors the two sides may be apart. */
+/** The two sides may differ by this many standard deviations of the rounding errors. */
 const NOISE_SAFETY = 8;
 
 /**
- * Is the gradient of f, or the given adjoint, the transpose of f? For f linear in each input by itself; 'unsure' where it
- * is not.
- * @param f called as `f(...inputs)`; gives a tensor or a list of tensors
- * @param inputs checked in those that are float32
- * @throws Error naming the argument, what it was and what is allowed; or what f, or its gradient, throws
+ * Checks whether the gradient of f, or the given adjoint, is the transpose of f. f must be linear in each input by
+ * itself: in an input in which it is not, the verdict is 'unsure'.
+ * @param f called as `f(...inputs)`; it returns a tensor or a list of tensors of any shapes
+ * @param inputs tensors of any shapes; those of dtype float32 are checked
+ * @returns the report; its promise is fulfilled whatever the verdict is
+ * @throws Error naming the argument, its value and the allowed values; also whatever f or its gradient throws
  */
 export async function checkAdjoint(
   f: Differentiable,
@@ -76,7 +83,7 @@ export async function checkAdjoint(
   return reportOf(facts, entries, undefined, advice);
 }
 
-/** f with the adjoint for its gradient. */
+/** f, with the adjoint as its gradient. */
 function withAdjoint(f: Differentiable, adjoint: (dy: Tensor) => Tensor | Tensor[]): Differentiable {
   const isFloat = ({ dtype }: Tensor) => dtype === 'float32';
   return (...inputs: Tensor[]) =>

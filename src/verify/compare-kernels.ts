@@ -1,7 +1,12 @@
 /**
- * Compares two implementations of a kernel on the same inputs by the proofs that apply: exact on whole numbers, rounded
- * on others and, where the kernel is a gradient, adjoint and differences of the function that it is the gradient of.
- * Every result is in units of the bound that is derived for it: at most 1 is right.
+ * Compares two implementations of a kernel on the same inputs, by the proofs that apply:
+ *
+ *   exact        on whole numbers
+ *   rounded      on other numbers
+ *   adjoint      if the kernel is a gradient: with the function whose gradient it is
+ *   differences  if the kernel is a gradient: of the same function
+ *
+ * Each result is in units of its own derived bound: at most 1 is right.
  */
 import { engine, type NamedTensorMap, tensor, type Tensor, util } from '@tensorflow/tfjs-core';
 import { inner } from '../../kernels/arrays.js';
@@ -13,46 +18,66 @@ import { roundingBound } from './rounded.js';
 
 export type { KernelCase, Loss, Values };
 
+/** An implementation of a kernel. */
 export interface Implementation {
+  /** The name in the comparison's text. */
   name: string;
-  /** Its results are float32, each sum of products rounded as it may be; otherwise they count as exact. */
+  /**
+   * true: the results are float32, and each sum of products may have float32 rounding errors. false: the results count
+   * as exact.
+   */
   rounds: boolean;
+  /** Returns the elements of the result, flat and row-major. `inputs` has the values of each input by its name. */
   run(inputs: Values, kernelCase: KernelCase): ArrayLike<number> | Promise<ArrayLike<number>>;
 }
 
+/** The result of compareKernels. */
 export interface KernelComparison {
   caseName: string;
-  /** Names of the two. */
+  /** Name of the first implementation. */
   a: string;
+  /** Name of the second implementation. */
   b: string;
+  /** Seed of the inputs. */
   seed: number;
-  /** On whole numbers: equality. */
+  /** On whole numbers, where both must be equal. */
   exact?: Worst;
-  /** On numbers in [-1, 1): error in units of the rounding bound. */
+  /** On numbers in [-1, 1): the error in units of the rounding bound. */
   rounded: Worst;
-  /** For gradients: <x, gradient> against the loss at x. */
+  /** For gradients: <x, gradient> compared with the loss at x. */
   adjoint?: Worst;
-  /** For gradients: elements against central differences of the loss. */
+  /** For gradients: elements compared with central differences of the loss. */
   differences?: Worst;
+  /** 'right': no error is above its bound. */
   verdict: 'right' | 'wrong';
+  /** The comparison as text: the verdict, and the worst element of each proof. */
   toString(): string;
 }
 
-/** A kernel by the name it is registered under, run on the active backend on float32. */
+/** The kernel that is registered under this name. It runs on the active backend, on float32 tensors. */
 export function kernel(kernelName: string): Implementation {
   return { name: kernelName, rounds: true, run: (inputs, c) => runKernel(kernelName, inputs, c) };
 }
 
-/** A function in float64, which is taken for exact. */
+/** A function in float64, which counts as exact. It returns the elements of the result, flat and row-major. */
 export function definition(f: (inputs: Values) => Float64Array): Implementation {
   return { name: 'definition', rounds: false, run: f };
 }
 
-/** So many elements of a gradient are held against differences, drawn at random where there are more. */
+/** Number of elements of a gradient that are compared with differences. If there are more, they are drawn at random. */
 const DIFFERENCES = 24;
-/** Differences and sums in float64 have rounding errors of their own, far below float32's. */
+/** Room for the rounding errors of the differences and sums in float64, which are far below those of float32. */
 const SLACK = 2 ** -30;
 
+/**
+ * Compares two implementations of a kernel on one case.
+ * @param kernelCase shapes, attributes and float64 mathematics of the case
+ * @param a the first implementation: `kernel(name)`, `definition(f)` or an object of your own
+ * @param b the second one
+ * @param options `seed`: seed of the inputs, a whole number. Default: 1.
+ * @returns the comparison; its promise is fulfilled whatever the verdict is
+ * @throws Error if a kernel's result has another shape than the case says; also whatever an implementation throws
+ */
 export async function compareKernels(
   kernelCase: KernelCase,
   a: Implementation,
@@ -89,13 +114,13 @@ export async function compareKernels(
   };
 }
 
-/** Elementwise rounding bound of the kernel's result. */
+/** The rounding bound of each element of the kernel's result. */
 export function boundOf(c: KernelCase, inputs: Values): (index: number) => number {
   const magnitudes = c.magnitude(inputs);
   return (index) => roundingBound(c.terms, magnitudes[index]);
 }
 
-/** The kernel's result on the active backend, its inputs rounded to float32. */
+/** Runs the kernel on the active backend, with its inputs rounded to float32. */
 async function runKernel(kernelName: string, values: Values, c: KernelCase): Promise<ArrayLike<number>> {
   const tensors: NamedTensorMap = {};
   for (const [name, shape] of Object.entries(c.inputs)) {
@@ -106,7 +131,9 @@ async function runKernel(kernelName: string, values: Values, c: KernelCase): Pro
     outputs = [engine().runKernel(kernelName, tensors, c.attrs)].flat() as Tensor[];
     const result = outputs[c.output];
     if (result.shape.join() !== c.outShape.join()) {
-      throw new Error(`${kernelName}, ${c.caseName}: shape [${result.shape}], not [${c.outShape}].`);
+      throw new Error(
+        `${kernelName}, ${c.caseName}: the result is of shape [${result.shape}], but it must be [${c.outShape}].`,
+      );
     }
     return await result.data();
   } finally {
@@ -124,7 +151,7 @@ export function inputsOf(
   );
 }
 
-/** Inputs that `make` draws, but for the one that must have no ties. */
+/** Inputs that `make` draws. The input that must have no ties is drawn by `distinct` instead. */
 export function untiedInputs(
   c: KernelCase,
   seed: number,
@@ -135,7 +162,7 @@ export function untiedInputs(
 
 type Bound = (index: number) => number;
 
-/** <x, gradient> = loss(x): at any x where the loss is linear, otherwise where the gradient was taken. */
+/** <x, gradient> = loss(x). If the loss is linear, x is random. Otherwise the gradient was taken at x. */
 function againstAdjoint(
   { start, value, linear }: Loss,
   inputs: Values,

@@ -1,4 +1,4 @@
-/** Seeded inputs for proofs: the same on every machine and backend. */
+/** Seeded inputs for proofs. They are the same on every machine and backend. */
 
 /** A stream of numbers in [0, 1). Source: mulberry32, Tommy Ettinger, public domain. */
 export function random(seed: number): () => number {
@@ -11,12 +11,12 @@ export function random(seed: number): () => number {
   };
 }
 
-/** A seed, or a stream to go on with. */
+/** A seed, or a stream of random numbers to continue. */
 export type Source = number | (() => number);
 
 const streamOf = (source: Source) => (typeof source === 'number' ? random(source) : source);
 
-/** Whole numbers in [-max, max]: sums of their products are exact in float32 as long as they stay below 2^24. */
+/** Whole numbers in [-max, max]. Sums of their products are exact in float32 while they stay below 2^24. */
 export function integers(size: number, source: Source, max = 4): Float64Array {
   const next = streamOf(source);
   return Float64Array.from({ length: size }, () => Math.floor(next() * (2 * max + 1)) - max);
@@ -39,7 +39,7 @@ export function distinct(size: number, source: Source): Float64Array {
   return values;
 }
 
-/** Numbers of either sign and about the same size, exact in float32: 0.5 to 1, or whole numbers from 1 to 3. */
+/** Numbers with a random sign, exact in float32. Magnitudes: 0.5 to 1 or, if `whole`, whole numbers from 1 to 3. */
 export function signed(size: number, source: Source, whole = false): Float64Array {
   const next = streamOf(source);
   return new Float64Array(size).map(() => {
@@ -48,7 +48,7 @@ export function signed(size: number, source: Source, whole = false): Float64Arra
   });
 }
 
-/** `count` indexes below `size`, drawn at random; all of them where there are no more. */
+/** `count` random indexes below `size`. If size <= count: all indexes. */
 export function drawn(size: number, count: number, source: Source): number[] {
   if (size <= count) return Array.from({ length: size }, (_, i) => i);
   const next = streamOf(source);

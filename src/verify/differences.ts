@@ -1,21 +1,24 @@
 /**
- * Proof 4, differences: the slope of a function along a direction, from its values alone, and how far off it may be.
+ * Proof 4, differences: the slope of a function along a direction, computed from its values alone, with a bound of its
+ * error.
  *
- * In float64, `difference`. In float32, `slopes`: from values at x +- t v, t = 1/4, 1/8, 1/16 ... (a smooth y is
- * y(0) + y'(0) t + ...)
+ * `difference` works in float64. `slopes` works in float32, on values at x +- t v for t = 1/4, 1/8, 1/16 ... A smooth y
+ * is y(0) + y'(0) t + ..., so
  *
  *   (y(t) - y(-t)) / 2t        = y'(0)   + c2 t^2 + c4 t^4 ...
- *   (y(t) - 2 y(0) + y(-t)) / t = 0       + d1 t   + d3 t^3 ...,  or the jump of the slope at a kink in 0
+ *   (y(t) - 2 y(0) + y(-t)) / t = 0       + d1 t   + d3 t^3 ...,  or the jump of the slope if there is a kink at 0
  *
- * Each is extrapolated to t = 0 over four steps. The truncation error is estimated by how far extrapolations of other
- * orders and steps are off, the rounding error by the noise of y over t; the steps at which their sum is least win.
+ * Both series are extrapolated to t = 0 over four steps. Two errors are estimated:
+ *   - the truncation error: how far extrapolations of other orders and steps are off;
+ *   - the rounding error: the noise of y, divided by t.
+ * The steps with the smallest sum of both errors are used.
  *
  * Sources: L. F. Richardson, "The approximate arithmetical solution by finite differences", 1911 (extrapolation);
  * J. Moré and S. Wild, "Estimating computational noise", 2011, SIAM J. Sci. Comput. 33 (noise).
  */
 import { UNDERFLOW, UNIT } from './rounded.js';
 
-/** d f / d x[index] by a central difference in float64; exact, to rounding, where f is linear. */
+/** d f / d x[index] by a central difference in float64. If f is linear, it is exact except for rounding. */
 export function difference(
   f: (x: Float64Array) => number,
   x: Float64Array,
@@ -29,54 +32,61 @@ export function difference(
   return (above - f(moved)) / (2 * step);
 }
 
-/** Values of several outputs, the inputs as one array and the outputs as one array. */
+/** A function of several inputs and outputs: all inputs in one array, all outputs in one array. */
 export type Outputs = (x: Float64Array) => Promise<Float64Array>;
 
 export interface Slope {
   value: number;
-  /** |value - true slope| is at most this, by all that can be seen; Infinity where nothing can be said. */
+  /** |value - true slope| is at most this, as far as the values show. Infinity: nothing can be said. */
   bound: number;
-  /** The function has a kink or a jump here, or too near to be told from one. */
+  /** The function has a kink or a jump here, or so near that the steps cannot tell the difference. */
   kink: boolean;
 }
 
-/** The widest step, in units of v; powers of two, so that stepping adds no rounding of its own. */
+/** The widest step, in units of v. Steps that are not careful are powers of two, so that stepping adds no rounding. */
 const WIDEST = 1 / 4;
-/** So many halvings at most: 2^-14 of a value's size leaves float32 9 bits to differ in. */
+/** The largest number of steps. Each is half of the one before. At 2^-14 of a value's size float32 has 9 bits left. */
 const STEPS = 12;
+/** Number of steps in an extrapolation. */
 const WINDOW = 4;
-/** A slope known to this share of itself needs no finer steps. */
+/** If the bound is at most this share of the slope, no finer steps are needed. */
 const GOAL = 2 ** -10;
-/** The steps of a careful measurement are other ones. */
+/** Factor of the steps of a careful measurement, so that they differ from the first ones. */
 const CAREFUL = Math.SQRT1_2;
-/** An estimate is held against so many finer ones, */
+/** A careful measurement compares an estimate with this many finer ones. */
 const FINER = 3;
-/** whose bounds exceed so many times what rounding makes of them only where f is not smooth. */
+/** If f is smooth, the bound of a finer estimate is at most this many times its part from rounding. */
 const ROUNDED = 2;
-/** The bound must be below this share of the slope, */
+/**
+ * The bound of a careful measurement must be at most this share of the slope, or at most ROUNDINGS times its part from
+ * rounding. If it is wider, the steps are too wide for f, and the output counts as a kink.
+ */
 const RESOLVED = 2 ** -6;
-/** or so many times what rounding alone makes of it: where it is wider, the steps are too wide for f. */
 const ROUNDINGS = 8;
-/** What looks like noise, but is a larger share of the largest output, are waves or jumps closer than the steps. */
+/** Noise above this share of the largest output is no rounding: it is waves or jumps closer together than steps. */
 const NOISY = 2 ** -14;
-/** How many times its estimate the truncation error, and the noise, may be. */
+/** The truncation error may be this many times its estimate. */
 const TRUNCATION_SAFETY = 2;
+/** The rounding error may be this many times the noise. */
 const NOISE_SAFETY = 8;
-/** Of a slope, so much may be lost because f and its gradient are approximated apart, if only in the last digits. */
+/** Relative error of a slope: f and its gradient are approximated separately, so their last digits may differ. */
 const APPROXIMATION = 2 ** -17;
-/** So many units of x's size its own rounding, on the way through f, may move the point where the gradient is taken. */
+/** Rounding inside f may move the point at which the gradient is taken, by this share of x's size. */
 const MOVED = 4 * UNIT;
-/** Sum of the magnitudes with which values enter the extrapolations below, over the widest of the four steps. */
+/**
+ * Sums of the magnitudes of the factors by which the extrapolations below multiply the values, in units of 1 / (the
+ * widest of the four steps).
+ */
 const SLOPE_NOISE = 6.6;
 const JUMP_NOISE = 48.6;
 
 /**
- * The slope of every output at x along v.
+ * The slope of each output at x along v, in float32.
  * @param center the outputs at x
- * @param noise standard deviation of every output's rounding errors
- * @param approximation error of value or slope of the elementary functions in f: see accuracy.ts
- * @param careful takes all steps, and believes none that finer ones contradict: kinks nearby and waves shorter than the
- *   steps can look smooth by chance, but not at every step
+ * @param noise standard deviation of each output's rounding errors
+ * @param approximation largest error in value or slope of the elementary functions in f: see accuracy.ts
+ * @param careful takes all steps, and compares each estimate with finer ones. Kinks nearby and waves shorter than the
+ *   steps can look smooth at some steps by chance, but not at all of them.
  */
 export async function slopes(
   f: Outputs,
@@ -90,7 +100,7 @@ export async function slopes(
   const at = (t: number) => f(x.map((value, i) => value + t * v[i]));
   const stepOf = (k: number) => WIDEST * (careful ? CAREFUL : 1) * 2 ** -k;
   const start = (k: number) => Promise.all([at(stepOf(k)), at(-stepOf(k))]);
-  // The first four are needed in any case; started together, they do not wait for each other on a GPU.
+  // The first four steps are always needed. Started together, they do not wait for each other on a GPU.
   const first = await Promise.all([0, 1, 2, 3].map(start));
   const odd: Float64Array[] = [];
   const even: Float64Array[] = [];
@@ -103,7 +113,7 @@ export async function slopes(
     even.push(center.map((y, i) => (above[i] - y - (y - below[i])) / t));
     level.forEach((before, i) => {
       const size = Math.max(Math.abs(above[i]), Math.abs(below[i]));
-      if (size < Infinity) level[i] = Math.max(before, size); // steps may leave the domain of f
+      if (size < Infinity) level[i] = Math.max(before, size); // a step may leave the domain of f
     });
     if (k + 1 < WINDOW) continue;
     const window = (series: Float64Array[], i: number) => series.slice(-WINDOW).map((step) => step[i]);
@@ -126,22 +136,25 @@ export async function slopes(
   });
 }
 
-/** From one window of steps. */
+/** An estimate from one window of steps. */
 interface Estimate extends Slope {
-  /** The part of the bound that rounding is to blame for. */
+  /** The part of the bound that comes from rounding. */
   rounding: number;
 }
 
 const better = (a: Estimate, b: Estimate) => ((a.kink === b.kink ? b.bound < a.bound : a.kink) ? b : a);
 
-/** Precise enough, or finer steps will not do better because rounding takes over. */
+/** The best estimate is precise enough, or finer steps cannot improve it because rounding dominates. */
 function isSettled(estimates: readonly Estimate[]): boolean {
   const best = estimates.reduce(better);
   const isPrecise = best.bound <= Math.max(GOAL * Math.abs(best.value), 2 * best.rounding);
   return !best.kink && (isPrecise || best !== estimates[estimates.length - 1]);
 }
 
-/** Of estimates with finer and finer steps the best, each being as far off as finer ones show that it may be. */
+/**
+ * The best of the estimates, which are in the order of finer steps. The bound of each estimate is widened first, until
+ * it covers the next finer ones. If the best bound is still too wide, the result is a kink.
+ */
 function borneOut(estimates: readonly Estimate[]): Slope {
   const held = estimates.slice(0, -1).map((estimate, k) => {
     const off = estimates.slice(k + 1, k + 1 + FINER).map((finer) => {
@@ -155,12 +168,13 @@ function borneOut(estimates: readonly Estimate[]): Slope {
 }
 
 const EXACT_STEPS = [1 / 4, 1 / 8];
-/** Results must be multiples of this, and so small that float32 holds all of those. */
+/** Values must be multiples of this, and so small that float32 holds all multiples exactly. */
 const GRID = 2 ** -10;
 
 /**
- * The slope of every output at x along v, exactly: where f is linear in v and x and v are whole numbers, so that no
- * value is rounded. Bound 0; Infinity where a value shows that this is not so, or that f is not linear.
+ * The exact slope of each output at x along v. It needs an f that is linear along v, and whole numbers in x and v, so
+ * that no value is rounded. The bound is 0. It is Infinity if the values show that something was rounded, or that f is
+ * not linear.
  */
 export async function exactSlopes(
   f: Outputs,
@@ -181,34 +195,39 @@ export async function exactSlopes(
   });
 }
 
-/** From four steps, each half of the one before. */
+/**
+ * The slope at t = 0, extrapolated from four steps. Each step is half of the one before.
+ * @param floor the noise divided by the widest step
+ */
 function extrapolated(odd: number[], even: number[], floor: number): Slope {
-  // Orders 2, 4 and 6 of an even series; then 1 and 3 of an odd one, the jump being its constant.
+  // The slope is the constant of a series in t^2. `odd`, `fourth` and `sixth` have errors of order 2, 4 and 6.
   const fourth = (k: number) => (4 * odd[k + 1] - odd[k]) / 3;
   const sixth = (k: number) => (16 * fourth(k + 1) - fourth(k)) / 15;
   const value = sixth(0);
   const truncation = Math.max(Math.abs(value - sixth(1)), Math.abs(value - fourth(2)));
+  // The jump is the constant of a series in t, t^3 ... `first` removes the term of t, `third` also that of t^3.
   const first = (k: number) => 2 * even[k + 1] - even[k];
   const third = (k: number) => (8 * first(k + 1) - first(k)) / 7;
   const jump = Math.abs(third(0));
   const jumpTruncation = Math.max(Math.abs(third(0) - third(1)), Math.abs(third(0) - first(2)));
   const bound = TRUNCATION_SAFETY * truncation + SLOPE_NOISE * floor + jump;
   const jumpBound = TRUNCATION_SAFETY * jumpTruncation + JUMP_NOISE * floor;
-  // Values that are not finite give NaN: nothing is known.
+  // Values that are not finite give NaN: then nothing is known.
   if (!(bound < Infinity && jumpBound < Infinity)) return { value: NaN, bound: Infinity, kink: true };
   return { value, bound, kink: jump > jumpBound };
 }
 
-/** Nine points along a line so short that a smooth function is a polynomial of degree 4 on it. */
+/** Number of points on a line. The line is so short that a smooth function is a polynomial of degree 4 on it. */
 const NOISE_POINTS = 9;
 const NOISE_STEP = 2 ** -12;
 const NOISE_LINES = 3;
 
 /**
- * Standard deviation of every output's rounding errors near x, the largest along a few random lines: differences of
- * order 5 to 8 remove what is smooth and leave what is noise. A kink on a line is taken for noise, so the lines start
- * beside x and the median of them counts.
- * @param scale the size of each input, of which it is moved by a few thousandths at most
+ * Standard deviation of each output's rounding errors near x. Differences of order 5 to 8 along a random line remove
+ * the smooth part and leave the noise. The largest of the four orders counts. A kink on a line looks like noise.
+ * Therefore the lines start beside x, and the median of three lines counts.
+ * @param scale the size of each input. An input moves by a few thousandths of it at most.
+ * @param next random numbers in [0, 1)
  */
 export async function noiseOf(
   f: Outputs,

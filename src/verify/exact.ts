@@ -1,18 +1,24 @@
 /**
- * Proof 1, exact: on whole numbers every sum of products is exact in float32 as long as it stays below 2^24, in any
- * order and on any backend, so got = want: no bound at all (0 equals -0).
+ * Proof 1, exact: got = want, with no bound at all (0 equals -0).
+ *
+ * On whole numbers each sum of products is exact in float32 while it stays below 2^24, in any order and on any backend.
  */
 
+/** The worst element of a result. */
 export interface Worst {
-  /** The largest |got - want| / bound; 1 and less is right, Infinity where there is no room at all. */
+  /** The largest |got - want| / bound. At most 1 is right. Infinity: the bound is 0, or the error is not a number. */
   error: number;
+  /** The worst element's place in the flat array. -1: all elements are equal, or the numbers of elements differ. */
   index: number;
+  /** The element; the number of elements if the numbers differ. */
   got: number;
+  /** The value, or the number of elements, that is right. */
   want: number;
+  /** The largest |got - want| that is allowed. */
   bound: number;
 }
 
-/** The worst element of got against want. Equal elements, NaN and infinities included, have no error. */
+/** The worst element of got, compared with want. Equal elements, two NaNs and equal infinities have no error. */
 export function compare(
   got: ArrayLike<number>,
   want: ArrayLike<number>,
@@ -33,7 +39,8 @@ export function compare(
 }
 
 export function describeWorst({ error, index, got, want, bound }: Worst): string {
-  return index === -1 && error > 0
-    ? `${got} elements instead of ${want}`
-    : `element ${index} is ${got}, not ${want}: ${error.toPrecision(3)} of the bound ${bound.toPrecision(3)}`;
+  if (error === 0) return 'all elements are equal';
+  return index === -1
+    ? `the result has ${got} elements, but it must have ${want}`
+    : `element ${index} is ${got}, want ${want}: the error is ${error.toPrecision(3)} of the bound ${bound.toPrecision(3)}`;
 }

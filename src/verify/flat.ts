@@ -1,33 +1,37 @@
 /**
- * A function of tensors as one of arrays: all that is differentiated about its inputs in one array, and all its outputs
- * in another, so that what checks it need not know of shapes. Reads asynchronously, and leaves no tensor behind.
+ * Turns a function of tensors into a function of arrays. All float32 inputs are in one array, and all float32 outputs
+ * in another, so that a check does not need to know their shapes. It reads tensors asynchronously, and leaves no tensor
+ * behind.
  */
 import { engine, tensor, type Tensor, tidy, util } from '@tensorflow/tfjs-core';
 
-/** What is checked: tensors to a tensor or a list of them; outputs that are not float32 have no gradient. */
+/** A function from tensors to a tensor or a list of tensors. Outputs that are not float32 have no gradient. */
 export type Differentiable = (...inputs: never[]) => Tensor | Tensor[];
 
 export interface Flat {
-  /** The values of the inputs, one after the other. */
+  /** The values of the float32 inputs, one input after the other. */
   x: Float64Array;
   inputs: Part[];
   outputs: Part[];
   /** The outputs at x. */
   f(x: Float64Array): Promise<Float64Array>;
-  /** The gradient at x of the outputs' inner product with the cotangent, by tfjs. */
+  /** The gradient at x of <outputs, cotangent>, as tfjs computes it. */
   gradient(x: Float64Array, cotangent: Float64Array): Promise<Float64Array>;
 }
 
-/** One tensor's part of the array. */
+/** The part of the array that belongs to one tensor. */
 export interface Part {
-  /** Which input or output it is. */
+  /** The tensor's place in the list of inputs or outputs. */
   number: number;
   shape: number[];
   start: number;
   end: number;
 }
 
-/** @throws Error if an input is no tensor, none is float32, one is not finite, or f gives something else than tensors */
+/**
+ * @throws Error if an input is no tensor, if no input is float32, if a value is not finite, or if f returns something
+ *   else than tensors, or no float32 values
+ */
 export async function flatten(f: Differentiable, inputs: readonly Tensor[]): Promise<Flat> {
   check(inputs);
   const inputParts = partsOf(inputs);
@@ -37,30 +41,33 @@ export async function flatten(f: Differentiable, inputs: readonly Tensor[]): Pro
   inputParts.forEach(({ number, start, end }) => {
     const broken = x.subarray(start, end).find((value) => !Number.isFinite(value));
     if (broken !== undefined) {
-      throw new Error(`tfjs-convgrad: inputs[${number}] holds ${broken}, but all it holds must be finite.`);
+      throw new Error(`tfjs-convgrad: inputs[${number}] holds ${broken}, but all its values must be finite.`);
     }
   });
 
-  /** The inputs with new values, float32; those that are not differentiated as they are. */
+  /** The inputs with new values. Inputs that are not float32 stay as they are. */
   const withValues = (values: Float64Array) => {
     const made = [...inputs];
     for (const part of inputParts) made[part.number] = toTensor(values, part);
     return made;
   };
   let kinds: string | undefined;
-  /** f's outputs, which must be of the same number and shapes each time. */
+  /** Calls f. Its outputs must have the same number, dtypes and shapes in each call. */
   const call = (made: Tensor[]) => {
     const results = listOf(f(...(made as never[])));
     const now = results.map(({ dtype, shape }) => `${dtype} [${shape}]`).join(', ');
     kinds ??= now;
     if (now === kinds) return results;
-    throw new Error(`tfjs-convgrad: f gives ${now}, but gave ${kinds} before: it must give the same shapes each time.`); // prettier-ignore
+    throw new Error(`tfjs-convgrad: f gives ${now}, but gave ${kinds} before: its outputs must be the same in number, dtype and shape in every call.`); // prettier-ignore
   };
   const results = tidy(() => call(withValues(x)).map((y) => y.clone()));
   results.forEach((y) => y.dispose());
   const outputs = partsOf(results);
   const size = sizeOf(outputs);
-  if (size === 0) throw new Error('tfjs-convgrad: f gives no float32 values, so there is nothing to check.');
+  if (size === 0)
+    throw new Error(
+      'tfjs-convgrad: f gives no float32 values, but it must give at least one: there is nothing to check.',
+    );
 
   return {
     x,
@@ -82,7 +89,7 @@ export async function flatten(f: Differentiable, inputs: readonly Tensor[]): Pro
           const wanted = inputParts.map(({ number }) => made[number]);
           const dy = toTensor(cotangent, part);
           const y = () => call(made)[part.number];
-          // An input that the output does not depend on has no gradient, which is 0.
+          // If the output does not depend on an input, tfjs gives no gradient for it. It is 0.
           const grads = gradientsOf(y, wanted, dy);
           return grads.map((grad) => grad?.clone() ?? null) as Tensor[];
         }) as (Tensor | null)[];
@@ -99,7 +106,7 @@ export async function flatten(f: Differentiable, inputs: readonly Tensor[]): Pro
   };
 }
 
-/** @throws Error if f is no function, options no object, the seed no whole number or exact neither true nor false */
+/** @throws Error if f is no function, options is no object, seed is no whole number, or exact is not boolean */
 export function checkOptions(f: unknown, options: { seed?: unknown; exact?: unknown }): void {
   demand(typeof f === 'function', 'f', f, 'a function');
   demand(typeof options === 'object' && options !== null, 'options', options, 'an object');
@@ -108,7 +115,7 @@ export function checkOptions(f: unknown, options: { seed?: unknown; exact?: unkn
   demand(typeof exact === 'boolean', 'exact', exact, 'true or false');
 }
 
-/** @throws Error naming the argument, what it was and what is allowed */
+/** @throws Error naming the argument, its value and the allowed values, unless isMet */
 export function demand(isMet: boolean, name: string, value: unknown, allowed: string): void {
   if (!isMet) throw new Error(`tfjs-convgrad: ${name} is ${shown(value)}, but it must be ${allowed}.`);
 }
@@ -143,7 +150,7 @@ function isTensor(value: unknown): value is Tensor {
   return typeof value === 'object' && value !== null && 'dataId' in value && 'shape' in value;
 }
 
-/** Where each float32 tensor lies in one array of them all. */
+/** The place of each float32 tensor in one array of all of them. Tensors without elements have none. */
 function partsOf(tensors: readonly Tensor[]): Part[] {
   const parts: Part[] = [];
   tensors.forEach(({ dtype, shape }, number) => {
@@ -154,7 +161,10 @@ function partsOf(tensors: readonly Tensor[]): Part[] {
   return parts;
 }
 
-/** As tfjs computes them; an error leaves nothing behind, while tfjs would keep what it saved for gradients. */
+/**
+ * The gradients, as tfjs computes them. After an error tfjs would keep the tensors that it saved for gradients; this
+ * function disposes of them.
+ */
 function gradientsOf(y: () => Tensor, xs: Tensor[], dy: Tensor): (Tensor | null)[] {
   try {
     return engine().gradients(y, xs, dy, true).grads;
@@ -183,7 +193,7 @@ async function read(tensors: Tensor[], parts: Part[], size: number): Promise<Flo
   return result;
 }
 
-/** Of every element, the power of two near its size or, if that is larger, that of its input's elements. */
+/** For each element: the power of two nearest to its size, or to its input's typical size if that is larger. */
 export function sizesOf({ x, inputs }: Flat): Float64Array {
   const sizes = new Float64Array(x.length);
   for (const { start, end } of inputs) {
@@ -196,7 +206,7 @@ export function sizesOf({ x, inputs }: Flat): Float64Array {
   return sizes;
 }
 
-/** @throws Error if the inputs are not whole numbers */
+/** @throws Error if an input holds a number that is not whole */
 export function checkWhole({ x }: Flat): void {
   const broken = x.find((value) => !Number.isInteger(value));
   if (broken === undefined) return;

@@ -1,13 +1,16 @@
 /**
- * Does the gradient that tfjs computes agree with numerical differences?
+ * Checks whether the gradient that tfjs computes agrees with numerical differences.
  *
- * For inputs x, outputs y, a direction v and a cotangent c the two sides of
+ * For inputs x, outputs y, a direction v and a cotangent c:
  *
  *   <J^T c, v> = <c, J v>
  *
- * come from the gradient (left, `got`) and from values of f alone (right, `want`, see differences.ts). With v and c
- * unit vectors it is one element of the Jacobian J, and small functions are checked by all of them. Larger ones are
- * checked by random directions and cotangents, which an error anywhere shows in, and by some elements of each input.
+ * The left side, `got`, comes from the gradient. The right side, `want`, comes from values of f alone: see
+ * differences.ts. If v and c are unit vectors, both sides are one element of the Jacobian J.
+ *
+ *   - Small functions are checked in all elements of J.
+ *   - Larger functions are checked along random directions and cotangents, where an error in any element shows, and in
+ *     some elements of each input.
  */
 import { addN, engine, getBackend, tensor, type Tensor, zerosLike } from '@tensorflow/tfjs-core';
 import { approximationIn } from './accuracy.js';
@@ -26,54 +29,59 @@ import {
 } from './flat.js';
 import { type Entry, errorOf, type GradReport, reportOf, worstOf } from './grad-report.js';
 
+/** Options of gradCheck, assertGradients and the matchers. */
 export interface GradCheckOptions {
-  /** 1: the gradient; 2: the gradient's own gradient too. Default 1. */
+  /** 1: check the gradient. 2: also check the gradient of the gradient. Default: 1. */
   order?: 1 | 2;
-  /** Seed of all random directions and cotangents. Default 1. */
+  /** Seed of all random directions and cotangents, a whole number. Default: 1. */
   seed?: number;
   /**
-   * No tolerance at all: for functions that are linear in each input, or piecewise, at whole numbers so small that
-   * float32 is exact. Default false.
+   * No tolerance at all. f must be linear or piecewise linear in each input, and the inputs must be whole numbers so
+   * small that float32 is exact. Default: false.
    */
   exact?: boolean;
 }
 
-/** Up to so many elements an input, or all outputs together, are checked one by one. */
+/** An input, or all outputs together, with at most this many elements is checked element by element. */
 const ALL = 256;
-/** Of larger ones so many random directions or cotangents, */
+/** Larger inputs are checked along this many random directions, larger outputs with this many random cotangents. */
 const DRAWN = 6;
-/** and so many elements of an input. */
+/** Larger inputs are also checked in this many single elements. */
 const SAMPLES = 12;
-/** Errors of many outputs, with random signs, add up to more than so many times the root of their squares once in 10^10. */
+/**
+ * The errors of many outputs, with random signs, add up. Their sum exceeds this many times the root of the sum of their
+ * squares once in 10^10.
+ */
 const DEVIATIONS = 7;
-/** A bound above this share of the largest element cannot tell right from wrong, */
+/** A bound above this share of the largest element cannot tell right from wrong ... */
 const RESOLUTION = 0.01;
-/** unless the disagreement is so many times the bound. */
+/** ... unless the disagreement is more than this many times the bound. */
 const CLEARLY = 4;
 
-/** A direction in one input: a unit vector, times the size of the element, or a random one. */
+/** A direction in one input: a unit vector multiplied by the size of its element, or a random direction. */
 interface Direction {
   part: Part;
   v: Float64Array;
-  /** The element, of a unit vector. */
+  /** The element of the input; only for a unit vector. */
   index?: number;
 }
 
 interface Cotangent {
   values: Float64Array;
-  /** Where they are not 0. */
+  /** Indexes of the values that are not 0. */
   at: number[];
-  /** The gradient of <cotangent, outputs>, by tfjs. */
+  /** The gradient of <cotangent, outputs>, as tfjs computes it. */
   gradient: Float64Array;
-  /** The element of all outputs, of a unit vector. */
+  /** The element in the array of all outputs; only for a unit vector. */
   index?: number;
 }
 
 /**
- * Checks the gradient of f at the inputs. Agreement or not, it resolves to a report.
- * @param f called as `f(...inputs)`; gives a tensor or a list of tensors
- * @param inputs f is differentiated in those that are float32
- * @throws Error naming the argument, what it was and what is allowed; or what f, or its gradient, throws
+ * Checks the gradient of f at the inputs, on the active backend.
+ * @param f called as `f(...inputs)`; it returns a tensor or a list of tensors of any shapes
+ * @param inputs tensors of any shapes; f is differentiated in those of dtype float32
+ * @returns the report; its promise is fulfilled whatever the verdict is
+ * @throws Error naming the argument, its value and the allowed values; also whatever f or its gradient throws
  */
 export async function gradCheck(
   f: Differentiable,
@@ -96,8 +104,10 @@ export async function gradCheck(
 }
 
 /**
- * As gradCheck, but throws where the verdict is not 'right'.
- * @throws Error whose message is the report's text, and whose `report` is the report
+ * Like gradCheck, but throws if the verdict is not 'right'.
+ * @returns the report, whose verdict is 'right'
+ * @throws Error with the report's text as its message and the report as its property `report`; also all that gradCheck
+ *   throws
  */
 export async function assertGradients(
   f: Differentiable,
@@ -109,7 +119,7 @@ export async function assertGradients(
   return report;
 }
 
-/** The gradients of <dys, f(inputs)>, as a function of inputs and dys. */
+/** The gradients of <dys, f(inputs)> in the inputs, as a function of inputs and dys. */
 function gradientOf(f: Differentiable, inputs: readonly Tensor[], flat: Flat): Differentiable {
   return (...args: Tensor[]) => {
     const [xs, dys] = [args.slice(0, inputs.length), args.slice(inputs.length)];
@@ -124,7 +134,7 @@ function gradientOf(f: Differentiable, inputs: readonly Tensor[], flat: Flat): D
 
 type Settings = Required<GradCheckOptions>;
 type Measure = (v: Float64Array, careful?: boolean) => Promise<Slope[]>;
-/** With what it was found. */
+/** An entry, with the direction and the cotangent that found it. */
 type Found = Entry & { direction: Direction; cotangent: Cotangent };
 
 async function checkOnce(
@@ -156,7 +166,7 @@ async function checkOnce(
   return reportOf({ what, seed, exact, backend: getBackend() }, entries, worst);
 }
 
-/** Both sides along one direction, for every cotangent; where they disagree, measured once more, with care. */
+/** Both sides along one direction, for each cotangent. If they disagree, the slope is measured once more, with care. */
 async function entriesAlong(
   flat: Flat,
   direction: Direction,
@@ -177,7 +187,9 @@ async function entriesAlong(
   return entries;
 }
 
-/** Outputs at a kink are left out of the cotangent, as long as more than half of it is left. */
+/**
+ * The entry of a direction and a cotangent. Outputs at a kink are left out, if more than half of the outputs remain.
+ */
 async function entryOf(
   flat: Flat,
   direction: Direction,
@@ -203,9 +215,9 @@ async function entryOf(
     sum += Math.abs(c) * slope.bound;
     squares += (c * slope.bound) ** 2;
   }
-  // The signs of c are random: Hoeffding's inequality, "Probability inequalities for sums", 1963.
+  // The signs of c are random, so Hoeffding's inequality holds. Source: "Probability inequalities for sums", 1963.
   const bound = Math.min(sum, DEVIATIONS * Math.sqrt(squares));
-  // Per unit of the element, not of its size.
+  // The slope per unit of the element, not per multiple of its size.
   const size = index === undefined ? 1 : Math.abs(v[part.start + index]);
   return {
     direction,
@@ -221,7 +233,10 @@ async function entryOf(
   };
 }
 
-/** Says of every entry that is at no kink whether it agrees, is wrong, or cannot be told. */
+/**
+ * Sets the state of each entry that is at no kink: 'agrees', 'wrong' or 'unsure'.
+ * @param level the largest magnitude of the outputs
+ */
 function judge(entries: Found[], level: number): void {
   const largest = new Map<string, number>();
   const keysOf = ({ input, index, output, outputIndex }: Entry) => {
@@ -234,8 +249,8 @@ function judge(entries: Found[], level: number): void {
     for (const key of keysOf(entry)) largest.set(key, Math.max(largest.get(key) ?? 0, size));
   }
   for (const entry of told) {
-    // Among the elements of its output, or of all outputs where that one depends on nothing. A gradient that says 0 is
-    // held against f itself where all else is 0, too.
+    // The bound is compared with the largest element of the same output or, if that output depends on nothing, of all
+    // outputs. If all of these are 0 and the gradient is 0, too, the bound is compared with the values of f.
     const sizes = [...keysOf(entry).map((key) => largest.get(key)!), entry.got === 0 ? level : 0];
     const size = sizes.find((size) => size > entry.bound);
     const isFine = entry.bound <= RESOLUTION * (size ?? 0);
@@ -245,7 +260,10 @@ function judge(entries: Found[], level: number): void {
   }
 }
 
-/** The element that a random direction is wrong in: always in the half that disagrees more. */
+/**
+ * Finds an element in which a random direction is wrong. It halves the direction, and goes on with the half that
+ * disagrees more.
+ */
 async function locate(flat: Flat, wrong: Found, measure: Measure): Promise<Found> {
   const { part, v } = wrong.direction;
   let [start, end] = wrong.index ? [0, 0] : [part.start, part.end];

@@ -1,70 +1,82 @@
-/** What gradCheck found, in fields and in words. */
+/** The results of gradCheck and checkAdjoint, as fields and as text. */
 
 export interface Place {
-  /** Which of f's arguments. */
+  /** The number of f's argument, from 0. */
   input: number;
-  /** The element's coordinates in it; absent for a random direction. */
+  /** The element's coordinates in the input; absent for a random direction. */
   index?: readonly number[];
-  /** Which output, and its element; absent for a random combination of all outputs. */
+  /** The number of the output, from 0; absent for a random combination of all outputs. */
   output?: number;
+  /** The element's coordinates in the output; absent for a random combination of all outputs. */
   outputIndex?: readonly number[];
 }
 
-/** One element of a gradient, or its inner product with a random direction, beside what it should be. */
+/** One element of a gradient, or its inner product with a random direction, with the value that it should have. */
 export interface Entry extends Place {
-  /** By the gradient. */
+  /** The value from the gradient. */
   got: number;
-  /** By differences of f. */
+  /** The value from differences of f. */
   want: number;
-  /** How far apart the two may be. */
+  /** The largest difference allowed between the two. */
   bound: number;
   state: 'agrees' | 'wrong' | 'kink' | 'unsure';
-  /** Elements of the outputs that have a kink along a random direction, and were left out. */
+  /** Elements of the outputs that were left out because they have a kink along a random direction. */
   kinks: readonly Omit<Place, 'input' | 'index'>[];
 }
 
+/** See GradReport.verdict. */
 export type Verdict = 'right' | 'wrong' | 'unsure';
 
+/** The text names at most this many kinks. */
 const NAMED = 5;
 
-/** |got - want| in units of the bound. */
+/** |got - want| in units of the bound; Infinity if the bound is 0, or if a value is not a number. */
 export function errorOf({ got, want, bound }: Pick<Entry, 'got' | 'want' | 'bound'>): number {
   if (got === want) return 0;
   const error = Math.abs(got - want) / bound;
   return Number.isNaN(error) ? Infinity : error;
 }
 
+/** The result of a check. */
 export interface GradReport {
   /**
-   * 'right': nothing disagrees, and enough could be compared. 'wrong': something disagrees by more than its bound.
-   * 'unsure': too much lies at kinks, or the bounds are too wide to tell.
+   * 'right': nothing disagrees, and enough elements could be compared.
+   * 'wrong': something disagrees by more than its bound.
+   * 'unsure': too many elements lie at kinks, or have bounds that are too wide to tell.
    */
   verdict: Verdict;
-  /** What was checked. With order 2, the second-order gradient, in f's inputs and then in dy, once the first is right. */
+  /**
+   * What was checked. With order 2 it is the second-order gradient if the first one is right. Its inputs are f's
+   * inputs, followed by dy.
+   */
   what: 'The gradient' | 'The second-order gradient' | 'The adjoint';
+  /** The seed of the random directions and cotangents. The same seed gives the same report. */
   seed: number;
-  /** No tolerance was given. */
+  /** true: the check allowed no tolerance. */
   exact: boolean;
+  /** Name of the backend on which f ran. */
   backend: string;
-  /** The most wrong element; if none is wrong, the one with the largest error in units of its bound. */
+  /** If elements are wrong, the worst of them. Otherwise the element with the largest error in units of its bound. */
   worst?: Place & Pick<Entry, 'got' | 'want' | 'bound'> & { error: number };
-  /** How many elements of the Jacobian, and random directions, were compared, */
+  /** Number of elements of the Jacobian, and of random directions, that were compared. */
   compared: number;
-  /** and how many of them disagree, */
+  /** How many of these disagree. */
   wrong: number;
-  /** and how many have bounds too wide to tell. */
+  /** How many of these have bounds that are too wide to tell. */
   unsure: number;
-  /** Where f has a kink or a jump, so that there is nothing to compare with. */
+  /** The places where f has a kink or a jump, so that there is nothing to compare with. */
   kinks: string[];
+  /** Likely causes, and what to try, as sentences. */
   advice: string[];
+  /** The report as text of several lines. */
   toString(): string;
 }
 
 type Facts = Pick<GradReport, 'what' | 'seed' | 'exact' | 'backend'>;
 
 /**
- * @param wrong the worst of what is wrong; default among the entries
- * @param advice instead of what the entries suggest
+ * @param wrong the worst wrong entry; default: the worst of `entries`
+ * @param advice default: what the entries suggest
  */
 export function reportOf(
   facts: Facts,
@@ -88,7 +100,10 @@ export function reportOf(
   const full = { ...report, advice: advice ?? adviceOn({ ...report, alive }, entries) };
   return { ...full, toString: () => inWords(full) };
 
-  /** By its elements or by random directions: at least as many are told as are left out, of what is not 0. */
+  /**
+   * Is the input checked well enough, by its elements or by random directions? At least as many entries must agree, and
+   * not be 0, as are left out.
+   */
   function isTold(input: number): boolean {
     const own = entries.filter((entry) => entry.input === input);
     const kinds = [own.filter(({ index }) => index), own.filter(({ index }) => !index)];
@@ -100,19 +115,20 @@ export function reportOf(
   }
 }
 
-/** The entry with the largest error, in units of its bound. */
+/** The entry in this state with the largest error in units of its bound. */
 export function worstOf<E extends Entry>(entries: readonly E[], state: Entry['state']): E | undefined {
   const found = entries.filter((entry) => entry.state === state);
   return found.reduce<E | undefined>((a, b) => (a && errorOf(a) >= errorOf(b) ? a : b), undefined);
 }
 
-/** Without what only the check needed. */
+/** The entry as the report shows it, without the fields that only the check needs. */
 function shown(entry?: Entry): GradReport['worst'] {
   if (!entry) return undefined;
   const { input, index, output, outputIndex, got, want, bound } = entry;
   return { input, index, output, outputIndex, got, want, bound, error: errorOf(entry) };
 }
 
+/** The entry is not 0, as far as its bound can tell. */
 const isAlive = ({ got, want, bound }: Entry) => Math.abs(got) > bound || Math.abs(want) > bound;
 
 function kinksOf(entries: readonly Entry[]): string[] {
@@ -130,10 +146,10 @@ function outputPlace({ output, outputIndex }: Omit<Place, 'input' | 'index'>): s
   return `output ${output}${element(outputIndex!)}`;
 }
 
-/** Nothing, of a scalar. */
+/** The element in words. A scalar has none. */
 const element = (index: readonly number[]) => (index.length > 0 ? `, element [${index}]` : '');
 
-/** What a person would look at first. */
+/** What a person should look at first. */
 function adviceOn(
   { verdict, kinks, exact, unsure, alive }: Omit<GradReport, 'advice' | 'toString'> & { alive: number },
   entries: readonly Entry[],
@@ -142,21 +158,22 @@ function adviceOn(
   if (verdict === 'right') {
     return alive > 0 || exact
       ? []
-      : ['The gradient is 0 everywhere here, and f no steeper than its rounding: try other inputs as well.'];
+      : ['The gradient is 0 here, and f has no slope larger than its rounding errors: try other inputs too.'];
   }
   const advice: string[] = [];
   if (kinks.length > 0) {
     advice.push(
-      'Too many elements lie at kinks or jumps, values that are not finite, or waves too short for float32: move the ' +
-        'inputs away from them.',
+      'Too many elements lie at kinks, at jumps, at values that are not finite, or on waves too short for float32: ' +
+        'move the inputs away from there.',
     );
   }
   if (unsure > 0) {
     advice.push(
       exact
-        ? 'f is not exact here: not linear along an input, or rounded. Use smaller whole numbers, or leave exact out.'
-        : 'Rounding of f hides its slope, or f is random: use inputs nearer to 1, fewer of them, or less that cancels ' +
-            'in f, and give its random ops a seed.',
+        ? 'f is not exact here: it is not linear along an input, or it rounds. Use smaller whole numbers, or leave out ' +
+            'the option exact.'
+        : 'Rounding errors of f hide its slope, or f is random. Use inputs nearer to 1, use fewer inputs, avoid sums in ' +
+            'f that cancel, and give its random ops a seed.',
     );
   }
   return advice;
@@ -170,29 +187,30 @@ function likelyCause(entries: readonly Entry[]): string {
   const where = `input ${inputs.join(' and ')}`;
   if (wrong.every(({ got }) => Math.abs(got) === Infinity)) return `The gradient in ${where} is Infinity.`;
   if (wrong.some(({ got }) => Number.isNaN(got))) {
-    return `The gradient in ${where} is NaN: look for 0 times an infinite slope, or a value outside of a domain.`;
+    return `The gradient in ${where} is NaN: look for 0 times an infinite slope, or for an argument outside of a function's domain.`;
   }
   if (of.length === 0) {
-    return `f does not change with ${where}, to all that is seen: is it constant, or does rounding swallow the change?`;
+    return `f does not change with ${where}, as far as its values show: is f constant, or does rounding hide the change?`;
   }
   if (of.every(({ got }) => got === 0)) {
-    return `No gradient reaches ${where}: does f compute it with tfjs's ops, and does the gradient function return it?`;
+    return `No gradient reaches ${where}: does f use it only in tfjs's ops, and does the gradient function return it?`;
   }
   const ratios = of.map(({ got, want }) => got / want).sort((a, b) => a - b);
   const factor = ratios[ratios.length >> 1];
   const isFactor =
     of.length > 1 &&
     of.every(({ got, want, bound }) => Math.abs(got - factor * want) <= 2 * bound + 1e-6 * Math.abs(got));
-  if (isFactor && Math.abs(factor + 1) < 1e-3) return `Every element of ${where} has the wrong sign.`;
+  if (isFactor && Math.abs(factor + 1) < 1e-3)
+    return `Every element of the gradient in ${where} has the wrong sign.`;
   if (isFactor)
-    return `Every element of ${where} is ${Number(factor.toPrecision(6))} times what it should be: look for a missing factor or divisor.`;
+    return `Every element of the gradient in ${where} is ${Number(factor.toPrecision(6))} times its right value: look for a missing factor or divisor.`;
   const elements = told.filter(({ input, index }) => inputs.includes(input) && index !== undefined);
   const broken = elements.filter(({ state }) => state === 'wrong').length;
   if (elements.length > 0 && broken === 0) {
-    return `Few elements of ${where} are wrong: look at what sets the one named above apart.`;
+    return `Few elements of ${where} are wrong: look for what is different about the one named above.`;
   }
   return broken < elements.length / 2
-    ? `${broken} of ${elements.length} elements are wrong: look at what these have in common, a border or a last row.`
+    ? `${broken} of ${elements.length} elements are wrong: look for what they have in common, such as a border or the last row.`
     : `Most elements of ${where} are wrong: look for a transposed or shifted operand.`;
 }
 
@@ -210,7 +228,7 @@ function inWords(report: Omit<GradReport, 'toString'>): string {
     const { got, want, bound, error } = worst;
     lines.push(
       `Worst: ${placeOf(worst)}: got ${digits(got)}, want ${digits(want)} within ${short(bound)}, ` +
-        (error === Infinity ? 'where there is no room.' : `${short(error)} of the bound.`),
+        (error === Infinity ? 'an infinite error in units of the bound.' : `${short(error)} of the bound.`),
     );
   }
   const more = kinks.length > NAMED ? [`and ${kinks.length - NAMED} more`] : [];
@@ -220,6 +238,7 @@ function inWords(report: Omit<GradReport, 'toString'>): string {
 
 const WORDS: Record<Verdict, string> = { right: 'right', wrong: 'WRONG', unsure: 'UNSURE' };
 
-/** Float32's digits. */
+/** To nine digits, which tell all float32 numbers apart. */
 const digits = (value: number) => String(Number(value.toPrecision(9)));
+/** To three digits. */
 const short = (value: number) => String(Number(value.toPrecision(3)));

@@ -1,6 +1,6 @@
 /**
- * tfjs-convgrad/verify: is the gradient of a tfjs function right, and is a kernel? On whatever backend is active; needs
- * nothing but tfjs-core.
+ * tfjs-convgrad/verify checks whether the gradient of a tfjs function is right, and whether a kernel is right. It runs
+ * on the active backend, and needs nothing but tfjs-core.
  */
 export { type AdjointOptions, checkAdjoint } from './adjoint.js';
 export {

@@ -22,6 +22,7 @@ const compare =
     return { pass: met, message };
   };
 
+/** For `jasmine.addAsyncMatchers`. */
 export const matchers = {
   toHaveCorrectGradient: () => ({ compare: compare(false), negativeCompare: compare(true) }),
 };
@@ -31,7 +32,7 @@ declare global {
   namespace jasmine {
     // eslint-disable-next-line @typescript-eslint/no-unused-vars
     interface AsyncMatchers<T, U> {
-      /** f's gradient at the inputs agrees with numerical differences: see gradCheck. */
+      /** Passes if f's gradient at the inputs agrees with numerical differences: see gradCheck. */
       toHaveCorrectGradient(inputs: readonly Tensor[], options?: GradCheckOptions): PromiseLike<void>;
     }
   }

@@ -4,13 +4,16 @@
  *   import { matchers } from 'tfjs-convgrad/verify/jest';
  *   expect.extend(matchers);
  *
- * Vitest's types are told by the user: `declare module 'vitest' { interface Assertion extends GradientMatchers {} }`.
+ * For Vitest, declare the matcher's type yourself:
+ *
+ *   declare module 'vitest' { interface Assertion extends GradientMatchers {} }
  */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Differentiable } from './flat.js';
 import type { GradCheckOptions } from './grad-check.js';
 import { outcome } from './outcome.js';
 
+/** For `expect.extend`. */
 export const matchers = {
   async toHaveCorrectGradient(
     this: { isNot?: boolean },
@@ -24,8 +27,9 @@ export const matchers = {
   },
 };
 
+/** The types of the matchers. */
 export interface GradientMatchers<R = Promise<void>> {
-  /** f's gradient at the inputs agrees with numerical differences: see gradCheck. */
+  /** Passes if f's gradient at the inputs agrees with numerical differences: see gradCheck. */
   toHaveCorrectGradient(inputs: readonly Tensor[], options?: GradCheckOptions): R;
 }
 

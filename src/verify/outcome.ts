@@ -1,11 +1,11 @@
-/** What the matchers of all test frameworks share. */
+/** The part that the matchers of all test frameworks share. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { Differentiable } from './flat.js';
 import { gradCheck, type GradCheckOptions } from './grad-check.js';
 
 /**
- * Whether `toHaveCorrectGradient`, or its negation, is met, and what to say if not. 'unsure' meets neither: nothing was
- * shown.
+ * Decides whether `toHaveCorrectGradient`, or its negation, is met, and gives the message if it is not. The verdict
+ * 'unsure' meets neither, because nothing was shown.
  */
 export async function outcome(
   f: Differentiable,

@@ -1,11 +1,11 @@
-/** Proves the subjects of kernels/subjects.ts on the active backend; for tests, command line and page. */
+/** Proves the subjects of kernels/subjects.ts on the active backend, for tests, the command line and the demo page. */
 import type { Subject, Values } from '../../kernels/proof.js';
 import { compareKernels, definition, kernel, type KernelComparison } from './compare-kernels.js';
 
 /**
- * Proves one kernel on one case by the proofs that apply to it, on the active backend.
- * @param prefix of the name it is registered under: '' is whatever serves tfjs's own ops, the built-in or the
- *   installed plugin; OWN is ours beside it
+ * Proves one kernel on one case, on the active backend, by the proofs that apply to it.
+ * @param prefix prefix of the kernel's registered name. '' is the kernel that serves tfjs's own ops: the built-in, or
+ *   the plugin's if it is installed. OWN is the plugin's kernel beside it.
  */
 export function prove(subject: Subject, prefix: string, seed: number): Promise<KernelComparison> {
   return compareKernels(subject, kernel(prefix + subject.kernelName), definition(subject.definition), {
@@ -13,7 +13,7 @@ export function prove(subject: Subject, prefix: string, seed: number): Promise<K
   });
 }
 
-/** The kernel's result on the active backend. */
+/** Runs the kernel on the active backend, and gives its result. `prefix` is as in `prove`. */
 export async function runSubject(
   subject: Subject,
   prefix: string,

@@ -1,14 +1,15 @@
-/** Speed as a ratio: both sides alternate in one run, so that whatever else the machine does hits both. */
+/** Speed as a ratio. Both sides alternate in one run, so that the machine's other work slows both of them down. */
 
 export interface Timing {
-  /** Medians, in milliseconds. */
+  /** Median of a, in milliseconds. */
   a: number;
+  /** Median of b, in milliseconds. */
   b: number;
 }
 
 /**
- * Median milliseconds of a and of b, one call of each in turn, after a warm-up call of each: at least one round, and
- * more until `forMs` have passed or 50 rounds were made.
+ * Median milliseconds of a and of b. After a warm-up call of each, a and b are called in turn. There is at least one
+ * round, and there are more until `forMs` milliseconds have passed or 50 rounds were made.
  */
 export async function alternate(
   a: () => Promise<unknown>,
