@@ -19,7 +19,6 @@ import type { WinogradTile } from '../../runtime/options.js';
 import { MR, NR, type Simd } from '../../runtime/simd/instance.js';
 import {
   type Axes,
-  type Axis,
   backwardAxis,
   copyIn,
   copyOut,
@@ -30,7 +29,9 @@ import {
   planStrips,
   positionsIn,
   type Rectangle,
+  strideOf,
   windowOf,
+  writeGrid,
 } from '../../runtime/simd/strips.js';
 import { correlate, type Epilogue, type GroupFilter, roundUp, tapOffset } from './correlate.js';
 import { correlateByWinograd, schemeFor } from './winograd.js';
@@ -128,7 +129,7 @@ function gradientDirectly(simd: Simd, source: Image, target: Image, axes: Axes):
     4 * most.target * width,
     4 * tapCount * width,
   );
-  const colStep = 4 * (axes.cols.base(1) - axes.cols.base(0)) * source.channels;
+  const cell = 4 * source.channels;
   simd.f32.fill(0, sums / 4, sums / 4 + tapCount * width);
   for (const strip of strips) {
     const window = windowOf(strip, axes);
@@ -145,14 +146,20 @@ function gradientDirectly(simd: Simd, source: Image, target: Image, axes: Axes):
       panelStep: 4 * NR * pixels,
     });
     writeFilterOffsets(simd.i32, tapsAt / 4, tapCount, axes, source.channels, window);
-    writeRowOffsets(simd.i32, rowsAt / 4, strip, axes.rows, source.channels, window);
+    const row = cell * window.cols;
+    writeGrid(
+      simd.i32,
+      rowsAt / 4,
+      [1, strip.images, strip.rows],
+      [0, window.rows * row, strideOf(axes.rows) * row],
+    );
     simd.accumulate({
       taps: tapsAt,
       tapCount,
       rows: rowsAt,
       rowCount: strip.images * strip.rows,
       cols: strip.cols,
-      colStep,
+      colStep: strideOf(axes.cols) * cell,
       a,
       panels,
       panelCount: width / NR,
@@ -192,30 +199,14 @@ function writeFilterOffsets(
   window: Rectangle,
 ): void {
   const end = at + tapCount;
+  // Two loops: the arrays of `pairs` make small gradients take 1.2 to 1.4 times as long.
   for (const row of axes.rows.phases[0]) {
     for (const col of axes.cols.phases[0]) {
-      const cell = tapOffset({ row, col }, axes, window) * channels;
+      const cell = channels * tapOffset({ row, col }, axes, window);
       for (let c = 0; c < channels; c++) i32[at++] = 4 * (cell + c);
     }
   }
   i32.fill(0, at, end);
-}
-
-/** at[r]: where the first cell of the strip's row r lies in the window. */
-function writeRowOffsets(
-  i32: Int32Array,
-  at: number,
-  strip: Rectangle,
-  rows: Axis,
-  channels: number,
-  window: Rectangle,
-): void {
-  for (let b = 0; b < strip.images; b++) {
-    for (let row = 0; row < strip.rows; row++) {
-      const cells = (b * window.rows + rows.base(row)) * window.cols;
-      i32[at++] = 4 * channels * cells;
-    }
-  }
 }
 
 export function forwardAxes(g: ConvGeometry): Axes {

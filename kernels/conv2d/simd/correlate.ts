@@ -315,7 +315,7 @@ export function tapOffset({ row, col }: TapPair, { rows, cols }: Axes, window: R
 /**
  * Where each position of the strip reads, its pixel's first cell in the window, and where it is written in the strip;
  * phase after phase. Each is filled up to whole tiles by positions that read what the last one reads and write past
- * the strip.
+ * the strip. These are no `writeGrid`: the positions of a phase may start anywhere in the strip, and two tables are filled up together.
  * @returns the number of positions of each phase
  */
 function writeTiles(

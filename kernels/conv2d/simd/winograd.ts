@@ -37,7 +37,9 @@ import {
   planStrips,
   positionsIn,
   type Rectangle,
+  strideOf,
   windowOf,
+  writeGrid,
 } from '../../runtime/simd/strips.js';
 import {
   type Epilogue,
@@ -116,10 +118,6 @@ export function isDense({ phases, lowest, highest }: Axis): boolean {
   return phases.length === 1 && highest - lowest === phases[0].length - 1;
 }
 
-export function strideOf({ base }: Axis): number {
-  return base(1) - base(0);
-}
-
 /** Whether there are at least so many channels, and tiles of so many rows and columns. */
 export function isLarge(
   source: Extent,
@@ -150,12 +148,11 @@ export function correlateByWinograd(
   const most = largest(whole, axes);
   // A single strip needs one block of the transformed filter at a time.
   const kept = strips.length > 1;
-  // Planes a multiple of 4096 bytes apart would fall on the same lines of the first-level cache.
   const plane = {
-    taps: 4 * depth * width + 64,
-    u: 4 * depth * blockWidth + 64,
-    v: 4 * tileCount * depth + 64,
-    m: 4 * tileCount * blockWidth + 64,
+    taps: planeStep(depth * width),
+    u: planeStep(depth * blockWidth),
+    v: planeStep(tileCount * depth),
+    m: planeStep(tileCount * blockWidth),
   };
   const blockCount = Math.ceil(width / blockWidth);
   const [staging, taps, u, v, products, scratch, bias, none, zero, rows, outs, patches, tiles, a, c] =
@@ -293,14 +290,23 @@ export function planTiles(axes: Axes, images: number, tile: Tile, tileSize: numb
 export function writeCorners(
   i32: Int32Array,
   at: number,
-  strip: Rectangle,
+  held: Rectangle,
   [tileRows, tileCols]: Tile,
   { rows, cols }: Rectangle,
   step: number,
 ): void {
-  for (let b = 0; b < strip.images; b++) {
-    for (let row = 0; row < strip.rows; row += tileRows) {
-      for (let col = 0; col < strip.cols; col += tileCols) i32[at++] = step * ((b * rows + row) * cols + col);
-    }
-  }
+  writeGrid(
+    i32,
+    at,
+    [held.images, held.rows / tileRows, held.cols / tileCols],
+    [step * rows * cols, step * cols * tileRows, step * tileCols],
+  );
+}
+
+/**
+ * Bytes from one plane of so many floats to the next. Planes a multiple of 4096 bytes apart would fall on the same lines of the
+ * first-level cache.
+ */
+export function planeStep(floats: number): number {
+  return 4 * floats + 64;
 }

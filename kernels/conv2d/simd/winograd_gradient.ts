@@ -23,6 +23,7 @@ import {
   COSTS,
   isLarge,
   isPlain3,
+  planeStep,
   planTiles,
   type Tile,
   tilesIn,
@@ -77,11 +78,10 @@ export function gradientByWinograd(
   const perTile = cells * (depth + width);
   const { strips, whole, tileCount } = planTiles(axes, target.images, tile, perTile);
   const most = largest(whole, axes);
-  // Planes a multiple of 4096 bytes apart would fall on the same lines of the first-level cache.
   const plane = {
-    v: 4 * tileCount * depth + 64,
-    w: 4 * tileCount * width + 64,
-    m: 4 * depth * width + 64,
+    v: planeStep(tileCount * depth),
+    w: planeStep(tileCount * width),
+    m: planeStep(depth * width),
   };
   const [tapsAt, rowAt, scratch, v, w, sums, patches, tiles, a, dy, result] = simd.place(
     4 * depth,

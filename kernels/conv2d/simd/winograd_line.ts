@@ -26,8 +26,10 @@ import {
   type Image,
   largest,
   type Rectangle,
+  strideOf,
   type Tap,
   windowOf,
+  writeGrid,
 } from '../../runtime/simd/strips.js';
 import {
   alike,
@@ -44,8 +46,8 @@ import {
 import {
   isDense,
   MOST_HELD,
+  planeStep,
   planTiles,
-  strideOf,
   type Tile,
   tilesIn,
   tilesOver,
@@ -154,12 +156,11 @@ export function correlateByLine(
   const { strips, whole, tileCount } = planTiles(axes, target.images, tile, perTile);
   const patchCount = patchesIn(whole[0], windowOf(whole[0], axes), line);
   const most = largest(whole, axes);
-  // Planes a multiple of 4096 bytes apart would fall on the same lines of the first-level cache.
   const plane = {
-    g: 4 * Math.max(...all.blocks.map(([, depth]) => depth)) * width + 64,
-    u: 4 * all.depth * width + 64,
-    v: 4 * patchCount * all.patch + 64,
-    m: 4 * tileCount * width + 64,
+    g: planeStep(Math.max(...all.blocks.map(([, depth]) => depth)) * width),
+    u: planeStep(all.depth * width),
+    v: planeStep(patchCount * all.patch),
+    m: planeStep(tileCount * width),
   };
   const [staging, g, u, v, products, bias, none, outs, patches, starts, tiles, a, c, ...tables] = simd.place(
     4 * stagingSize(filter),
@@ -308,12 +309,12 @@ function writePatches(
   { along, across, m }: Line,
 ): void {
   const steps = stepsIn(window);
-  for (let b = 0; b < held.images; b++) {
-    for (let t = 0; t < held[along] / m; t++) {
-      const first = b * window.rows * window.cols + t * m * strideAlong * steps[along];
-      for (let o = 0; o < window[across]; o++) i32[at++] = cell * (first + o * steps[across]);
-    }
-  }
+  writeGrid(
+    i32,
+    at,
+    [held.images, held[along] / m, window[across]],
+    [cell * window.rows * window.cols, cell * m * strideAlong * steps[along], cell * steps[across]],
+  );
 }
 
 /** at[tile], in the order of `writeCorners`: where the first of the patches that it meets lies, `step` bytes a patch. */
@@ -328,12 +329,12 @@ function writeFirsts(
 ): void {
   const { along, across, m } = line;
   const [tileRows, tileCols] = tileOf(line);
-  for (let b = 0; b < held.images; b++) {
-    for (let row = 0; row < held.rows; row += tileRows) {
-      for (let col = 0; col < held.cols; col += tileCols) {
-        const [t, o] = along === 'cols' ? [col / m, row] : [row / m, col];
-        i32[at++] = step * ((b * (held[along] / m) + t) * window[across] + o * strideAcross);
-      }
-    }
-  }
+  const [stepAlong, stepAcross] = [step * window[across], step * strideAcross];
+  const [rowStep, colStep] = along === 'rows' ? [stepAlong, stepAcross] : [stepAcross, stepAlong];
+  writeGrid(
+    i32,
+    at,
+    [held.images, held.rows / tileRows, held.cols / tileCols],
+    [stepAlong * (held[along] / m), rowStep, colStep],
+  );
 }

@@ -19,6 +19,7 @@ import {
   positionsIn,
   type Rectangle,
   windowOf,
+  writeGrid,
 } from './strips.js';
 
 /** Below this many cells under windows the definition is faster. */
@@ -70,7 +71,7 @@ export function poolForward(
   for (const strip of strips) {
     const window = windowOf(strip, axes);
     copyIn(simd.f32, at.x / 4, imageOf(x, g, 'in'), window, padding);
-    writeTables(simd, at, g, axes, strip, window);
+    writeTables(simd, at, g, strip, window);
     if (run({ ...at, pixelCount: positionsIn(strip) }, strip)) return true;
     copyOut(simd.f32, at.y / 4, strip, imageOf(y, g, 'out'), strip);
   }
@@ -105,7 +106,7 @@ export function poolBackward(
     if (x) copyIn(simd.f32, at.x / 4, imageOf(x, g, 'in'), window, padding);
     copyIn(simd.f32, at.y / 4, imageOf(dy, g, 'out'), strip);
     simd.f32.fill(0, at.dx / 4, at.dx / 4 + size);
-    writeTables(simd, at, g, axes, strip, window);
+    writeTables(simd, at, g, strip, window);
     if (run({ ...at, pixelCount: positionsIn(strip) }, strip)) return true;
     const part = overlap(window, pieces[i]);
     const skipped = ((part.row - window.row) * window.cols + part.col - window.col) * g.inChannels;
@@ -161,24 +162,24 @@ function writeTables(
   { i32 }: Simd,
   at: StripAddresses,
   g: PoolGeometry,
-  axes: Axes,
   strip: Rectangle,
   window: Rectangle,
 ): void {
-  const step = 4 * g.inChannels;
-  let tap = at.taps / 4;
-  for (let fy = 0; fy < g.filterHeight; fy++) {
-    for (let fx = 0; fx < g.filterWidth; fx++) {
-      i32[tap++] = step * (fy * g.dilationHeight * window.cols + fx * g.dilationWidth);
-    }
-  }
-  let pixel = at.pixels / 4;
-  for (let b = 0; b < strip.images; b++) {
-    for (let row = 0; row < strip.rows; row++) {
-      const first = (b * window.rows + axes.rows.base(row)) * window.cols;
-      for (let col = 0; col < strip.cols; col++) i32[pixel++] = step * (first + axes.cols.base(col));
-    }
-  }
+  const cell = 4 * g.inChannels;
+  const row = cell * window.cols;
+  const { filterHeight, filterWidth, dilationHeight, dilationWidth, strideHeight, strideWidth } = g;
+  writeGrid(
+    i32,
+    at.taps / 4,
+    [1, filterHeight, filterWidth],
+    [0, dilationHeight * row, dilationWidth * cell],
+  );
+  writeGrid(
+    i32,
+    at.pixels / 4,
+    [strip.images, strip.rows, strip.cols],
+    [window.rows * row, strideHeight * row, strideWidth * cell],
+  );
 }
 
 function poolAxes(g: PoolGeometry): Axes {

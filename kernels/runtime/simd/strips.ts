@@ -82,6 +82,11 @@ export function identityAxis(size: number): Axis {
   return forwardAxis(size, 1, 1, 1, 0);
 }
 
+/** Source positions from one target position to the next, where all are of one phase. */
+export function strideOf({ base }: Axis): number {
+  return base(1) - base(0);
+}
+
 export interface Rectangle {
   readonly image: number;
   readonly images: number;
@@ -178,6 +183,23 @@ function evenPart(size: number, unit: number, fits: (part: number) => boolean): 
     else tooMany = middle;
   }
   return Math.ceil(units / Math.ceil(units / most)) * unit;
+}
+
+/** at[i, j, k] = i * steps[0] + j * steps[1] + k * steps[2]: the addresses of a grid of cells, dense and in row-major order. */
+export function writeGrid(
+  i32: Int32Array,
+  at: number,
+  counts: readonly [number, number, number],
+  steps: readonly [number, number, number],
+): void {
+  const [iEnd, jEnd, kEnd] = counts;
+  const [iStep, jStep, kStep] = steps;
+  for (let i = 0; i < iEnd; i++) {
+    for (let j = 0; j < jEnd; j++) {
+      let address = i * iStep + j * jStep;
+      for (let k = 0; k < kEnd; k++, address += kStep) i32[at++] = address;
+    }
+  }
 }
 
 /** One group's channels of an image tensor. */
