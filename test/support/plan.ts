@@ -3,5 +3,9 @@ import type { Plan } from '../runner/plan.js';
 
 declare const __karma__: { config: { plan: Plan } } | undefined;
 
-export const plan: Plan =
-  typeof __karma__ === 'undefined' ? JSON.parse(process.argv[3]) : __karma__.config.plan;
+/** A bundle that another test runner has started runs whole. */
+const WHOLE: Plan = { filter: '', part: 0, parts: 1, all: true, seed: 0 };
+
+const planOfNode = (): Plan => (process.argv[3] ? JSON.parse(process.argv[3]) : WHOLE);
+
+export const plan: Plan = typeof __karma__ === 'undefined' ? planOfNode() : __karma__.config.plan;

@@ -7,14 +7,11 @@ import { BACKENDS, type BackendName, KERNEL_NAMES, OWN } from '../../kernels/reg
 import { install } from '../../src/index.js';
 import * as data from '../../src/verify/data.js';
 import { compare, describeWorst } from '../../src/verify/exact.js';
-import { plan } from './plan.js';
 
 export { tf };
 
 // Browsers hold a nested timer back for 4 ms, and tfjs asks by timer whether the GPU is done.
 tf.env().set('USE_SETTIMEOUTCUSTOM', true);
-// tfjs's own programs compile once for all shapes of a rank. With its default, which `npm run test:all` has, each shape compiles.
-if (!plan.all) tf.env().set('WEBGL_USE_SHAPES_UNIFORMS', true);
 
 /**
  * Describes something on every backend of the plugin. Each spec runs in a scope of its own with the engine's check of every

@@ -23,6 +23,9 @@ export const PATIENCE = 300_000;
 /** So many kernels are run before the results of all of them are waited for. */
 const TOGETHER = 48;
 
+/** With it tfjs compiles its own programs, which pack and unpack textures, once; otherwise for each shape. */
+const SHAPES_FLAG = 'WEBGL_USE_SHAPES_UNIFORMS';
+
 /**
  * What is wrong with our kernels on these subjects, on whole numbers: they must be equal to the definition, and within the
  * derived bound where the GPU divides.
@@ -34,6 +37,8 @@ export async function complaints(
   all: readonly Subject[],
   { max = 4, largest = Infinity } = {},
 ): Promise<string[]> {
+  const shapesFlag = tf.env().getBool(SHAPES_FLAG);
+  tf.env().set(SHAPES_FLAG, true);
   const wrong: string[] = [];
   for (let i = 0; i < all.length && wrong.length < 5; i += TOGETHER) {
     const some = all.slice(i, i + TOGETHER).map((subject) => {
@@ -48,6 +53,7 @@ export async function complaints(
         wrong.push(`${subject.kernelName} ${subject.caseName}: ${describeWorst(worst)}`);
     });
   }
+  tf.env().set(SHAPES_FLAG, shapesFlag);
   return wrong.slice(0, 5);
 }
 

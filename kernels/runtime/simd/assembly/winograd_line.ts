@@ -12,10 +12,10 @@
 import { filter7, input7, lastInput7, output7 } from './winograd_7';
 
 /** U but for its last plane, which is the last taps themselves, from `size` bytes of each of r taps, tapStep apart. */
-export function lineFilter(r: u32, g: usize, tapStep: usize, size: usize, to: usize, plane: usize): void {
-  for (const end = g + size; g < end; g += 16) {
-    if (r == 3) filter7(3, g, tapStep, to, plane);
-    else filter7(4, g, tapStep, to, plane);
+export function lineFilter(r: u32, taps: usize, tapStep: usize, size: usize, to: usize, plane: usize): void {
+  for (const end = taps + size; taps < end; taps += 16) {
+    if (r == 3) filter7(3, taps, tapStep, to, plane);
+    else filter7(4, taps, tapStep, to, plane);
     to += 16;
   }
 }
