@@ -4,8 +4,8 @@ import { type Job, titleOf } from './jobs.js';
 import { isIncluded } from './plan.js';
 import { keyOf, type Times } from './times.js';
 
-/** Milliseconds that a spec is taken to last if no earlier run has measured it. */
-const UNKNOWN = 20;
+/** Milliseconds that a spec is taken to last if no earlier run has measured it: on webgl it compiles programs. */
+const unknown = (name: string) => (name.includes('webgl') ? 150 : 20);
 const INTERVAL = 15_000;
 
 export interface Progress {
@@ -66,12 +66,12 @@ export function progressOf(jobs: readonly Job[], times: Times): Progress {
     start(job, specs) {
       const extent = extents.get(job)!;
       Object.assign(extent, { specs, state: 'running' });
-      if (extent.expected === 0) extent.expected = specs * UNKNOWN;
+      if (extent.expected === 0) extent.expected = specs * unknown(titleOf(job));
     },
     spec(job, name) {
       const extent = extents.get(job)!;
       extent.done++;
-      extent.spent += timesOf(job)[name] ?? UNKNOWN;
+      extent.spent += timesOf(job)[name] ?? unknown(name);
     },
     end(job) {
       const extent = extents.get(job)!;
@@ -98,12 +98,13 @@ export function expected({ plan }: Job, times: Record<string, number>): number {
 function describe(extents: ReadonlyMap<Job, Extent>, seconds: number, share: number): string {
   const all = [...extents];
   const running = all.filter(([, { state }]) => state === 'running');
-  const waiting = all.filter(([, { state }]) => state === 'waiting').length;
+  const waiting = all.filter(([, { state }]) => state === 'waiting');
+  const isKnown = share > 0.02 && waiting.every(([, { expected }]) => expected > 0);
   return [
     `${seconds.toFixed(0)} s`,
-    ...(share > 0.02 ? [`about ${((seconds * (1 - share)) / share).toFixed(0)} s left`] : []),
+    ...(isKnown ? [`about ${((seconds * (1 - share)) / share).toFixed(0)} s left`] : []),
     ...running.map(([job, { done, specs }]) => `${titleOf(job)}: ${done} of ${specs}`),
-    ...(waiting > 0 ? [`${waiting} to start`] : []),
+    ...(waiting.length > 0 ? [`${waiting.length} to start`] : []),
   ].join('; ');
 }
 

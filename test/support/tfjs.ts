@@ -10,8 +10,10 @@ import { compare, describeWorst } from '../../src/verify/exact.js';
 
 export { tf };
 
-// Browsers hold a nested timer back for 4 ms, and tfjs asks by timer whether the GPU is done.
-tf.env().set('USE_SETTIMEOUTCUSTOM', true);
+// Without fences tfjs waits for the GPU when it reads a tensor. With them it asks by timer whether the GPU is done, and each of
+// the thousands of reads takes several milliseconds longer.
+tf.env().set('WEBGL_FENCE_API_ENABLED', false);
+tf.env().set('WEBGL_DISJOINT_QUERY_TIMER_EXTENSION_VERSION', 0);
 
 /**
  * Describes something on every backend of the plugin. Each spec runs in a scope of its own with the engine's check of every
