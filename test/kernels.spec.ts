@@ -32,8 +32,7 @@ describeWhereAvailable('kernels', (backendName) => {
     expect(KERNEL_NAMES.filter((name) => !proven.has(name))).toEqual([]);
   });
 
-  // On webgl each case compiles programs of its own.
-  specsOf(backendName === 'webgl' ? shareOf(all, 3) : all, backendName);
+  specsOf(all, backendName);
 });
 
 for (const path of CPU_PATHS) {
@@ -50,8 +49,8 @@ for (const path of CPU_PATHS) {
     });
     afterAll(() => configure({ cpu: { path: 'auto' } }));
 
-    const served = isSimd(path) ? all : all.filter(({ kernelName }) => kernelName.includes('Conv2D'));
-    specsOf(served, 'cpu');
+    const convs = all.filter(({ kernelName }) => kernelName.includes('Conv2D'));
+    specsOf(isSimd(path) ? all : shareOf(convs, 3), 'cpu');
   });
 }
 

@@ -22,6 +22,9 @@ const waves = (frequency: number): OpCase => ({
 export const network = (relu: (x: tf.Tensor) => tf.Tensor) => (x: T2, a: T2, b: T2) =>
   tf.mean(tf.square(tf.matMul(relu(tf.matMul(x, a)), b)));
 
+/** For webgl, where each element takes dozens of round trips to the GPU. */
+export const smallNetworkInputs = normal([4, 5], [5, 6], [6, 2]);
+
 export const roughCases: readonly OpCase[] = [
   { name: 'network with relu', f: network(tf.relu), inputs: normal([8, 10], [10, 20], [20, 3]) },
   {
