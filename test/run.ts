@@ -27,7 +27,7 @@ import { keepTimes, keyOf, readTimes, type Times, writeSlowest } from './runner/
 interface Options {
   only?: Environment[];
   filter: string;
-  upstream: boolean;
+  upstream?: boolean;
   all: boolean;
   seed?: number;
   jobs: number;
@@ -63,7 +63,6 @@ function seedOfCommit(): number {
 
 /** Every part of every suite in every environment, those that take longest first. */
 function jobsOf(environments: readonly Environment[], options: Options, seed: number, times: Times): Job[] {
-  const suites: Suite[] = options.upstream ? ['specs', 'upstream'] : ['specs'];
   const jobs: Job[] = [];
   for (const environment of environments) {
     const plan = {
@@ -73,20 +72,32 @@ function jobsOf(environments: readonly Environment[], options: Options, seed: nu
       all: options.all || environment === 'node',
       seed,
     };
-    for (const suite of suites) {
+    for (const suite of suitesOf(environment, options.upstream ?? options.filter === '')) {
       for (const part of suite === 'specs' && options.filter === ''
         ? partsOf(environment, options.jobs)
         : [{}])
         jobs.push({ environment, suite, plan: { ...plan, ...part } });
     }
   }
-  const length = (job: Job) => expected(job, times[keyOf(job)] ?? {}) || (job.plan.on === 'webgl' ? 1 : 0);
+  // 'commands' builds the package before its first spec.
+  const length = (job: Job) =>
+    job.suite === 'commands'
+      ? Infinity
+      : expected(job, times[keyOf(job)] ?? {}) || (job.plan.on === 'webgl' ? 1 : 0);
   return jobs.sort((a, b) => length(b) - length(a));
 }
 
-/** As many parts as processes run at a time; in browsers one of them is webgl, and there are two at least. */
+function suitesOf(environment: Environment, upstream: boolean): Suite[] {
+  return [
+    ...(environment === 'node' ? (['commands'] as const) : []),
+    'specs',
+    ...(upstream ? (['upstream'] as const) : []),
+  ];
+}
+
+/** Parts for as many processes as run at a time. In Node twice as many, so that none is left alone at the end. */
 function partsOf(environment: Environment, jobs: number): Partial<Plan>[] {
-  const count = environment === 'node' ? jobs : Math.max(1, jobs - 1);
+  const count = environment === 'node' ? 2 * jobs : Math.max(1, jobs - 1);
   const others = Array.from({ length: count }, (_, part) => ({ part, parts: count }));
   if (environment === 'node') return others;
   return [{ on: 'webgl' }, ...others.map((part) => ({ on: 'others' as const, ...part }))];
@@ -182,7 +193,11 @@ const program = new Command('npm test --')
   .description('Runs the specs in Node and, under Karma, in every browser that is found.')
   .option('--only <list>', `run only in these, of ${ENVIRONMENTS.join(',')}`, parseOnly)
   .option('--filter <text>', 'run only specs whose full name contains the text', '')
-  .option('--no-upstream', "leave out tfjs-core's own specs, which run against the installed plugin")
+  .option(
+    '--upstream',
+    "run tfjs-core's own specs against the installed plugin; default: unless there is a --filter",
+  )
+  .option('--no-upstream', 'leave them out')
   .option('--all', 'take all enumerated geometry in browsers too, not a share (npm run test:all)', false)
   .option('--seed <number>', 'chooses the share that browsers take; default: from the commit', parseWhole(0))
   .option('--jobs <number>', 'run so many processes at a time', parseWhole(1), availableParallelism())

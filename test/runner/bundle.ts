@@ -1,8 +1,11 @@
 import { readdirSync } from 'node:fs';
 import { build, type BuildOptions } from 'esbuild';
 
-/** 'specs' are this project's own, 'upstream' are tfjs-core's, run against the installed plugin. */
-export type Suite = 'specs' | 'upstream';
+/**
+ * 'specs' are this project's own. 'commands' are those of them that start processes or read files (`*.node.spec.ts`), for Node
+ * alone. 'upstream' are tfjs-core's, run against the installed plugin.
+ */
+export type Suite = 'specs' | 'commands' | 'upstream';
 export type Platform = 'node' | 'browser';
 
 const COMMON: BuildOptions = {
@@ -34,12 +37,12 @@ export const BROWSER: BuildOptions = {
 /** Bundles a whole suite into one file and returns its path. */
 export async function bundle(suite: Suite, platform: Platform): Promise<string> {
   const outfile = `build/test/${suite}.${platform}.${platform === 'node' ? 'mjs' : 'js'}`;
-  const files = ['setup.ts', ...(suite === 'specs' ? specFiles(platform) : ['upstream.ts'])];
+  const files = ['setup.ts', ...filesOf(suite)];
   await build({
     ...(platform === 'node' ? NODE : BROWSER),
     stdin: { contents: files.map((file) => `import './test/${file}';`).join('\n'), resolveDir: '.' },
     outfile,
-    define: { NEEDS_EXPECTATIONS: String(suite === 'specs') },
+    define: { NEEDS_EXPECTATIONS: String(suite !== 'upstream') },
     sourcemap: true,
     logLevel: 'warning',
   });
@@ -62,13 +65,13 @@ export async function bundleCspPage(): Promise<string> {
   return outfile;
 }
 
-/** `*.node.spec.ts` are for Node alone: they start processes or read files. */
-function specFiles(platform: Platform): string[] {
+function filesOf(suite: Suite): string[] {
+  if (suite === 'upstream') return ['upstream.ts'];
   const files = readdirSync('test', { recursive: true, encoding: 'utf8' }).map((file) =>
     file.replaceAll('\\', '/'),
   );
   return files
     .filter((file) => file.endsWith('.spec.ts') && !file.startsWith('upstream/'))
-    .filter((file) => platform === 'node' || !file.endsWith('.node.spec.ts'))
+    .filter((file) => file.endsWith('.node.spec.ts') === (suite === 'commands'))
     .sort();
 }
