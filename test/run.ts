@@ -176,6 +176,8 @@ async function main(options: Options): Promise<void> {
 // Karma answers a signal by closing its browser as if the run were over; the other jobs must not follow.
 let interrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => (interrupted = true));
+// Where nobody reads on, as in `npm test | head`, Karma would catch each failed line and log it, which fails again.
+process.stdout.on('error', () => interrupted || process.kill(process.pid, 'SIGTERM'));
 
 const parseOnly = (list: string) => {
   const names = list.split(',') as Environment[];
