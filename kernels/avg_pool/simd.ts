@@ -1,7 +1,7 @@
 /**
  * 2-D average pooling and its gradient by WebAssembly SIMD. The results are those of definition.ts, to rounding, in
- * NHWC and float32. Each strip of x is read once. The sum of a window wholly in padding is divided by Infinity, which
- * gives 0.
+ * NHWC and float32. Each strip of x is read once. If a window lies wholly in padding, its sum is divided by Infinity, which gives
+ * 0.
  */
 import type { PoolGeometry } from '../geometry.js';
 import { poolBackward, poolForward } from '../runtime/simd/pooling.js';

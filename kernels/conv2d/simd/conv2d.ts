@@ -1,18 +1,21 @@
 /**
- * 2-D convolution and its gradients by WebAssembly SIMD, in float32: the fast path.
+ * The fast path: 2-D convolution and its gradients by WebAssembly SIMD, in float32.
  *
  *   forward  y[p]         = sum over taps of x[the tap's cell at p, :] * filter[tap]
  *   input    dx[p]        = sum over the taps that reach p of dy[their pixel, :] * transpose(filter[tap])
  *   filter   dFilter[tap] = sum over pixels of transpose(x[the tap's cell at p, :]) * dy[p, :]
  *
- * Same shapes and same signatures as definition.ts, for Float32Array. A strip of the source is copied into WebAssembly
- * memory with its padding around it, so that the micro-kernels (../../runtime/simd/assembly) read every tap of every pixel where
- * it lies, without bounds checks and without gathering; the result is copied out while it is in the cache. Memory
- * holds one strip and the filter, whatever the size of batch and image. For dx with a stride, positions fall into
- * stride x stride phases that different taps reach: no zeros are inserted. Winograd's algorithm serves where it applies:
- * winograd.ts and winograd_line.ts for forward and dx, winograd_gradient.ts for dFilter.
+ * The functions have the shapes and signatures of definition.ts, for Float32Array.
  *
- * A filter value of Infinity or NaN over padding is multiplied by 0 there and gives NaN (docs/deviations.md, row 14).
+ * - A strip of the source is copied into WebAssembly memory with padding around it. The micro-kernels
+ *   (../../runtime/simd/assembly) then read every tap of every pixel in place: no bounds check, no gathering.
+ * - The result of a strip is copied out while it is in the cache.
+ * - Memory holds one strip and the filter, for any size of batch and image.
+ * - If dx has a stride, its positions fall into stride x stride phases. Different taps reach each phase, so no zeros are inserted.
+ * - If Winograd's algorithm applies, it serves: winograd.ts and winograd_line.ts for forward and dx, winograd_gradient.ts for
+ *   dFilter.
+ *
+ * A filter value of Infinity or NaN is multiplied by 0 at padding, which gives NaN (docs/deviations.md, row 14).
  */
 import type { ConvGeometry } from '../../geometry.js';
 import type { WinogradTile } from '../../runtime/options.js';
@@ -189,7 +192,7 @@ function product(
   else correlate(simd, source, target, axes, filter, epilogue);
 }
 
-/** at[k]: where, from a pixel's first cell, the value lies that filter cell k = [row, col, channel] meets. */
+/** at[k]: the distance from a pixel's first cell to the value that filter cell k = [row, col, channel] meets. */
 function writeFilterOffsets(
   i32: Int32Array,
   at: number,
@@ -199,7 +202,7 @@ function writeFilterOffsets(
   window: Rectangle,
 ): void {
   const end = at + tapCount;
-  // Two loops: the arrays of `pairs` make small gradients take 1.2 to 1.4 times as long.
+  // Two loops instead of `pairs`: its arrays would make small gradients take 1.2 to 1.4 times as long.
   for (const row of axes.rows.phases[0]) {
     for (const col of axes.cols.phases[0]) {
       const cell = channels * tapOffset({ row, col }, axes, window);

@@ -1,10 +1,10 @@
 /**
- * The product behind the forward pass and behind the gradient of the input, in WebAssembly:
+ * The product that computes the forward pass and the gradient of the input, in WebAssembly:
  *
  *   target[p] = min(max(bias + sum over taps of source[base(p) + offset of the tap] * filter[tap], lowest), highest)
  *
  * source: [batch, height, width, source channels], filter: for each tap a matrix [source channels, target channels],
- * target: [batch, height, width, target channels]; all of one group.
+ * target: [batch, height, width, target channels]. All of them belong to one group.
  */
 import { MR, NR, type Simd } from '../../runtime/simd/instance.js';
 import {
@@ -22,27 +22,27 @@ import {
   windowOf,
 } from '../../runtime/simd/strips.js';
 
-/** What the store does on its way: min(max(sum + bias, lowest), highest). */
+/** The last step of the product before it is stored: min(max(sum + bias, lowest), highest). */
 export interface Epilogue {
-  /** [target channels]; none adds 0. */
+  /** [target channels]. Without it 0 is added. */
   readonly bias?: Float32Array;
   readonly lowest: number;
   readonly highest: number;
 }
 
-/** One group's part of the filter, read as the matrix [source channels, target channels] of each tap. */
+/** One group's part of the filter, as a matrix [source channels, target channels] for each tap. */
 export interface GroupFilter {
   readonly values: Float32Array;
   readonly filterWidth: number;
-  /** Values of one tap, all groups'. */
+  /** The number of values of one tap, of all groups. */
   readonly tapSize: number;
-  /** Where the group's part starts in a tap, and how to step through it, in values. */
+  /** Where the group's part starts in a tap, and its steps, in values. */
   readonly start: number;
   readonly rowStep: number;
   readonly colStep: number;
 }
 
-/** Every cell of the target is written, strip by strip; each strip phase by phase. */
+/** Writes every cell of the target: strip by strip, and each strip phase by phase. */
 export function correlate(
   simd: Simd,
   source: Image,
@@ -60,7 +60,7 @@ export function correlate(
   const most = largest(strips, axes);
   const blocks = phases.flatMap((phase) => phase.blocks);
   const last = blocks[blocks.length - 1];
-  // A single strip needs one block's panels at a time.
+  // A single strip needs the panels of only one block at a time.
   const kept = strips.length > 1;
   const panelDepth = kept ? last.firstRow + last.depth : Math.max(...blocks.map(({ depth }) => depth));
   const tableSize = most.target + MR * phases.length;
@@ -127,27 +127,27 @@ export interface TapPair {
   readonly col: Tap;
 }
 
-/** Positions that the same taps reach. */
+/** The positions that the same taps reach. */
 interface Phase {
   readonly row: number;
   readonly col: number;
-  /** In the order of the filter matrix's rows: ascending rows, then columns. */
+  /** In the order of the rows of the filter's matrix: by rows, then by columns, both ascending. */
   readonly taps: readonly TapPair[];
   readonly blocks: readonly Block[];
 }
 
-/** Some rows of a phase's filter matrix [taps * source channels, target channels], multiplied in one call. */
+/** Some rows of a phase's filter matrix [taps * source channels, target channels], which are multiplied in one call. */
 interface Block {
   readonly start: number;
   readonly depth: number;
-  /** Rows whose values lie side by side in the source. */
+  /** The number of rows whose values lie side by side in the source. */
   readonly segmentLength: number;
-  /** Rows, and segments, of all blocks before. */
+  /** The number of rows, and of segments, in all blocks before this one. */
   readonly firstRow: number;
   readonly firstSegment: number;
 }
 
-/** Rows of a panel that stay in the first-level cache, with four pixels' values, while all pixels meet them. */
+/** The number of a panel's rows that stay in the first-level cache, beside four pixels' values, while all pixels meet them. */
 const BLOCK_DEPTH = 512;
 
 function phasesOf({ rows, cols }: Axes, channels: number): Phase[] {
@@ -173,7 +173,7 @@ function phasesOf({ rows, cols }: Axes, channels: number): Phase[] {
 /** The start, depth and segment length of a block. */
 export type Part = readonly [number, number, number];
 
-/** The blocks of `rows` rows that come in runs: parts of a run, or some whole ones. */
+/** Cuts `rows` rows, which come in runs of runLength, into blocks. A block is a part of a run, or some whole runs. */
 export function partsOf(rows: number, runLength: number): Part[] {
   const parts: Part[] = [];
   if (runLength > BLOCK_DEPTH) {
@@ -202,15 +202,15 @@ export function pairs(rowTaps: readonly Tap[], colTaps: readonly Tap[]): TapPair
   return rowTaps.flatMap((row) => colTaps.map((col) => ({ row, col })));
 }
 
-/** Floats of a filter that are brought into WebAssembly memory, and packed there, at a time. */
+/** The number of a filter's floats that are copied into WebAssembly memory and packed there at a time. */
 const STAGED = 1 << 13;
 
-/** Floats that `packTap` needs at `staging`. */
+/** The number of floats that `packTap` needs at `staging`. */
 export function stagingSize({ tapSize, rowStep, colStep }: GroupFilter): number {
   return Math.min(tapSize, STAGED + NR * Math.max(rowStep, colStep));
 }
 
-/** Rows of a tap's matrix [source channels, target channels], in panels that lie panelStep bytes apart from `to` on. */
+/** Packs rows of a tap's matrix [source channels, target channels] into panels. They start at `to` and lie panelStep bytes apart. */
 function packTap(
   simd: Simd,
   { values, filterWidth, tapSize, start, rowStep, colStep }: GroupFilter,
@@ -252,7 +252,7 @@ function packTap(
   }
 }
 
-/** The block's rows in panels of target channels at `to`: [target channels / NR][depth][NR]; zeros where there is no tap. */
+/** Packs the block's rows into panels of target channels at `to`: [target channels / NR][depth][NR]. Rows without a tap are 0. */
 export function packBlock(
   simd: Simd,
   filter: GroupFilter,
@@ -288,7 +288,7 @@ function isClamped({ lowest, highest }: Epilogue): boolean {
   return lowest !== -Infinity || highest !== Infinity;
 }
 
-/** at[i]: where, from its pixel's first cell, segment i of all phases starts. */
+/** at[i]: the distance from a pixel's first cell to the start of segment i. Segments are counted over all phases. */
 function writeSegments(
   i32: Int32Array,
   at: number,
@@ -307,15 +307,16 @@ function writeSegments(
   }
 }
 
-/** Cells of the window from a pixel's first cell to the tap's. */
+/** The distance from a pixel's first cell to the tap's cell, in cells of the window. */
 export function tapOffset({ row, col }: TapPair, { rows, cols }: Axes, window: Rectangle): number {
   return (row.offset - rows.lowest) * window.cols + col.offset - cols.lowest;
 }
 
 /**
- * Where each position of the strip reads, its pixel's first cell in the window, and where it is written in the strip;
- * phase after phase. Each is filled up to whole tiles by positions that read what the last one reads and write past
- * the strip. These are no `writeGrid`: the positions of a phase may start anywhere in the strip, and two tables are filled up together.
+ * Writes two tables, phase after phase: `pixels`, where in the window each position of the strip has its first cell, and `outs`,
+ * where in the strip its result goes. Each phase is filled up to whole tiles, by positions that read the same as the last one and
+ * write past the strip. `writeGrid` does not fit here: the positions of a phase may start anywhere in the strip, and the two
+ * tables are filled up together.
  * @returns the number of positions of each phase
  */
 function writeTiles(
@@ -362,7 +363,7 @@ function ofPhase(axis: Axis, phase: number, first: number, count: number): numbe
   return positions;
 }
 
-/** Whether two strips have the same tables: each starts at a multiple of the number of phases, so in the same phase. */
+/** Whether two strips have the same tables. Every strip starts at a multiple of the number of phases, so in the same phase. */
 export function alike(a: Rectangle, b: Rectangle): boolean {
   return a.images === b.images && a.rows === b.rows && a.cols === b.cols;
 }

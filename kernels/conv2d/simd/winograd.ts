@@ -1,25 +1,29 @@
 /**
- * 3 x 3 convolution with fewer multiplications: Winograd's F(2 x 2, 3 x 3) and F(4 x 4, 3 x 3), in WebAssembly.
+ * 3 x 3 convolution with fewer multiplications, in WebAssembly: Winograd's F(2 x 2, 3 x 3) and F(4 x 4, 3 x 3).
  *
  *   y = transpose(A) [ sum over channels of (G g transpose(G)) * (transpose(B) d B) ] A     for each tile of m x m outputs
  *
- * d: a patch of (m + 2) x (m + 2) source cells, g: 3 x 3 taps. A tile takes n x n multiplications a channel instead of 9 m^2:
+ * d: a patch of (m + 2) x (m + 2) source cells. g: 3 x 3 taps. A tile takes n x n multiplications for each channel instead of 9 m^2:
  *
- *   m  n                                                                      fewer      magnitude   matrices, in ../../runtime/simd/assembly
- *   2  4                                                                      2.25       6 to 8      winograd_2x2.ts
- *   4  7  the default for images in which it takes fewer than the first       2.94       13 to 26    winograd_7.ts
- *   4  6  if so chosen                                                        4          20 to 300   winograd_4x4.ts
+ *   m  n  used                                            times fewer   magnitude   matrices, in ../../runtime/simd/assembly
+ *   2  4  by default                                      2.25          6 to 8      winograd_2x2.ts
+ *   4  7  by default, if the image needs fewer products   2.94          13 to 26    winograd_7.ts
+ *   4  6  only if configured                              4             20 to 300   winograd_4x4.ts
  *
- * Rounding: with u = 2^-24, C source channels and |.| taken of every value of a matrix,
+ * Rounding. u = 2^-24, C is the number of source channels, and |.| is taken of every value of a matrix:
  *
  *   |computed y - y| <= (C + r) u * transpose(|A|) [ sum of (|G| |g| transpose(|G|)) * (transpose(|B|) |d| |B|) ] |A|
  *
- * to first order in u: each product and each of the sums rounds once, and the transforms and the bias r times
- * (`ROUNDINGS`). The magnitude on the right is larger than the direct sum's, on random data so many times as the table says, more
- * at the edges of the image; of the first two rows the errors themselves are no larger than the direct sum's, which adds more products
- * one after the other. Their constants are powers of two: whole numbers stay exact as long as all sums, which are multiples of 1/4 and
- * of 1/16, stay below 2^22 and 2^20; those of the last row are not. An Infinity in a patch, or a sum that overflows, gives NaN: for
- * m = 2 in the outputs whose windows hold it, for m = 4 in others of the tile too.
+ * to first order in u. Each product and each sum rounds once; the transforms and the bias round r times (`ROUNDINGS`).
+ *
+ * - The magnitude on the right is larger than that of the direct sum. The table says how many times on random data; at the edges
+ *   of the image it is more.
+ * - In the first two rows of the table the errors themselves are no larger than those of the direct sum, because the direct sum
+ *   adds more products one after the other.
+ * - The constants of the first two rows are powers of two. Whole numbers stay exact as long as all sums stay below 2^22 (m = 2,
+ *   multiples of 1/4) or 2^20 (m = 4, multiples of 1/16). The constants of the last row are not powers of two.
+ * - An Infinity in a patch, or a sum that overflows, gives NaN. For m = 2 it reaches the outputs whose windows hold it; for m = 4
+ *   it reaches other outputs of the tile too.
  *
  * Source: Lavin & Gray, "Fast algorithms for convolutional neural networks", 2015; Higham, "Accuracy and Stability of
  * Numerical Algorithms", 2002, section 3.
@@ -69,27 +73,30 @@ const SCHEMES: Record<WinogradTile, Scheme[]> = {
   4: [{ m: 4, n: 6 }],
 };
 
-/** What a tile costs, in products: as measured, transforms of 7 x 7 cells take so much longer. */
+/** The cost of a tile, in products. Transforms of 7 x 7 cells take longer, by the factor that was measured. */
 export const COSTS = { 4: 16, 6: 36, 7: 49 * (8 / 7) } as const;
 
 /**
- * r: roundings on the way of a value through the transforms, each of which has two passes. For n = 4, g: 2 sums a pass;
- * d: 1; M: 2. For n = 7, g: 2 sums; d: 2; M: 3. For n = 6, g: a constant, its product and 2 sums; d: a product and 2 sums; M: 3 sums.
- * And 1 for the bias.
+ * r: the number of roundings of a value on its way through the transforms, plus 1 for the bias. Each transform has two passes. A
+ * pass rounds
+ *
+ *   n = 4   g: 2 sums                             d: 1 sum                  M: 2 sums
+ *   n = 6   g: a constant, a product and 2 sums   d: a product and 2 sums   M: 3 sums
+ *   n = 7   g: 2 sums                             d: 2 sums                 M: 3 sums
  */
 export const ROUNDINGS = { 4: 2 * (2 + 1 + 2) + 1, 6: 2 * (4 + 3 + 3) + 1, 7: 2 * (2 + 2 + 3) + 1 } as const;
 
-/** Floats of the transformed patches and products of a strip, */
+/** The largest number of floats in the transformed patches and products of a strip. */
 const STRIP_SIZE = 1 << 17;
-/** unless these are fewer tiles: each of them saves reading the whole transformed filter once more. */
+/** A strip may have this many tiles even if they are larger: each strip reads the whole transformed filter once. */
 const STRIP_TILES = 64;
-/** Floats of the part of the transformed filter that stays in a second-level cache while a strip meets it. */
+/** The number of the transformed filter's floats that stay in a second-level cache while a strip meets them. */
 const BLOCK_SIZE = 1 << 17;
 
-/** Floats of a transformed filter in 7 x 7 or 7 cells that is held for several strips, at most: 32 MB. */
+/** The largest number of floats, 32 MB, in a transformed filter of 7 x 7 or 7 cells that is held for several strips. */
 export const MOST_HELD = 1 << 23;
 
-/** With fewer channels than this the transforms of patches and products cost more than they save, with fewer tiles that of the filter. */
+/** With fewer channels the transforms of patches and products cost more than they save; with fewer tiles that of the filter does. */
 const LEAST = { channels: 16, tiles: 16 };
 
 /** The scheme that serves the problem, if it is a 3 x 3 convolution of stride 1 without dilation, large enough to gain by it. */
@@ -108,17 +115,17 @@ export function schemeFor(
     .sort((a, b) => COSTS[a.n] * tiles(a) - COSTS[b.n] * tiles(b))[0];
 }
 
-/** Whether all positions have the same 3 x 3 taps, one beside the other, and stride 1. */
+/** Whether all positions have the same 3 x 3 taps, which lie side by side, and stride 1. */
 export function isPlain3({ rows, cols }: Axes): boolean {
   return [rows, cols].every((axis) => isDense(axis) && strideOf(axis) === 1 && axis.phases[0].length === 3);
 }
 
-/** Whether all positions have the same taps, one beside the other. */
+/** Whether all positions have the same taps, which lie side by side. */
 export function isDense({ phases, lowest, highest }: Axis): boolean {
   return phases.length === 1 && highest - lowest === phases[0].length - 1;
 }
 
-/** Whether there are at least so many channels, and tiles of so many rows and columns. */
+/** Whether there are at least `least.channels` channels, and `least.tiles` tiles of these rows and columns. */
 export function isLarge(
   source: Extent,
   target: Extent,
@@ -130,7 +137,7 @@ export function isLarge(
   return channels >= least.channels && tilesOver(target, axes, tile) >= least.tiles;
 }
 
-/** As `correlate`, where a scheme serves. */
+/** The same as `correlate`, for a problem that a scheme serves. */
 export function correlateByWinograd(
   simd: Simd,
   source: Image,
@@ -146,7 +153,7 @@ export function correlateByWinograd(
   const blockWidth = Math.min(width, Math.max(NR, NR * Math.floor(BLOCK_SIZE / (n * n * depth * NR))));
   const { strips, whole, tileCount } = planTiles(axes, target.images, tile, n * n * (depth + blockWidth));
   const most = largest(whole, axes);
-  // A single strip needs one block of the transformed filter at a time.
+  // A single strip needs only one block of the transformed filter at a time.
   const kept = strips.length > 1;
   const plane = {
     taps: planeStep(depth * width),
@@ -259,7 +266,7 @@ export function correlateByWinograd(
   });
 }
 
-/** Tiles of a whole problem. */
+/** The number of tiles of a whole problem. */
 export function tilesOver({ images }: Extent, { rows, cols }: Axes, tile: Tile): number {
   return tilesIn({ images, rows: rows.size, cols: cols.size }, tile);
 }
@@ -272,8 +279,9 @@ export function tilesIn(
 }
 
 /**
- * The strips, for tiles that take so many floats each; `whole`, the same with rows and columns rounded up to whole tiles; and
- * the most tiles that one of them has, in whole tiles of the micro-kernel.
+ * Cuts the problem into strips of tiles that take `tileSize` floats each.
+ * @returns `strips`; `whole`, the same with rows and columns rounded up to whole tiles; and `tileCount`, the largest number of tiles
+ *   in a strip, rounded up to whole tiles of the micro-kernel
  */
 export function planTiles(axes: Axes, images: number, tile: Tile, tileSize: number) {
   const strips = planStrips(axes, images, tile, (strip) => {
@@ -286,7 +294,7 @@ export function planTiles(axes: Axes, images: number, tile: Tile, tileSize: numb
   return { strips, whole, tileCount: roundUp(tilesIn(strips[0], tile), MR) }; // no strip is larger than the first
 }
 
-/** at[t]: where the first cell of tile t lies in a rectangle of that many rows and columns, `step` bytes a cell. */
+/** at[t]: where the first cell of tile t lies in a rectangle of these rows and columns. A cell takes `step` bytes. */
 export function writeCorners(
   i32: Int32Array,
   at: number,
@@ -304,8 +312,8 @@ export function writeCorners(
 }
 
 /**
- * Bytes from one plane of so many floats to the next. Planes a multiple of 4096 bytes apart would fall on the same lines of the
- * first-level cache.
+ * The distance in bytes from one plane of this many floats to the next. If it were a multiple of 4096 bytes, all planes would
+ * compete for the same cache lines.
  */
 export function planeStep(floats: number): number {
   return 4 * floats + 64;

@@ -1,19 +1,25 @@
 /**
- * The gradient of a 3 x 3 filter with fewer multiplications: Winograd's F(3 x 3, 2 x 2) and F(3 x 3, 4 x 4), in WebAssembly.
+ * The gradient of a 3 x 3 filter with fewer multiplications, in WebAssembly: Winograd's F(3 x 3, 2 x 2) and F(3 x 3, 4 x 4).
  *
  *   dFilter = transpose(A) [ sum over tiles of (transpose(B) d B) * (G dy transpose(G)) ] A
  *
- * for each source and target channel. dy: a tile of m x m outputs' gradients, d: the (m + 2) x (m + 2) source cells that their windows
- * reach; the matrices stand in ../../runtime/simd/assembly/winograd_gradient.ts and, for m = 4, winograd_7.ts. A tile takes n x n
- * multiplications instead of 9 m^2: 16 instead of 36 for m = 2, 49 instead of 144 for m = 4.
+ * for each source and target channel. dy: the gradients of a tile of m x m outputs. d: the (m + 2) x (m + 2) source cells that their
+ * windows reach. The matrices are in ../../runtime/simd/assembly: winograd_gradient.ts for m = 2, winograd_7.ts for m = 4. A tile
+ * takes n x n multiplications instead of 9 m^2: 16 instead of 36 for m = 2, 49 instead of 144 for m = 4.
  *
- * Rounding is bounded as in winograd.ts, with T, the tiles of all images, instead of C and r = `ROUNDINGS`: parts that strips have
- * summed are fewer than the tiles of the other strips. On random data the magnitude is 4 (the tap in the middle) to 9 times (the corners)
- * the direct sum's for m = 2, 16 to 20 times for m = 4, more in images of a few cells. All constants are powers of two: whole numbers
- * stay exact as long as all sums, multiples of 1/4 and of 1/16, stay below 2^22 and 2^20.
+ * Rounding has the bound of winograd.ts, with T, the number of tiles of all images, instead of C, and r = `ROUNDINGS`. The sums of
+ * strips are added too, but they are fewer than the tiles of the other strips.
  *
- * An Infinity in d or dy, or a sum that overflows, gives NaN or Infinity in the taps that meet it; in others too for m = 4, and for m = 2 at
- * the edge of x, as the first tap of a row takes d2 and the last one d1, which cancel, and tiles that stick out multiply cells by 0.
+ * - On random data the magnitude is larger than that of the direct sum: for m = 2 by 4 times (the tap in the middle) to 9 times (the
+ *   corners), for m = 4 by 16 to 20 times. In images of a few cells it is more.
+ * - All constants are powers of two. Whole numbers stay exact as long as all sums stay below 2^22 (m = 2, multiples of 1/4) or
+ *   2^20 (m = 4, multiples of 1/16).
+ *
+ * An Infinity in d or dy, or a sum that overflows, gives NaN or Infinity in the taps that meet it. It reaches other taps too
+ *
+ * - for m = 4,
+ * - and for m = 2 at the edge of x: the first tap of a row reads d2 and the last tap reads d1, which cancel, and tiles that reach
+ *   over the edge multiply cells by 0.
  *
  * Source: Winograd, "Arithmetic complexity of computations", 1980; Lavin & Gray, 2015.
  */
@@ -35,7 +41,7 @@ import {
 export interface GradientTile {
   readonly m: 2 | 4;
   readonly n: 4 | 7;
-  /** With fewer of them the transforms cost as much as they save. */
+  /** With fewer channels or tiles the transforms cost as much as they save. */
   readonly least: { readonly channels: number; readonly tiles: number };
 }
 
@@ -44,13 +50,13 @@ const TILES: GradientTile[] = [
   { m: 4, n: 7, least: { channels: 8, tiles: 32 } },
 ];
 
-/** r: each transform has two passes, for n = 4 of 1 sum for d, 1 for dy and 2 for M, for n = 7 of 2, 2 and 3. */
+/** r: each transform has two passes. A pass has, for d, dy and M, 1, 1 and 2 sums if n = 4, and 2, 2 and 3 sums if n = 7. */
 export const ROUNDINGS = { 4: 2 * (1 + 1 + 2), 7: 2 * (2 + 2 + 3) } as const;
 
-/** Floats of M, which has to be held at once: 16 MB. */
+/** The largest number of floats in M, 16 MB. M is held as a whole. */
 const MOST_SUMS = 1 << 22;
 
-/** The tile that serves the gradient of the problem's filter, if it is 3 x 3, of stride 1 without dilation, and large enough to gain by it. */
+/** The tile that serves the gradient of a 3 x 3 filter of stride 1 without dilation, if the problem is large enough to gain by it. */
 export function gradientTileFor(source: Extent, target: Extent, axes: Axes): GradientTile | undefined {
   const inGroups = source.channels % 4 === 0 && target.channels % NR === 0;
   if (!inGroups || !isPlain3(axes)) return undefined;
@@ -62,7 +68,7 @@ export function gradientTileFor(source: Extent, target: Extent, axes: Axes): Gra
 }
 
 /**
- * dFilter of one group, where there is a tile for it, left in WebAssembly memory.
+ * Computes dFilter of one group by a tile, and leaves it in WebAssembly memory.
  * @returns its address: [3, 3, source channels, target channels]
  */
 export function gradientByWinograd(

@@ -1,17 +1,24 @@
 /**
- * Convolution with fewer multiplications along a line, the longer side of the filter: Winograd's F(3, 4) or F(4, 3), in WebAssembly.
+ * Convolution with fewer multiplications along a line, in WebAssembly: Winograd's F(3, 4) or F(4, 3). The line is the longer side
+ * of the filter.
  *
  *   y = transpose(A) [ sum over rows across the line, pieces of taps and channels of (G g) * (transpose(B) d) ]
  *
- * for each tile of m = 3 or 4 neighbouring outputs. The taps of a row that are a stride apart meet neighbouring cells for neighbouring
- * outputs; they are cut into pieces of r = 7 - m taps and of r - 1. g: the taps of a piece, d: the six source cells, or five, a stride
- * apart, that it meets for a tile; the matrices stand in ../../runtime/simd/assembly/winograd_7.ts. Pieces take seven multiplications a
- * channel instead of 12, and six instead of m (r - 1). A patch, the transformed cells of all pieces, serves every row of taps that meets it.
+ * for each tile of m = 3 or 4 neighbouring outputs. If taps of a row are a stride apart, neighbouring outputs read neighbouring
+ * cells with them. Such taps are cut into pieces of r = 7 - m taps and of r - 1 taps.
  *
- * Rounding is bounded as in winograd.ts, with the products of a cell, taps across the line times pieces times channels, instead of C and
- * r = `ROUNDINGS`. On random data the magnitude is 4 to 5 times the direct sum's, more at the edges of the image. All constants are
- * powers of two: whole numbers stay exact as long as all sums, multiples of 1/4, stay below 2^22. An Infinity gives NaN in outputs of
- * the tiles that meet it; one that sticks out of the image may meet cells past all windows.
+ * - g: the taps of a piece. d: the six source cells (five for r - 1 taps), a stride apart, that the piece meets for a tile. The
+ *   matrices are in ../../runtime/simd/assembly/winograd_7.ts.
+ * - For each channel, a piece of r taps takes 7 multiplications instead of 12, and one of r - 1 taps takes 6 instead of m (r - 1).
+ * - A patch holds the transformed cells of all pieces. It serves every row of taps that meets it.
+ *
+ * Rounding has the bound of winograd.ts, with r = `ROUNDINGS`, and with the number of products of a cell (taps across the line times
+ * pieces times channels) instead of C.
+ *
+ * - On random data the magnitude is 4 to 5 times that of the direct sum. At the edges of the image it is more.
+ * - All constants are powers of two. Whole numbers stay exact as long as all sums, which are multiples of 1/4, stay below 2^22.
+ * - An Infinity gives NaN in outputs of the tiles that meet it. A tile that reaches over the edge of the image may meet cells that
+ *   no window reaches.
  *
  * Source: Winograd, "Arithmetic complexity of computations", 1980; Barabasz & Gregg, "Winograd convolution for DNNs: beyond
  * linear polynomials", 2019.
@@ -54,18 +61,18 @@ import {
   writeCorners,
 } from './winograd.js';
 
-/** r: 2 sums for g, 2 for d, 3 for M and 1 for the bias. */
+/** r: 2 sums for g, 2 for d, 3 for M, and 1 for the bias. */
 export const ROUNDINGS = 2 + 2 + 3 + 1;
 
-/** Products of a piece of r taps; a piece of r - 1 does without the last. */
+/** The number of products of a piece of r taps. A piece of r - 1 taps does not need the last one. */
 const CELLS = 7;
 
 /**
- * With fewer tiles the transform of the filter costs more than it saves; so do those of patches and products where there are fewer
- * multiplications between them: rows of the filter's matrix times target channels, over the stride across the line.
+ * With fewer tiles the transform of the filter costs more than it saves. With fewer products the transforms of patches and products
+ * do. Here `products` is the number of rows of the filter's matrix times target channels, divided by the stride across the line.
  */
 const LEAST = { tiles: 24, products: 1024 };
-/** And where the products are more than this part of the direct sum's, as many tiles stick out. */
+/** If many tiles reach over the edge, little is saved: the products must be at most this share of the direct sum's. */
 const MOST_PRODUCTS = 0.78;
 
 /** A line of taps, cut for tiles of m outputs. */
@@ -75,7 +82,7 @@ export interface Line {
   readonly m: 3 | 4;
   /** The taps of a piece, 7 - m. */
   readonly r: 4 | 3;
-  /** Taps a stride apart: pieces of r, and after them those of one less. */
+  /** Taps that are a stride apart: first the pieces of r taps, then those of r - 1. */
   readonly pieces: readonly (readonly Tap[])[];
 }
 
@@ -97,12 +104,12 @@ export function lineFor(source: Extent, target: Extent, axes: Axes): Line | unde
   return line && gains(source, target, axes, line) ? line : undefined;
 }
 
-/** Products of a channel along the line, of tiles that stick out too. */
+/** The number of products of a channel along the line, including tiles that reach over the edge. */
 function productsOf({ along, m, pieces }: Line, axes: Axes): number {
   return Math.ceil(axes[along].size / m) * pieces.reduce((sum, { length }) => sum + length + m, 0);
 }
 
-/** The taps in pieces of r, first, and of r - 1, as few of these as it takes; or undefined where there are too few taps for that. */
+/** Cuts the taps into pieces: first those of r taps, then as few of r - 1 as possible. Undefined if there are too few taps. */
 function piecesOf(axis: Axis, r: number): Tap[][] | undefined {
   const pieces: Tap[][] = [];
   const stride = strideOf(axis);
@@ -131,7 +138,7 @@ function tileOf({ along, m }: Line): Tile {
   return along === 'cols' ? [1, m] : [m, 1];
 }
 
-/** As `correlate`, for a line of the problem's filter. */
+/** The same as `correlate`, for a line of the problem's filter. */
 export function correlateByLine(
   simd: Simd,
   source: Image,
@@ -146,7 +153,7 @@ export function correlateByLine(
   const strideAlong = strideOf(axes[along]);
   const tile = tileOf(line);
   const longest = pieces.filter(({ length }) => length === r);
-  // The first six cells are summed over all pieces, the last one over those of r taps.
+  // The first six cells are summed over all pieces, the last one only over those of r taps.
   const [all, last] = [pieces, longest].map((some) => {
     const patch = some.length * source.channels;
     const depth = axes[across].phases[0].length * patch;
@@ -273,7 +280,7 @@ export function correlateByLine(
   });
 }
 
-/** For every tap across the line the i-th of each piece; none where the piece is shorter. */
+/** For every tap across the line: the i-th tap of each piece, or undefined if the piece is shorter. */
 function tapsAcross(
   pieces: Line['pieces'],
   i: number,
@@ -288,12 +295,12 @@ function tapsAcross(
   );
 }
 
-/** Cells from one row, and from one column, of a rectangle to the next. */
+/** The number of cells from one row of a rectangle to the next, and from one column to the next. */
 function stepsIn({ cols }: Rectangle): Record<keyof Axes, number> {
   return { rows: cols, cols: 1 };
 }
 
-/** Patches lie in the order [images, tiles along the line, cells across it]: those that the taps across meet are neighbours. */
+/** Patches lie in the order [images, tiles along the line, cells across it], so that the taps across meet neighbouring patches. */
 function patchesIn(held: Rectangle, window: Rectangle, { along, across, m }: Line): number {
   return held.images * (held[along] / m) * window[across];
 }
@@ -317,7 +324,7 @@ function writePatches(
   );
 }
 
-/** at[tile], in the order of `writeCorners`: where the first of the patches that it meets lies, `step` bytes a patch. */
+/** at[tile]: where the first patch that the tile meets lies. Tiles have the order of `writeCorners`. A patch takes `step` bytes. */
 function writeFirsts(
   i32: Int32Array,
   at: number,

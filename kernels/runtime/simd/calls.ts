@@ -1,6 +1,6 @@
 /**
- * The micro-kernels with named arguments. A call is an object whose fields have the names that assembly/ declares, so arguments
- * in a wrong order do not compile. assembly/ says what they mean. Addresses, lengths and steps are in bytes.
+ * The micro-kernels with named arguments. A call is an object whose fields have the names that assembly/ declares, so a wrong
+ * order of arguments does not compile. assembly/ explains the arguments. Addresses, lengths and steps are in bytes.
  *
  * The order is written out here, once: a loop over names would take longer than a small convolution.
  */

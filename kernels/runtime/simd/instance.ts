@@ -1,22 +1,23 @@
 /**
- * The WebAssembly module at run time: which of its builds this engine takes, its one instance and its memory.
+ * The WebAssembly module at run time: the build that this engine can run, its one instance and its memory.
  *
- * The instance works like registers, not like a heap: a caller asks for `place`, fills what it got, runs and copies the
- * result out before anyone else asks. Nothing in there outlives a call.
+ * The memory works like registers, not like a heap. A caller asks for arrays with `place`, fills them, runs a micro-kernel, and
+ * copies the result out before another caller asks. Nothing in the memory outlives a call.
  */
 import { RELAXED_SIMD, SIMD } from './binaries.js';
 import { type MicroKernels, named, type Positional } from './calls.js';
 
-/** relaxed-simd has fused multiply-add. */
+/** The build relaxed-simd has fused multiply-add. */
 export type SimdLevel = 'relaxed-simd' | 'simd';
 
 export interface Simd extends MicroKernels {
-  /** The memory as floats and as integers; replaced when `place` has to grow it. */
+  /** The memory as floats and as integers. Both are replaced when `place` has to grow it. */
   f32: Float32Array;
   i32: Int32Array;
   /**
-   * Addresses for arrays of so many bytes each, aligned to 64, contents undefined. They replace those of the last call.
-   * @throws Error when there is not enough memory
+   * Addresses of arrays of these sizes in bytes, aligned to 64. Their contents are undefined. They replace the arrays of the last
+   * call.
+   * @throws Error if there is not enough memory
    */
   place(...sizes: number[]): number[];
 }
@@ -26,22 +27,22 @@ export const NR = 8;
 export const MR = 4;
 
 const PAGE = 1 << 16;
-/** An instance that has grown beyond this is given up after the call: WebAssembly memory never shrinks. */
+/** In bytes. An instance that has grown beyond this is dropped after the call, as WebAssembly memory never shrinks. */
 const KEPT_BYTES = 1 << 26;
 const BINARIES = { 'relaxed-simd': RELAXED_SIMD, simd: SIMD };
 
 const modules = new Map<SimdLevel, WebAssembly.Module | string>();
 const instances = new Map<SimdLevel, Simd>();
 
-/** Why this engine cannot run the build, or undefined where it can. */
+/** Why this engine cannot run the build; undefined if it can. */
 export function whyNot(level: SimdLevel): string | undefined {
   const module = compiled(level);
   return typeof module === 'string' ? module : undefined;
 }
 
 /**
- * What `work` returns with the instance of the build.
- * @throws Error where the engine cannot run it, see `whyNot`, or has no memory for it
+ * Calls `work` with the instance of the build.
+ * @throws Error if the engine cannot run the build (see `whyNot`) or has no memory for it
  */
 export function withSimd<T>(level: SimdLevel, work: (simd: Simd) => T): T {
   const simd = instances.get(level) ?? instantiate(level);
@@ -57,7 +58,7 @@ export function memoryBytes(): number {
   return [...instances.values()].reduce((sum, { f32 }) => sum + f32.byteLength, 0);
 }
 
-/** The module, or why there is none: no WebAssembly, no SIMD, or a Content-Security-Policy that forbids it. */
+/** The module, or the reason why there is none: no WebAssembly, no SIMD, or a Content-Security-Policy that forbids it. */
 function compiled(level: SimdLevel): WebAssembly.Module | string {
   const known = modules.get(level);
   if (known) return known;

@@ -1,6 +1,6 @@
 /**
- * Pooling in strips: what max and average pooling by WebAssembly have in common. x: [batch, inHeight, inWidth, channels],
- * y: [batch, outHeight, outWidth, channels], in NHWC and whole groups of four channels.
+ * Pooling in strips: the part that max and average pooling by WebAssembly share. x: [batch, inHeight, inWidth, channels],
+ * y: [batch, outHeight, outWidth, channels]. The layout is NHWC, and the number of channels is a multiple of 4.
  */
 import type { Numbers } from '../../arrays.js';
 import { simdFor } from '../options.js';
@@ -22,10 +22,10 @@ import {
   writeGrid,
 } from './strips.js';
 
-/** Below this many cells under windows the definition is faster. */
+/** If all windows together have fewer cells than this, the definition is faster. */
 const LEAST_CELLS = 1 << 12;
 
-/** What `work` returns with an instance and the inputs, or undefined where the definition is to serve. */
+/** Calls `work` with an instance and the inputs, or returns undefined if the definition is to serve. */
 export function poolBySimd<T>(
   g: PoolGeometry,
   inputs: readonly Numbers[],
@@ -38,9 +38,9 @@ export function poolBySimd<T>(
   return withSimd(level, (simd) => work(simd, inputs as Float32Array[]));
 }
 
-/** What a strip's micro-kernel takes: addresses of what it reads and writes, and counts. */
+/** The arguments of a strip's micro-kernel: addresses of the arrays that it reads and writes, and counts. */
 export interface StripAddresses {
-  /** Of each window: where it starts in x and dx, and its divisor. */
+  /** For each window: where it starts in x and dx, and its divisor. */
   readonly pixels: number;
   readonly counts: number;
   readonly pixelCount: number;
@@ -49,12 +49,12 @@ export interface StripAddresses {
   readonly channels: number;
   readonly x: number;
   readonly dx: number;
-  /** One place, for y or dy. */
+  /** One address, of y or of dy. */
   readonly y: number;
   readonly dy: number;
 }
 
-/** y, strip by strip; `run` returns true to give up. */
+/** Writes y, strip by strip. `run` returns true to give up. */
 export function poolForward(
   simd: Simd,
   x: Float32Array,
@@ -79,9 +79,9 @@ export function poolForward(
 }
 
 /**
- * dx, strip by strip of dx: of the windows that reach into a strip; `run` adds what they give to the cells at `dx`, and returns
- * true to give up. dx must be filled with zeros.
- * @param x none where the gradient does not depend on it
+ * Writes dx, strip by strip. `run` adds the shares of all windows that reach into a strip to the cells at `dx`. It returns true to
+ * give up. dx must be filled with zeros.
+ * @param x undefined if the gradient does not depend on it
  */
 export function poolBackward(
   simd: Simd,
@@ -115,7 +115,7 @@ export function poolBackward(
   return false;
 }
 
-/** The windows that reach any row of the piece; its columns are all columns. */
+/** The windows that reach a row of the piece. The piece has all columns. */
 function windowsOver(piece: Rectangle, g: PoolGeometry): Rectangle {
   const first = Math.ceil((piece.row + g.padTop - g.effectiveFilterHeight + 1) / g.strideHeight);
   const last = Math.floor((piece.row + piece.rows - 1 + g.padTop) / g.strideHeight);

@@ -1,25 +1,25 @@
 /**
- * Working through images in strips: which part of the source a part of the target needs, and copies between the arrays
- * of tensors and WebAssembly memory.
+ * Images in strips: which part of the source a part of the target needs, and copies between the arrays of tensors and
+ * WebAssembly memory.
  *
- *   target position p is reached by the source position base(p) + offset of each tap in phase(p), along each axis
+ *   target position p reads the source positions base(p) + offset, for the offset of each tap in phase(p), along each axis
  *
- * A strip is a rectangle of target positions: some whole images, or some rows of one image, or, of very wide ones, some
- * columns of a row. Its window is the rectangle of source positions that its taps reach, padding included. In
- * WebAssembly memory both are dense: [images, rows, cols, channels of one group].
+ * A strip is a rectangle of target positions: some whole images, or some rows of one image, or some columns of a row if the image
+ * is very wide. The strip's window is the rectangle of source positions that its taps reach, including padding. In WebAssembly
+ * memory both are dense: [images, rows, cols, channels of one group].
  */
 import type { Steps } from '../../geometry.js';
 
 export interface Tap {
-  /** Row, or column, of the filter. */
+  /** The row or column of the filter. */
   readonly index: number;
   readonly offset: number;
 }
 
-/** Rows or columns: how target positions meet source positions. */
+/** One axis, rows or columns: which source positions a target position reads. */
 export interface Axis {
   readonly size: number;
-  /** Positions of one phase have the same taps, in ascending order of their offsets. */
+  /** The taps of each phase, in ascending order of their offsets. Positions of one phase have the same taps. */
   readonly phases: readonly (readonly Tap[])[];
   /** The smallest and the largest offset. */
   readonly lowest: number;
@@ -33,7 +33,7 @@ export interface Axes {
   readonly cols: Axis;
 }
 
-/** y reads x: every tap at every position. */
+/** The axis by which y reads x: every position reads every tap. */
 export function forwardAxis(
   size: number,
   filterSize: number,
@@ -52,7 +52,7 @@ export function forwardAxis(
   };
 }
 
-/** dx reads dy: position p of x lies under the taps whose distance from p + pad is a whole number of strides. */
+/** The axis by which dx reads dy: position p of x lies under the taps whose distance from p + pad is a whole number of strides. */
 export function backwardAxis(
   size: number,
   filterSize: number,
@@ -77,12 +77,12 @@ export function backwardAxis(
   };
 }
 
-/** Positions as they are. */
+/** The axis by which each target position reads the source position of the same number. */
 export function identityAxis(size: number): Axis {
   return forwardAxis(size, 1, 1, 1, 0);
 }
 
-/** Source positions from one target position to the next, where all are of one phase. */
+/** The number of source positions from one target position to the next, if all positions are of one phase. */
 export function strideOf({ base }: Axis): number {
   return base(1) - base(0);
 }
@@ -107,14 +107,14 @@ export function windowOf(strip: Rectangle, { rows, cols }: Axes): Rectangle {
   return { image: strip.image, images: strip.images, row, rows: rowCount, col, cols: colCount };
 }
 
-/** The first source position and the number of them that `count` positions from `first` reach. */
+/** The first source position that `count` target positions from `first` on reach, and the number of source positions. */
 function span(axis: Axis, first: number, count: number): [number, number] {
   const start = axis.base(first) + axis.lowest;
   return [start, axis.base(first + count - 1) + axis.highest - start + 1];
 }
 
 /**
- * All positions, in strips as large as `fits` allows, but no smaller than the units that rows and columns come in.
+ * All positions, in strips. A strip is as large as `fits` allows, but at least one unit of rows and one of columns.
  */
 export function planStrips(
   { rows, cols }: Axes,
@@ -147,7 +147,7 @@ export function planStrips(
   return strips;
 }
 
-/** Floats of a strip: its source and its result fit a second-level cache beside a filter's panels. */
+/** In floats: a source and a result of this size fit into a second-level cache beside the panels of a filter. */
 const STRIP_SIZE = 1 << 16;
 
 /** Whether neither the strip's window nor the strip itself holds more than STRIP_SIZE values. */
@@ -161,7 +161,7 @@ export function fitsCache(
   return Math.max(source, positionsIn(strip) * targetChannels) <= STRIP_SIZE;
 }
 
-/** Cells of the largest window and of the largest strip, and the most rows of any strip. */
+/** The cells of the largest window, the cells of the largest strip, and the largest number of rows of a strip. */
 export function largest(strips: readonly Rectangle[], axes: Axes) {
   const most = { source: 0, target: 0, rows: 0 };
   for (const strip of strips) {
@@ -172,7 +172,7 @@ export function largest(strips: readonly Rectangle[], axes: Axes) {
   return most;
 }
 
-/** Size of the parts that `size` falls into: about equal, multiples of `unit`, and as large as `fits` allows. */
+/** The size of the parts into which `size` is cut: about equal, multiples of `unit`, and as large as `fits` allows. */
 function evenPart(size: number, unit: number, fits: (part: number) => boolean): number {
   if (fits(size)) return size;
   const units = Math.ceil(size / unit);
@@ -213,10 +213,10 @@ export interface Image {
   readonly channels: number;
 }
 
-/** What of an image decides which algorithm serves, beside its axes. */
+/** The part of an image that, beside its axes, decides which algorithm serves. */
 export type Extent = Pick<Image, 'images' | 'channels'>;
 
-/** to[images, rows, cols, channels] = the image's values in the rectangle, `padding` outside of the image. */
+/** to[images, rows, cols, channels] = the image's values in the rectangle, and `padding` outside of the image. */
 export function copyIn(to: Float32Array, at: number, image: Image, r: Rectangle, padding = 0): void {
   const { values, steps, height, width, channel, channels } = image;
   const rowLength = r.cols * channels;
@@ -240,8 +240,7 @@ export function copyIn(to: Float32Array, at: number, image: Image, r: Rectangle,
 }
 
 /**
- * The image's values in the rectangle = from[images, held.rows, held.cols, channels], of whose rows and columns the
- * first are meant.
+ * The image's values in the rectangle = the first rows and columns of from[images, held.rows, held.cols, channels].
  */
 export function copyOut(
   from: Float32Array,
@@ -266,7 +265,7 @@ export function copyOut(
   }
 }
 
-/** Below this a loop is faster than `set` and `fill`. */
+/** In floats. For shorter runs a loop is faster than `set` and `fill`. */
 const SHORT_RUN = 64;
 
 function fill(to: Float32Array, value: number, start: number, end: number): void {

@@ -3,14 +3,15 @@
  *
  *   C[k, n] += sum over r, i of A[taps[k] + rows[r] + i * colStep] * B[r * cols + i, n]
  *
- * A is the padded image: the value that filter cell k meets at pixel (r, i) lies at a + taps[k] + rows[r] + i * colStep,
- * so a stride is nothing but a larger step. B is dy in panels of NR channels, panel[pixel * NR + j]. C is
- * [tapCount, cStep / 4], updated NR floats at a time.
+ * - A is the padded image. Filter cell k meets the value at a + taps[k] + rows[r] + i * colStep at pixel (r, i). A stride is
+ *   therefore only a larger step.
+ * - B is dy in panels of NR channels, panel[pixel * NR + j].
+ * - C is [tapCount, cStep / 4]. It is updated NR floats at a time.
  *
- * Winograd's gradient (winograd_gradient.ts) has planes of V and W as A and B, and tiles as the pixels of a single row.
+ * Winograd's gradient (winograd_gradient.ts) passes planes of V and W as A and B, and tiles as the pixels of a single row.
  *
- * MR x NR = 4 x 8, for the reason given in multiply.ts. Who pads: the caller; tapCount is a multiple of MR and C has a
- * row for each of them. Addresses and steps are in bytes, aligned to 4.
+ * MR x NR = 4 x 8, for the reason given in multiply.ts. The caller pads. tapCount is a multiple of MR, and C has a row for each
+ * of them. Addresses and steps are in bytes, aligned to 4.
  */
 import { madd } from './madd';
 

@@ -1,4 +1,4 @@
-/** a * b + c: fused, rounded once, where the module is built for relaxed SIMD; two roundings otherwise. */
+/** a * b + c. A module built for relaxed SIMD fuses the two and rounds once; others round twice. */
 // @ts-ignore: decorator
 @inline
 export function madd(a: v128, b: v128, c: v128): v128 {

@@ -3,23 +3,24 @@
  *
  *   C[p, n] = bias[n] + sum over s, i of A[pixel p, segment s, i] * B[s * segmentLength + i, n],  then clamped
  *
- * or, where `continued`, C[p, n] + the same sum: a long sum comes in several calls, so that what each of them reads of A
- * and B stays in the first-level cache.
+ * If `continued`, C[p, n] takes the place of the bias. A long sum comes in several calls, so that the parts of A and B that one
+ * call reads stay in the first-level cache.
  *
- * A is an image in memory, padded by the caller, and never gathered: pixel p's values are `segmentCount` runs of
- * `segmentLength` consecutive floats, run s starting at a + pixels[p] + segments[s]. B comes in panels of NR columns,
- * panel[k * NR + j], one after the other. C is written NR floats at a time at c + outs[p] + panel * NR * 4.
+ * - A is an image in memory, which the caller pads. It is never gathered: the values of pixel p are `segmentCount` segments of
+ *   `segmentLength` consecutive floats, and segment s starts at a + pixels[p] + segments[s].
+ * - B comes in panels of NR columns, panel[k * NR + j], one after the other.
+ * - C is written NR floats at a time, at c + outs[p] + panel * NR * 4.
+ * - pixelCount is a multiple of MR. The `outs` of pixels that only fill it up point to a place that nobody reads.
+ * - bias has NR values for each panel. Addresses and steps are in bytes, aligned to 4.
  *
- * MR x NR = 4 x 8: eight sums, two columns and four splat values are alive at once, and no engine's code spills (6 x 8 does on
- * V8 before 13 and in Firefox, at half the speed). Who pads: the caller. pixelCount is a multiple of MR, where `outs`
- * of superfluous pixels point to a place that nobody reads; bias has NR values a panel. Addresses and steps are in bytes,
- * aligned to 4.
+ * MR x NR = 4 x 8: eight sums, two columns and four splat values are alive at once, and no engine spills registers. 6 x 8 spills
+ * in V8 before version 13 and in Firefox, and takes twice as long.
  *
  * Source: Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", 2008.
  */
 import { madd } from './madd';
 
-/** Panels that the first-level cache holds beside four pixels' values are gone through together. */
+/** Bytes of panels that are used together: the first-level cache holds them beside the values of four pixels. */
 const L1_BYTES: u32 = 1 << 14;
 
 export function multiply(

@@ -1,10 +1,10 @@
 /**
  * Copies between row-major matrices and panels of NR = 8 columns.
  *
- *   pack     panel n: [rows, 8] at to + n * panelStep, cell (r, j) = src[r * rowStep + (8 n + j) * colStep], 0 past the last column
- *   compact  rows of `length` bytes that lie `step` bytes apart, moved together in place
+ *   pack     panel n, [rows, 8], at to + n * panelStep: cell (r, j) = src[r * rowStep + (8 n + j) * colStep], 0 past the last column
+ *   compact  moves rows of `length` bytes that lie `step` bytes apart together, in place
  *
- * One of rowStep and colStep is 4: a matrix as it lies, or its transpose. Addresses and steps are in bytes.
+ * One of rowStep and colStep is 4: the matrix is taken as it lies, or transposed. Addresses and steps are in bytes.
  */
 export function pack(
   src: usize,
@@ -34,7 +34,7 @@ function packRows(src: usize, rowStep: usize, rows: u32, to: usize): void {
   }
 }
 
-/** Eight columns whose cells are consecutive, four rows at a time. */
+/** Eight columns, if the cells of a column are consecutive. Four rows at a time. */
 function packTransposed(src: usize, colStep: usize, rows: u32, to: usize): void {
   const whole = rows & ~3;
   for (let r: u32 = 0; r < whole; r += 4) {
@@ -46,7 +46,7 @@ function packTransposed(src: usize, colStep: usize, rows: u32, to: usize): void 
   packCells(src, 4, colStep, whole, rows, 8, to);
 }
 
-/** The 4 x 4 cells at src, transposed into four rows that lie 32 bytes apart. */
+/** Transposes the 4 x 4 cells at src into four rows that lie 32 bytes apart. */
 // @ts-ignore: decorator
 @inline
 function transpose4(src: usize, step: usize, to: usize): void {

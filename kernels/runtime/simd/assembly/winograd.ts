@@ -1,16 +1,18 @@
 /**
- * Transforms of Winograd's minimal filtering F(m x m, 3 x 3), m = 2 or 4: a tile of m x m outputs from a patch of
- * (m + 2) x (m + 2) inputs, with n x n multiplications a channel instead of 9 m m, n = 4 for m = 2 and 6 or 7 for m = 4.
+ * The transforms of Winograd's minimal filtering F(m x m, 3 x 3), m = 2 or 4. It computes a tile of m x m outputs from a patch of
+ * (m + 2) x (m + 2) inputs. Each channel takes n x n multiplications instead of 9 m m: n = 4 for m = 2, n = 6 or 7 for m = 4.
  *
  *   U = G g transpose(G)   V = transpose(B) d B   M = sum over channels of U * V, cell by cell   y = transpose(A) M A
  *
- * The sum over channels is the matrix product of multiply.ts, once for each of the n x n cells; here are the other
- * three, over all tiles and channels. winograd_2x2.ts (n = 4), winograd_4x4.ts (n = 6) and winograd_7.ts transform one tile of four
- * channels: down its columns, then along its rows. U, V and M are planes, one for each cell, `plane` bytes apart:
- * U [panels][source channels][8], V [tiles][source channels], M [tiles][target channels].
+ * The sum over channels, M, is the matrix product of multiply.ts, once for each of the n x n cells. This file computes U, V and y,
+ * over all tiles and channels. winograd_2x2.ts (n = 4), winograd_4x4.ts (n = 6) and winograd_7.ts (n = 7) transform one tile of
+ * four channels: first its columns, then its rows.
  *
- * Who pads: the caller. Channels come in whole groups of four; patches and tiles that stick out of the image are there.
- * scratch holds n x n x 16 bytes. Addresses and steps are in bytes.
+ * - U, V and M each have a plane for each cell. Planes lie `plane` bytes apart:
+ *   U [panels][source channels][8], V [tiles][source channels], M [tiles][target channels].
+ * - The caller pads: memory holds the whole of each patch and tile, also of those that reach over the edge of the image.
+ * - The number of channels is a multiple of 4.
+ * - scratch holds n x n x 16 bytes. Addresses and steps are in bytes.
  *
  * Source: Lavin & Gray, "Fast algorithms for convolutional neural networks", 2015, section 4.
  */
@@ -18,7 +20,7 @@ import { filter2x2, input2x2, output2x2 } from './winograd_2x2';
 import { filter4x4, input4x4, output4x4 } from './winograd_4x4';
 import { filter7x7, input7x7, output7x7 } from './winograd_7';
 
-/** U from `size` bytes of each of the 3 x 3 taps, tapStep apart, in panels: [panels][source channels][8]. */
+/** U from 3 x 3 taps that lie tapStep apart. Each is `size` bytes in panels: [panels][source channels][8]. */
 export function winogradFilter(
   n: u32,
   taps: usize,
@@ -36,7 +38,7 @@ export function winogradFilter(
   }
 }
 
-/** V from the patches of the image a, whose rows and columns are rowStep and 4 * channels apart. */
+/** V from the patches of the image a. Its rows lie rowStep apart, its columns 4 * channels. */
 export function winogradInput(
   n: u32,
   patches: usize,
@@ -60,7 +62,10 @@ export function winogradInput(
   }
 }
 
-/** y, through bias and bounds, from M; tile t's first cell is at c + tiles[t], its rows rowStep and its columns colStep apart; M has `channels` of them. */
+/**
+ * y from M, with the bias added, between the bounds. The first cell of tile t lies at c + tiles[t], its rows rowStep apart and its
+ * columns colStep. M has `channels` target channels.
+ */
 export function winogradOutput(
   n: u32,
   from: usize,

@@ -1,15 +1,15 @@
 /**
- * The transforms of Winograd's F(2 x 2, 3 x 3), of one tile and four channels; winograd.ts says what they are for.
+ * The transforms of Winograd's F(2 x 2, 3 x 3), for one tile and four channels. winograd.ts says where they belong.
  *
  *        1    0    0                     1  0 -1  0
  *   G = 1/2  1/2  1/2    transpose(B) =   0  1  1  0    transpose(A) =  1  1  1  0
  *       1/2 -1/2  1/2                     0 -1  1  0                    0  1 -1 -1
  *        0    0    1                      0  1  0 -1
  *
- * What the columns give stays in registers: through memory, as for 4 x 4, a convolution takes 4 to 12% longer.
+ * The transformed columns stay in registers. If they went through memory, as for 4 x 4, a convolution would take 4 to 12% longer.
  */
 
-/** The taps are `step` apart, the 4 x 4 cells of U `plane`. */
+/** The taps lie `step` apart, the 4 x 4 cells of U `plane`. */
 // @ts-ignore: decorator
 @inline
 export function filter2x2(g: usize, step: usize, to: usize, plane: usize): void {
@@ -44,7 +44,7 @@ export function filter2x2(g: usize, step: usize, to: usize, plane: usize): void 
   filterRow(g20, g21, g22, to + 12 * plane, plane);
 }
 
-/** G g, `step` apart. */
+/** G g. Its values lie `step` apart. */
 // @ts-ignore: decorator
 @inline
 function filterRow(g0: v128, g1: v128, g2: v128, to: usize, step: usize): void {
@@ -104,7 +104,7 @@ export function input2x2(d: usize, rowStep: usize, colStep: usize, to: usize, pl
   );
 }
 
-/** transpose(B) d, `step` apart. */
+/** transpose(B) d. Its values lie `step` apart. */
 // @ts-ignore: decorator
 @inline
 function inputRow(d0: v128, d1: v128, d2: v128, d3: v128, to: usize, step: usize): void {
@@ -158,7 +158,7 @@ export function output2x2(
   );
 }
 
-/** transpose(A) v, `step` apart, through bias and bounds. */
+/** transpose(A) v, with the bias added, between the bounds. Its values lie `step` apart. */
 // @ts-ignore: decorator
 @inline
 function outputRow(

@@ -1,5 +1,5 @@
 /**
- * The transforms of Winograd's F(4 x 4, 3 x 3), of one tile and four channels; winograd.ts says what they are for.
+ * The transforms of Winograd's F(4 x 4, 3 x 3), for one tile and four channels. winograd.ts says where they belong.
  *
  *        1/4     0     0                     4  0 -5  0  1  0
  *       -1/6  -1/6  -1/6                     0 -4 -4  1  1  0                    1  1  1  1  1  0
@@ -8,11 +8,11 @@
  *       1/24 -1/12   1/6                     0  2 -1 -2  1  0                    0  1 -1  8 -8  1
  *          0     0     1                     0  4  0 -5  0  1
  *
- * What the columns give, up to 6 x 6 cells of 16 bytes, goes through `scratch`.
+ * The transformed columns, at most 6 x 6 cells of 16 bytes, go through `scratch`.
  */
 import { madd } from './madd';
 
-/** The taps are `step` apart, the 6 x 6 cells of U `plane`. */
+/** The taps lie `step` apart, the 6 x 6 cells of U `plane`. */
 // @ts-ignore: decorator
 @inline
 export function filter4x4(g: usize, step: usize, to: usize, plane: usize, scratch: usize): void {
@@ -24,7 +24,7 @@ export function filter4x4(g: usize, step: usize, to: usize, plane: usize, scratc
   }
 }
 
-/** G g: 3 values, `step` apart, to 6. */
+/** G g: from 3 values that lie `step` apart to 6. */
 // @ts-ignore: decorator
 @inline
 function filter(g: usize, step: usize, to: usize, toStep: usize): void {
@@ -61,7 +61,7 @@ export function input4x4(
   }
 }
 
-/** transpose(B) d: 6 values to 6. */
+/** transpose(B) d: from 6 values to 6. */
 // @ts-ignore: decorator
 @inline
 function input(d: usize, step: usize, to: usize, toStep: usize): void {
@@ -113,7 +113,7 @@ export function output4x4(
   }
 }
 
-/** transpose(A) v: 6 values to 4. */
+/** transpose(A) v: from 6 values to 4. */
 // @ts-ignore: decorator
 @inline
 function output(v: usize, step: usize, to: usize, toStep: usize): void {

@@ -1,7 +1,8 @@
 /**
- * The transforms of Winograd's F(4, 3) and F(3, 4) with seven products, of four channels: m neighbouring outputs from six inputs and
- * r taps, m + r = 7, along a line (winograd_line.ts); and of F(4 x 4, 3 x 3) and F(3 x 3, 4 x 4) with 7 x 7 products, those of
- * winograd.ts and winograd_gradient.ts.
+ * The transforms of Winograd's filtering with seven products, for four channels:
+ *
+ *   - F(4, 3) and F(3, 4), along a line (winograd_line.ts): m neighbouring outputs from six inputs and r taps, m + r = 7.
+ *   - F(4 x 4, 3 x 3) and F(3 x 3, 4 x 4) with 7 x 7 products (winograd.ts and winograd_gradient.ts).
  *
  *         1    0    0    0                    1  0  0  0 -1  0
  *        1/4  1/4  1/4  1/4                   0  1  1  1  1  0                    1  1  1  1  0 -1  0
@@ -11,15 +12,16 @@
  *        1/2  1/2 -1/2 -1/2                   0 -1  0  1  0  0
  *         0    0    0    0                    0 -1  0  0  0  1
  *
- * cut to r columns of G and m rows of transpose(A), of which the last ones get a 1 at the end. Polynomials are multiplied modulo x,
- * x - 1, x + 1 and x^2 + 1, which takes three products, and at infinity. Two points in place of x^2 + 1 would take one product
- * less, but constants that are not powers of two, and far larger ones. r - 1 taps have nothing at infinity and do without the last
- * product and the last input.
+ * Only the first r columns of G and the first m rows of transpose(A) are used. The last of them gets a 1 at its end.
+ *
+ * The filter and the inputs are polynomials. They are multiplied modulo x, x - 1, x + 1 and x^2 + 1, and at infinity. The factor
+ * x^2 + 1 takes three products. Two points instead of it would save one product, but their constants would be far larger, and not
+ * powers of two. A filter of r - 1 taps has nothing at infinity: it needs neither the last product nor the last input.
  *
  * Source: Barabasz & Gregg, "Winograd convolution for DNNs: beyond linear polynomials", 2019.
  */
 
-/** G g but for its last cell, which is the last tap, from r taps that are `step` apart to cells that are `plane` apart. */
+/** G g without its last cell, which is the last tap. The r taps lie `step` apart, the cells `plane` apart. */
 // @ts-ignore: decorator
 @inline
 export function filter7(r: u32, g: usize, step: usize, to: usize, plane: usize): void {
@@ -47,7 +49,7 @@ export function filter7(r: u32, g: usize, step: usize, to: usize, plane: usize):
   v128.store(to + 5 * plane, f32x4.add(even, odd));
 }
 
-/** transpose(B) d but for its last cell, from the first five inputs. */
+/** transpose(B) d without its last cell. It needs only the first five inputs. */
 // @ts-ignore: decorator
 @inline
 export function input7(d: usize, step: usize, to: usize, plane: usize): void {
@@ -74,7 +76,10 @@ export function lastInput7(d: usize, step: usize, to: usize): void {
   v128.store(to, f32x4.sub(v128.load(d + 5 * step), v128.load(d + step)));
 }
 
-/** transpose(A) v: m values `step` apart from cells that are `plane` apart; where `done`, on top of the bias, within bounds. */
+/**
+ * transpose(A) v: from cells that lie `plane` apart to m values that lie `step` apart. If `done`, the bias is added and the values
+ * are kept between the bounds.
+ */
 // @ts-ignore: decorator
 @inline
 export function output7(
@@ -113,7 +118,10 @@ function put(to: usize, y: v128, done: bool, bias: v128, low: v128, high: v128):
   v128.store(to, done ? f32x4.min(f32x4.max(f32x4.add(y, bias), low), high) : y);
 }
 
-/** r x r taps, or cells of dy, to 7 x 7 cells of U, or of W, `plane` apart; columns go through `scratch`, here and below. */
+/**
+ * From r x r taps to 7 x 7 cells of U, or from r x r cells of dy to 7 x 7 cells of W. The 7 x 7 cells lie `plane` apart. Here and
+ * below the transformed columns go through `scratch`.
+ */
 // @ts-ignore: decorator
 @inline
 export function filter7x7(
@@ -140,7 +148,7 @@ export function filter7x7(
   }
 }
 
-/** 6 x 6 cells of the image to 7 x 7 of V. */
+/** From 6 x 6 cells of the image to 7 x 7 cells of V. */
 // @ts-ignore: decorator
 @inline
 export function input7x7(
@@ -164,7 +172,7 @@ export function input7x7(
   }
 }
 
-/** 7 x 7 cells of M to m x m outputs, or taps; where `done`, through bias and bounds. */
+/** From 7 x 7 cells of M to m x m outputs or taps. If `done`, the bias is added and the values are kept between the bounds. */
 // @ts-ignore: decorator
 @inline
 export function output7x7(

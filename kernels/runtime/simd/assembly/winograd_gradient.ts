@@ -1,24 +1,27 @@
 /**
- * Transforms of Winograd's F(3 x 3, m x m), m = 2 or 4: the nine taps of dFilter from patches of (m + 2) x (m + 2) cells of x and
- * tiles of m x m of dy, with n x n multiplications, n = 4 or 7.
+ * The transforms of Winograd's F(3 x 3, m x m), m = 2 or 4. It computes the nine taps of dFilter from patches of (m + 2) x (m + 2)
+ * cells of x and tiles of m x m cells of dy, with n x n multiplications: n = 4 for m = 2, n = 7 for m = 4.
  *
  *   W = G dy transpose(G)   V = transpose(B) d B   M = sum over tiles of V * W, cell by cell   dFilter = transpose(A) M A
  *
  *        1    0                     1  1  1  0
- *   G = 1/2  1/2    transpose(A) =  0  1 -1  0        for m = 2; those of m = 4 stand in winograd_7.ts.
+ *   G = 1/2  1/2    transpose(A) =  0  1 -1  0        for m = 2. winograd_7.ts has the matrices for m = 4.
  *       1/2 -1/2                    0  1  1 -1
  *        0    1
  *
- * V is that of the forward pass, see winograd.ts; the sum is the product of accumulate.ts, once for each of the n x n cells. W and M are
- * planes, one for each cell, `plane` bytes apart: W [panels][tiles][8], M [source channels][target channels]. Target channels come in
- * whole panels of eight. scratch holds n x n x 16 bytes, for m = 4. Addresses and steps are in bytes.
+ * - V is the same as in the forward pass (winograd.ts).
+ * - The sum M is the product of accumulate.ts, once for each of the n x n cells.
+ * - W and M each have a plane for each cell. Planes lie `plane` bytes apart: W [panels][tiles][8],
+ *   M [source channels][target channels].
+ * - The number of target channels is a multiple of 8.
+ * - scratch holds n x n x 16 bytes; only m = 4 uses it. Addresses and steps are in bytes.
  *
  * Source: Winograd, "Arithmetic complexity of computations", 1980; Lavin & Gray, "Fast algorithms for convolutional neural
  * networks", 2015, section 4.
  */
 import { filter7x7, output7x7 } from './winograd_7';
 
-/** W from the tiles of dy, whose rows are rowStep and whose columns are 4 * channels apart. */
+/** W from the tiles of dy. Its rows lie rowStep apart, its columns 4 * channels. */
 export function gradientTiles(
   n: u32,
   tiles: usize,
@@ -65,7 +68,7 @@ function tile4x4(dy: usize, rowStep: usize, colStep: usize, to: usize, plane: us
   tileRow(g10, g11, to + 12 * plane, plane);
 }
 
-/** G g, `step` apart. */
+/** G g. Its values lie `step` apart. */
 // @ts-ignore: decorator
 @inline
 function tileRow(g0: v128, g1: v128, to: usize, step: usize): void {
@@ -76,7 +79,7 @@ function tileRow(g0: v128, g1: v128, to: usize, step: usize): void {
   v128.store(to + 3 * step, g1);
 }
 
-/** The nine taps, of `size` bytes each, one after the other, from M. */
+/** The nine taps from M, one after the other. Each is `size` bytes. */
 export function gradientTaps(n: u32, from: usize, plane: usize, size: usize, to: usize, scratch: usize): void {
   const none = f32x4.splat(0);
   for (const end = from + size; from < end; from += 16) {
@@ -127,7 +130,7 @@ function taps4x4(v: usize, plane: usize, to: usize, step: usize): void {
   );
 }
 
-/** transpose(A) m, `step` apart. */
+/** transpose(A) m. Its values lie `step` apart. */
 // @ts-ignore: decorator
 @inline
 function tapRow(m0: v128, m1: v128, m2: v128, m3: v128, to: usize, step: usize): void {

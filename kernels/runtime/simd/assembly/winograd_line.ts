@@ -1,17 +1,20 @@
 /**
- * Winograd's minimal filtering along a line: m = 3 or 4 neighbouring outputs from pieces of r = 7 - m taps and of r - 1, with seven
- * and six multiplications a channel instead of m r and m (r - 1).
+ * The transforms of Winograd's minimal filtering along a line. It computes m = 3 or 4 neighbouring outputs. The taps of the line
+ * are cut into pieces. For each channel, a piece of r = 7 - m taps takes seven multiplications instead of m r, and a piece of
+ * r - 1 taps takes six instead of m (r - 1).
  *
  *   U = G g   V = transpose(B) d   M = sum over channels and pieces of U * V, cell by cell   y = transpose(A) M
  *
- * The matrices stand in winograd_7.ts; the sum is the matrix product of multiply.ts, once for each of the seven cells. U, V and
- * M are planes, one for each cell, `plane` bytes apart: V [patches][pieces][source channels], M [tiles][target channels],
- * U in the order of the taps. The last plane of U and V has the pieces of r taps alone. Target channels come in whole groups of four.
- * Addresses and steps are in bytes.
+ * - winograd_7.ts has the matrices.
+ * - The sum M is the matrix product of multiply.ts, once for each of the seven cells.
+ * - U, V and M each have a plane for each cell. Planes lie `plane` bytes apart: V [patches][pieces][source channels],
+ *   M [tiles][target channels], U in the order of the taps.
+ * - The last plane of U and V holds only the pieces of r taps.
+ * - The number of target channels is a multiple of 4. Addresses and steps are in bytes.
  */
 import { filter7, input7, lastInput7, output7 } from './winograd_7';
 
-/** U but for its last plane, which is the last taps themselves, from `size` bytes of each of r taps, tapStep apart. */
+/** U without its last plane, which holds the last taps themselves. The r taps lie tapStep apart; each is `size` bytes. */
 export function lineFilter(r: u32, taps: usize, tapStep: usize, size: usize, to: usize, plane: usize): void {
   for (const end = taps + size; taps < end; taps += 16) {
     if (r == 3) filter7(3, taps, tapStep, to, plane);
@@ -21,8 +24,8 @@ export function lineFilter(r: u32, taps: usize, tapStep: usize, size: usize, to:
 }
 
 /**
- * V from the patches of the image a: piece i of a patch starts at a + patches[p] + pieces[i], its cells are `step` apart. Pieces of
- * r taps, `whole` of them, come first. Up to three floats are read past the image, and written past a plane.
+ * V from the patches of the image a. Piece i of patch p starts at a + patches[p] + pieces[i], and its cells lie `step` apart. The
+ * first `whole` pieces are those of r taps. Up to three floats are read past the image and written past a plane.
  */
 export function lineInput(
   patches: usize,
@@ -54,7 +57,7 @@ export function lineInput(
   }
 }
 
-/** y from M, through bias and bounds; tile t's first cell is at c + tiles[t], the others `step` apart. */
+/** y from M, with the bias added, between the bounds. The first cell of tile t lies at c + tiles[t], the others `step` apart. */
 export function lineOutput(
   m: u32,
   from: usize,
