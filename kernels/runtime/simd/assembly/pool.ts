@@ -1,15 +1,17 @@
 /**
- * Pooling and its gradients, four channels at once; windows overlap as they like.
+ * Pooling and its gradients, four channels at a time. Windows may overlap.
  *
  *   maxPool      y[p] = max over taps of x[p + tap]            maxPoolGrad   dx[p + first tap of the maximum] += dy[p]
  *   avgPool      y[p] = sum over taps of x[p + tap] / n[p]      avgPoolGrad   dx[p + tap] += dy[p] / n[p] for all taps
  *
- * x and dx are images in memory, padded by the caller: pixel p's first cell lies at x + pixels[p], its taps at
- * taps[t] from there; y and dy are dense, [pixelCount, channels]. NaN is skipped by a maximum. Where padding of -Infinity,
- * or NaN, leaves no maximum above -Infinity, maxPool and maxPoolGrad return true: which cell it is cannot be told then, and
- * the result is not to be used.
+ * x and dx are images in memory. The caller pads them; for maxima it pads with -Infinity. The first cell of pixel p's window
+ * lies at x + pixels[p], and tap t lies taps[t] bytes after it. y and dy are dense: [pixelCount, channels].
  *
- * Who pads: the caller, for maxima with -Infinity. Channels come in whole groups of four. Addresses are in bytes.
+ * - Addresses are in bytes. The number of channels is a multiple of 4.
+ * - A maximum skips NaN. If a window holds only padding, -Infinity or NaN, its maximum is -Infinity, and it is unknown which
+ *   cell it came from. maxPool and maxPoolGrad then return true, and the caller must not use the result.
+ * - The four functions repeat the loops over pixels and channels: AssemblyScript has no closures, so a shared loop could not
+ *   take their bodies.
  */
 export function maxPool(
   pixels: usize,
@@ -67,7 +69,7 @@ export function maxPoolGrad(
   return v128.any_true(empty);
 }
 
-/** The largest value under the taps that is not NaN, or -Infinity. */
+/** The largest value of the window that is not NaN; -Infinity if there is none. */
 // @ts-ignore: decorator
 @inline
 function maximum(cell: usize, taps: usize, tapsEnd: usize): v128 {
