@@ -160,7 +160,7 @@ const pairMax = (x: T4) => tf.maxPool(x, [1, 2], [1, 2], 'valid');
 const expectSmallMaxima = () => {
   const float32 = image([[-Infinity, -Infinity, -1e25, -Infinity, -3e38, -2e38]]);
   expectExactly(pairMax(float32), Float32Array.of(-Infinity, -1e25, -2e38));
-  // webgl keeps int32 in float32 textures, which hold odd numbers up to 2^24.
+  // webgl keeps int32 in float32 textures. They hold odd numbers only up to 2^24.
   const largest = tf.getBackend() === 'webgl' ? 2 ** 24 - 1 : 2 ** 31 - 1;
   const int32 = tf.tensor4d([-(2 ** 31), -(2 ** 31), largest - 1, largest], [1, 1, 4, 1], 'int32');
   expectExactly(pairMax(int32), [-(2 ** 31), largest]);
