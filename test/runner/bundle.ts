@@ -63,7 +63,7 @@ export async function bundleCspPage(): Promise<string> {
   return outfile;
 }
 
-/** `*.node.spec.ts` are for Node alone: they start processes or read files. */
+/** Files named `*.node.spec.ts` are for Node only. They start processes or read files. */
 function specFiles(platform: Platform): string[] {
   const files = readdirSync('test', { recursive: true, encoding: 'utf8' }).map((file) =>
     file.replaceAll('\\', '/'),
