@@ -23,13 +23,13 @@ export interface KernelCase {
   outShape: readonly number[];
   /** Whether every step on whole numbers is exact in float32. */
   exact: boolean;
-  /** The most products that one element of the result sums. It is 0 where nothing is rounded. */
+  /** The most products that one element of the result sums. It is 0 if nothing is rounded. */
   terms: number;
   /** For each element of the result, the sum of the magnitudes of its products. */
   magnitude(inputs: Values): Float64Array;
   /** For a gradient: the function whose gradient it is. */
   loss?: Loss;
-  /** An input in which the kernel is only piecewise linear. It must have no ties where differences are taken. */
+  /** An input in which the kernel is only piecewise linear. It must have no ties when differences are taken. */
   untied?: string;
 }
 
@@ -54,13 +54,13 @@ export interface Subject extends KernelCase {
   tfjsDiffersOn?: { [backendName in BackendName]?: string | null };
 }
 
-/** Why tfjs's own kernel gives another result on this backend. It is undefined where tfjs must agree. */
+/** Why tfjs's own kernel gives another result on this backend. It is undefined if tfjs must agree. */
 export function whyTfjsDiffers(subject: Subject, backendName: string): string | undefined {
   const special = subject.tfjsDiffersOn?.[backendName as BackendName];
   return special === undefined ? subject.tfjsDiffers : (special ?? undefined);
 }
 
-/** Functions that make an array of the size of x, y or filter and have a numeric function fill it. */
+/** Functions that make an array of the size of x, y or filter. A numeric function then fills the array. */
 export function filled(g: ConvGeometry | PoolGeometry, filterSize = 0) {
   const fill = (size: number) => (write: (out: Float64Array) => void) => {
     const out = new Float64Array(size).fill(666.666); // shows a cell that nothing writes

@@ -1,4 +1,4 @@
-/** Large results on memory that Node has not cleared. */
+/** Specs of large results in memory that Node has not cleared. */
 import type { NamedAttrMap } from '@tensorflow/tfjs-core';
 import { unwritten } from '../kernels/arrays.js';
 import { CPU_PATHS, isSimd } from '../kernels/runtime/options.js';
@@ -13,7 +13,7 @@ const conv = { strides: 1, pad: 'same', dataFormat: 'NHWC', dilations: 1 };
 const pool = { filterSize: 2, strides: 2, pad: 'valid' };
 const aroundImage = [[0, 0], [3, 4], [4, 3], [0, 0]]; // prettier-ignore
 
-/** Kernel, shapes of its inputs, attributes: with cells that no window reaches, and windows that reach no cell. */
+/** Kernel, shapes of its inputs, attributes. Some cells are in no window, and some windows hold no cell. */
 const RUNS: [string, Record<string, number[]>, NamedAttrMap][] = [
   ['Conv2D', { x: [2, 40, 41, 12], filter: [3, 3, 12, 20] }, conv],
   ['Conv2D', { x: [1, 33, 35, 16], filter: [3, 3, 16, 24] }, conv],

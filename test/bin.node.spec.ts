@@ -1,5 +1,6 @@
 /**
- * The published command, as built, in a project that has tfjs installed; and docs/custom-ops.md, whose code it runs.
+ * Specs of the published command, as built, in a project that has tfjs installed. They also run the code of
+ * docs/custom-ops.md.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -7,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { CHROMIUM, findBrowser } from '../src/cli/browser.js';
 
-/** A folder with these packages of this repository installed, and this package as it is published. */
+/** Makes a folder that has these packages of this repository installed, and this package as it is published. */
 function project(packages: string[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'tfjs-convgrad-'));
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
@@ -31,7 +32,7 @@ function run(folder: string, ...args: string[]) {
 
 const compare = (folder: string, ...args: string[]) => run(folder, BIN, 'compare', ...args);
 
-/** The code blocks of a page that begin with the name of a file, in that file. */
+/** Writes each code block of a page that begins with the name of a file to that file. */
 function writeCode(page: string, folder: string): void {
   for (const [, code, file] of readFileSync(page, 'utf8').matchAll(/```js\n(\/\/ (\S+)\n[^]*?)```/g)) {
     writeFileSync(join(folder, file), code);

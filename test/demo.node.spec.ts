@@ -1,4 +1,4 @@
-/** The static build of the demo page: a folder that needs nothing else, neither a server nor a network. */
+/** Specs of the static build of the demo page. It is one folder that needs no server and no network. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 

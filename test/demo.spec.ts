@@ -1,11 +1,11 @@
-/** The demo page: its worked examples everywhere, the page itself in browsers. */
+/** Specs of the demo page. Its worked examples run everywhere, the page itself only in browsers. */
 import { examples, type Example } from '../demo/examples.js';
 import { mountPage } from '../demo/page.js';
 import { tf } from './support/tfjs.js';
 
 const HALVES = (a: number, b: number) => [a, a, b, b, a, a, b, b];
 
-/** What the last step of each example must show, in its last picture. */
+/** The numbers that the last picture of each example must show after the last step. */
 const RESULTS = [
   [37, 47, 67, 77],
   [11, 14, 20, 23],
@@ -133,7 +133,8 @@ describe('the demo page', () => {
     expect(verdict).toContain('✓ Right');
     expect(root.querySelectorAll('.dot').length).toBe(50);
     expect(find('dl').textContent).toContain('row 1 of docs/deviations.md');
-    // Only the middle of a 5x5 image is in no window that touches padding; two channels, and one in the legend.
+    // In a 5x5 image, only the middle cell is in no window that touches padding. There are two channels, and one more
+    // '.over' in the legend.
     expect(root.querySelectorAll('.over').length).toBe(2 * 24 + 1);
   });
 
@@ -142,7 +143,7 @@ describe('the demo page', () => {
   });
 });
 
-/** The accessible name, as far as this page has any: its own label, that of a label around it, or its text. */
+/** The accessible name, by the rules that this page needs: the element's own label, a label around it, or its text. */
 function nameOf(element: Element): string {
   const ids = element.getAttribute('aria-labelledby');
   const labels = element instanceof HTMLSelectElement ? element.labels : null;

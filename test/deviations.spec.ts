@@ -1,4 +1,7 @@
-/** The rows of docs/deviations.md: what tfjs's own kernels on the cpu do, and what ours do in their place. */
+/**
+ * The rows of docs/deviations.md: the results of tfjs's own kernels on the cpu (row 21: on webgl), and the results of our
+ * kernels.
+ */
 import { isSimd } from '../kernels/runtime/options.js';
 import { avgPool, backendInfo, configure, conv2d, maxPool } from '../src/index.js';
 import { conv2dDefinition, convGeometry } from '../src/numeric.js';
@@ -16,7 +19,7 @@ type T3 = tf.Tensor3D;
 type T4 = tf.Tensor4D;
 type Op = (x: T4) => tf.Tensor;
 
-/** What tfjs does is shown on the one backend that `tfjsOn` names, what the plugin does on all of its own. */
+/** The spec of tfjs runs only on the backend `tfjsOn`. The spec of the plugin runs on all backends of the plugin. */
 function deviation(
   number: number,
   title: string,
@@ -51,7 +54,7 @@ deviation(1, 'the gradient of avgPool divides by what the op divides by', {
   ours: () => expectExactly(avgGradient(), [0.25, 0.25, 0.5, 0.25, 0.25, 0.5, 0.5, 0.5, 1]),
 });
 
-/** Each output has a gradient of 1 to give to the inputs. */
+/** Each output gives a gradient of 1 to the inputs. */
 const withCeil: Op[] = [
   (x) => tf.maxPool(x, 3, 2, 0, 'ceil'),
   (x) => tf.avgPool(x, 3, 2, 0, 'ceil'),
@@ -113,7 +116,7 @@ deviation(4, 'a dilated convolution has a gradient', {
 });
 
 const squares = () => image([[0, 1, 4, 9], [16, 25, 36, 49]]); // prettier-ignore
-/** dx is linear in dy, so the gradient by dy of <dx, x> is what the op makes of x. */
+/** dx is linear in dy. So the gradient of <dx, x> by dy is op(x). */
 const secondOrder: Record<string, { gradient: () => tf.Tensor; expected: number[] }> = {
   MaxPoolGrad: { gradient: () => byDy((x) => tf.maxPool(x, 2, 2, 'valid')), expected: [25, 49] },
   AvgPoolGrad: { gradient: () => byDy((x) => tf.avgPool(x, 2, 2, 'valid')), expected: [10.5, 24.5] },
@@ -157,7 +160,7 @@ const pairMax = (x: T4) => tf.maxPool(x, [1, 2], [1, 2], 'valid');
 const expectSmallMaxima = () => {
   const float32 = image([[-Infinity, -Infinity, -1e25, -Infinity, -3e38, -2e38]]);
   expectExactly(pairMax(float32), Float32Array.of(-Infinity, -1e25, -2e38));
-  // webgl keeps int32 in float32 textures, which hold odd numbers up to 2^24.
+  // webgl keeps int32 in float32 textures. They hold odd numbers only up to 2^24.
   const largest = tf.getBackend() === 'webgl' ? 2 ** 24 - 1 : 2 ** 31 - 1;
   const int32 = tf.tensor4d([-(2 ** 31), -(2 ** 31), largest - 1, largest], [1, 1, 4, 1], 'int32');
   expectExactly(pairMax(int32), [-(2 ** 31), largest]);
@@ -182,7 +185,7 @@ deviation(
   },
 );
 
-/** One cell, and a window on every side of it. */
+/** One cell. One window lies on it, one lies to its left and one to its right. */
 const outside = (x: T4) => tf.avgPool(x, 1, 1, [[0, 0], [0, 0], [1, 1], [0, 0]]); // prettier-ignore
 deviation(9, 'an average of nothing is 0', {
   tfjs: () => expectExactly(outside(image([[7]])), [NaN, 7, NaN]),
@@ -254,7 +257,10 @@ deviation(14, 'an infinite filter over padding is skipped, or gives NaN on fast 
   },
 });
 
-/** What a single Infinity in x makes of 24x24 outputs that sum windows of so many cells: how many are not finite, and not a number. */
+/**
+ * x holds one Infinity. Each of the 24x24 outputs sums a window of height x width cells. The result: how many outputs are not
+ * finite, and how many are NaN.
+ */
 const besideInfinity = (height = 3, width = 3, channels = 16) => {
   const x = tf.buffer([1, 24, 24, channels]);
   x.set(Infinity, 0, 9, 9, 0);
@@ -263,7 +269,7 @@ const besideInfinity = (height = 3, width = 3, channels = 16) => {
   const count = (is: (value: number) => boolean) => y.filter(is).length / channels;
   return { notFinite: count((value) => !Number.isFinite(value)), notANumber: count(Number.isNaN) };
 };
-/** How many of the nine taps of a filter's gradient are not finite where x is Infinity in its first cell, which four of them meet. */
+/** How many of the nine taps of a filter's gradient are not finite. x is Infinity in its first cell. Four taps meet it. */
 const tapsBesideInfinity = () => {
   const x = tf.buffer([1, 24, 24, 16]);
   x.set(Infinity, 0, 0, 0, 0);
@@ -373,7 +379,7 @@ deviation(22, 'a window that does not fit into x is refused by name', {
   ours: () => expect(tooLarge).toThrowError(/filter is of effective height 5.* padded input of height 2/),
 });
 
-/** dy has a row and a column more than stride 2 needs. */
+/** dy has one row and one column more than stride 2 needs. */
 const transposed = () =>
   gradient((dy) => tf.conv2dTranspose(dy, ones(1, 1, 1, 1), [1, 3, 3, 1], 2, 'valid'), ones(1, 3, 3, 1));
 deviation(23, 'a conv2dTranspose of more than it needs has a gradient', {

@@ -30,7 +30,7 @@ type Conv2DInfo = ReturnType<typeof backend_util.computeConv2DInfo>;
 type TfjsMode = Exclude<DimRoundingMode, 'exact'>;
 type TfjsPad = Parameters<typeof backend_util.computeConv2DInfo>[4];
 
-/** One setting of everything that both ours and tfjs's geometry take. */
+/** One setting of all options that our geometry and tfjs's geometry both take. */
 interface Case {
   pair: AxisPair;
   pad: Pad;
@@ -42,7 +42,7 @@ const CHANNELS = 2;
 const OUT_CHANNELS = 3;
 const MODES = [undefined, 'floor', 'round', 'ceil'] as const;
 
-/** tfjs's ops refuse a rounding mode beside a pad that is a string, and its geometry ignores one. */
+/** If pad is a string, tfjs's ops refuse a rounding mode, and tfjs's geometry ignores it. */
 const modesFor = (pad: Pad) => (typeof pad === 'string' ? [undefined] : MODES);
 
 function casesOf(pad: Pad): Case[] {
@@ -105,7 +105,7 @@ function tfjsPool(c: Case): Conv2DInfo {
 
 const tfjsFormat = ({ dataFormat }: Case) => (dataFormat === 'NHWC' ? 'channelsLast' : 'channelsFirst');
 
-/** All that both geometries know, from tfjs's, under our names. */
+/** The fields of tfjs's geometry that both geometries have, under our names. */
 const underOurNames = ({ padInfo, dataFormat, ...info }: Conv2DInfo) => ({
   ...info,
   dataFormat: dataFormat === 'channelsLast' ? 'NHWC' : 'NCHW',
@@ -115,15 +115,15 @@ const underOurNames = ({ padInfo, dataFormat, ...info }: Conv2DInfo) => ({
   padRight: padInfo.right,
 });
 
-/** Names the first of tfjs's fields that ours is not; as text, because tfjs knows sizes of -0. */
+/** Names the first field that differs. The fields are compared as text, because tfjs has sizes of -0. */
 function difference(ours: Geometry, tfjs: object): string {
   const got = new Map<string, unknown>(Object.entries(ours));
-  const shared = Object.entries(tfjs).filter(([name]) => name !== 'filterShape'); // no pooling of ours has one
+  const shared = Object.entries(tfjs).filter(([name]) => name !== 'filterShape'); // our poolings have none
   const different = shared.find(([name, want]) => String(got.get(name)) !== String(want));
   return different ? `${different[0]} is ${got.get(different[0])}, want ${different[1]}` : '';
 }
 
-/** Where tfjs's size is negative, ours is an error that names the effective filter of that axis. */
+/** If tfjs's size is negative, ours must be an error that names the effective filter of that axis. */
 function complainAbout(c: Case, ours: (c: Case) => Geometry, tfjs: (c: Case) => Conv2DInfo): string {
   const info = tfjs(explicitIfUnequal(c));
   const axis = info.outHeight < 0 ? 0 : info.outWidth < 0 ? 1 : undefined;
@@ -133,7 +133,7 @@ function complainAbout(c: Case, ours: (c: Case) => Geometry, tfjs: (c: Case) => 
   return message.includes(want) ? '' : `got ${message}, want an error that names the ${want}`;
 }
 
-/** Deviation 3: a numeric pad, for which tfjs takes the height's filter and stride for the width. */
+/** Deviation 3: for a numeric pad, tfjs uses the filter and the stride of the height for the width too. */
 function explicitIfUnequal(c: Case): Case {
   const [rows, cols] = c.pair;
   const isUnequal = effectiveFilter(rows) !== effectiveFilter(cols) || rows.stride !== cols.stride;
@@ -142,7 +142,7 @@ function explicitIfUnequal(c: Case): Case {
 
 const allSides = (pad: number) => sides(pad, pad, pad, pad);
 
-/** A geometry, or the message of the error in its place, as text that can be compared. */
+/** The geometry as text, for comparisons. If there is an error, its message. */
 function attempt(geometry: () => Geometry): string {
   try {
     return JSON.stringify(geometry());
@@ -314,7 +314,7 @@ describe('geometry: bad arguments', () => {
   interface Row {
     name: string;
     call: () => unknown;
-    /** What the message has to hold, in this order. */
+    /** The message must contain these texts, in this order. */
     says: [argument: string, value: string, allowed: string];
   }
   const rows: Row[] = [

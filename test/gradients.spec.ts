@@ -1,9 +1,10 @@
 /**
- * Gradients through tfjs's ops with the plugin installed, and through our own ops: the first, the second and a third,
- * against differences of the definitions in float64.
+ * Compares gradients with differences of the definitions in float64. The gradients go through tfjs's ops with the plugin
+ * installed, and through our own ops. They are of the first and second order, for small cases also of the third.
  *
- * The ops are linear in each of their inputs, max pooling as long as no two values change places, so differences have
- * no truncation error, and on whole numbers no rounding error either: the gradients must be equal to them.
+ * The ops are linear in each of their inputs. Max pooling is linear as long as no two values change places. So the
+ * differences have no truncation error. On whole numbers they have no rounding error either. So the gradients must be equal
+ * to the differences.
  */
 import { avgPool, conv2d, install, type Installation, maxPool } from '../src/index.js';
 import * as numeric from '../src/numeric.js';
@@ -27,11 +28,11 @@ interface Case {
   op: (...inputs: never[]) => tf.Tensor;
   /** The same function in float64. */
   definition: (shapes: number[][]) => (inputs: Inputs) => Float64Array;
-  /** Inputs that the second gradients start from, where tfjs has none of others; default all. */
+  /** Inputs that the second gradients start from. It is given if tfjs has no second gradients of the others. Default: all. */
   from?: number[];
-  /** No two values of the first input are equal, nor closer than 1. */
+  /** No two values of an input are equal, so no two are closer than 1. */
   tieFree?: boolean;
-  /** Error allowed, relative to the largest value, where the average is over other counts than powers of 2. */
+  /** Allowed error, relative to the largest value. It is given if an average is over a count that is not a power of 2. */
   bound?: number;
 }
 
@@ -61,7 +62,7 @@ const transpose = (outputShape: number[], options: numeric.ConvOptions) => (shap
     output(outputShape, (dx) => numeric.conv2dDefinition.conv2dBackpropInput(dy, filter, g, dx));
 };
 
-/** A convolution with a group for each channel, then one of 1x1. */
+/** A convolution with one group for each channel, then a 1x1 convolution. */
 const separable = (options: numeric.ConvOptions) => (shapes: number[][]) => {
   const [x, [height, width, channels, multiplier], pointwise] = shapes;
   const depthwise = [height, width, 1, channels * multiplier];
@@ -92,7 +93,7 @@ function sizeOf(shape: readonly number[]): number {
   return tf.util.sizeFromShape([...shape]);
 }
 
-/** Where element i of a tensor of outShape lies in one of `shape` that is broadcast to it. */
+/** A tensor of `shape` is broadcast to outShape. The result: the index in it of the value at element i of outShape. */
 function broadcastIndex(i: number, shape: number[], outShape: readonly number[]): number {
   const aligned = [1, 1, 1, 1, ...shape].slice(-4);
   return aligned.reduce((index, size, axis) => {
@@ -317,7 +318,7 @@ const CASES: Record<string, Case> = {
 
 const STEP = 0.25;
 
-/** The gradients of f by some of the inputs, as central differences. */
+/** The gradients of f by some of the inputs, computed as central differences. */
 function differences(f: (inputs: Inputs) => number, inputs: Inputs, by = indexes(inputs)): Inputs {
   return by.map((i) =>
     inputs[i].map((value, j) => {
@@ -343,7 +344,7 @@ function inner(a: Float64Array, b: Float64Array): number {
 }
 
 /**
- * Functions to differentiate again and again, in tfjs and in float64. Their last argument is dy.
+ * Functions that the specs differentiate repeatedly, in tfjs and in float64. Their last argument is dy.
  *   first    <f(inputs), dy>
  *   second   the sum of the squares of the gradients of the first, by the inputs in `from`
  *   third    the sum of the gradients of the second, by all arguments
@@ -363,7 +364,7 @@ function functionsOf({ shapes, op, definition, from = indexes(shapes) }: Case) {
   return { first: [first, tfFirst], second: [second, tfSecond], third: [third, tfThird] } as const;
 }
 
-/** The gradients by some of the arguments; where f does not depend on one, 0. */
+/** The gradients by some of the arguments. If f does not depend on an argument, the gradient is 0. */
 function gradientsOf(
   f: (args: tf.Tensor[]) => tf.Tensor,
   args: tf.Tensor[],
@@ -374,7 +375,7 @@ function gradientsOf(
   return grads.map((gradient, i) => gradient ?? tf.zerosLike(some[i]));
 }
 
-/** Expects the gradients by all arguments, dy included, to be what the differences are. */
+/** Expects that the gradients by all arguments, dy included, agree with the differences. */
 function expectGradients(order: 'first' | 'second' | 'third', one: Case): void {
   const inputs = one.shapes.map((shape, i) => (one.tieFree ? distinct : integers)(shape, i + 1));
   const args = [...inputs, integers(one.op(...(inputs as never[])).shape, 9)];
@@ -390,7 +391,7 @@ function expectGradients(order: 'first' | 'second' | 'third', one: Case): void {
   });
 }
 
-/** Few enough numbers for differences of differences of differences. */
+/** Cases with so few numbers that differences of differences of differences are possible. */
 const TINY: Record<string, Case> = {
   'tf.conv2d, dilations': {
     ...CASES['tf.conv2d, dilations'],
@@ -483,7 +484,7 @@ describeOnBackends('gradients', () => {
 });
 
 describeOnBackends('gradients of the gradients of pooling', () => {
-  /** A 1x1 window, whose output has the shape of x although stride and pad say otherwise: tfjs takes it for the identity. */
+  /** A 1x1 window whose output has the shape of x. tfjs takes it for the identity, although stride and pad say otherwise. */
   const identity = { max: tf.maxPool, avg: tf.avgPool };
   for (const [name, pool] of Object.entries(identity)) {
     it(`know when ${name} pooling is the identity`, () =>

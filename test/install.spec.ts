@@ -1,5 +1,5 @@
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
-// @ts-expect-error A second copy of tfjs-core, as pages have that load both its ES modules and its CommonJS.
+// @ts-expect-error A second copy of tfjs-core. A page has two copies if it loads both the ES modules and the CommonJS.
 import * as untypedCopy from '@tensorflow/tfjs-core/dist/tf-core.fesm.min.js';
 import { BACKENDS, type BackendName, KERNEL_NAMES } from '../kernels/registry.js';
 import { type Installation, install, type InstallOptions } from '../src/index.js';
@@ -20,7 +20,7 @@ const tfCopy: typeof tf = untypedCopy;
 type Op = (x: tf.Tensor4D, filter: tf.Tensor4D) => tf.Tensor;
 const FUSED = { strides: 1, pad: 'same' } as const;
 
-/** Ops that have a gradient in tfjs, too. */
+/** Ops that have a gradient in tfjs too. */
 const BUILTIN: Record<string, Op> = {
   'tf.conv2d': (x, filter) => tf.conv2d(x, filter, 2, 'same'),
   'tf.conv2dTranspose': (x, filter) => tf.conv2dTranspose(x, filter, [2, 8, 8, 2], 2, 'same'),
@@ -36,7 +36,7 @@ const DILATED: Record<string, Op> = {
 };
 const REFUSAL = /dilation rates greater than 1 are not yet supported/;
 
-/** The gradients by x, and by the filter if there is one; between the two passes something may happen. */
+/** The gradients by x, and by the filter if the op has one. `betweenPasses` runs between the forward and backward pass. */
 function gradientsOf(op: Op, betweenPasses = () => {}): tf.Tensor[] {
   const inputs = [distinct([2, 4, 4, 2]), integers([3, 3, 2, 2])].slice(0, op.length);
   return tf.grads((x, filter) => {
@@ -155,7 +155,7 @@ describeOnBackends('install()', (backendName) => {
 
   const choices: [string, () => unknown][] = [
     ['set', () => tf.setBackend(backendName)],
-    // Where there are two backends tfjs chooses by their priorities.
+    // If there are two backends, tfjs chooses by their priorities.
     ...(!tf.findBackendFactory('webgl')
       ? [['chosen by the first op', () => integers([1])] as [string, () => unknown]]
       : []),
@@ -281,7 +281,7 @@ describeOnBackends('install()', (backendName) => {
 
   it('works in debug mode', async () => {
     const profile = spyOn(console, 'log');
-    // tfjs's profiler reads every result, and on webgl that itself looks like a leak to the check of IS_TEST.
+    // tfjs's profiler reads every result. On webgl, the check of IS_TEST takes such a read for a leak.
     tf.env().set('IS_TEST', backendName !== 'webgl');
     tf.env().set('DEBUG', true);
     (console.warn as jasmine.Spy).calls.reset(); // "debug mode is slow"
@@ -338,7 +338,7 @@ describeOnBackends('install()', (backendName) => {
 
       it(`lets it refuse to go backward through ${name} of ours`, () => {
         start();
-        // A backend that is ready is set at once; the promise only says so.
+        // A backend that is ready is set at once. The promise only reports it.
         expect(() => gradientsOf(op, () => void tf.setBackend(other))).toThrowError(REFUSAL);
       });
     }
@@ -369,7 +369,7 @@ function removeKernels(backendName: string): void {
   );
 }
 
-/** Registers the kernel in place of the one of its name, without tfjs's warning. */
+/** Replaces the registered kernel of the same name, without tfjs's warning. */
 function swapKernel(config: tf.KernelConfig): void {
   tf.unregisterKernel(config.kernelName, config.backendName);
   tf.registerKernel(config);
@@ -381,14 +381,14 @@ function registerGradientsOf(registered: Registered): void {
   }
 }
 
-/** The backend as if it had never been used. */
+/** Registers the backend again, as if it had never been used. */
 function renew(backendName: BackendName): void {
   const factory = tf.findBackendFactory(backendName);
   tf.removeBackend(backendName);
   tf.registerBackend(backendName, factory);
 }
 
-/** Removes a backend and its kernels; the function returned registers it with these, as importing its package does. */
+/** Removes a backend and its kernels. The returned function registers it with `kernels`, as an import of its package does. */
 function detach(backendName: BackendName, kernels = tf.getKernelsForBackend(backendName)): () => void {
   const factory = tf.findBackendFactory(backendName);
   tf.removeBackend(backendName);

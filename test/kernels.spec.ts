@@ -1,4 +1,7 @@
-/** Generated from registry x backends x cases: every kernel against its float64 definition, the built-in and its gradient. */
+/**
+ * Specs generated from registry x backends x cases. They compare every kernel with its float64 definition and the built-in,
+ * and every gradient with its loss.
+ */
 import { CPU_PATHS, isSimd } from '../kernels/runtime/options.js';
 import { type BackendName, KERNEL_NAMES, OWN } from '../kernels/registry.js';
 import { whyNot } from '../kernels/runtime/simd/instance.js';
@@ -54,7 +57,7 @@ for (const path of CPU_PATHS) {
   });
 }
 
-/** The four proofs, on the active backend. */
+/** Specs of each subject on the active backend: the four proofs, the comparison with the built-in, the unchanged inputs. */
 function specsOf(chosen: readonly Subject[], backendName: BackendName): void {
   for (const subject of chosen) {
     describe(`${subject.kernelName}, ${subject.caseName}`, () => {
@@ -73,7 +76,7 @@ function specsOf(chosen: readonly Subject[], backendName: BackendName): void {
   }
 }
 
-/** Whole numbers, or eighths, so where every step is exact the results must be equal. */
+/** The inputs are whole numbers or eighths. So if every step is exact, the results must be equal. */
 async function againstBuiltin(subject: Subject, differs?: string): Promise<void> {
   const values = untiedInputs(subject, SEED, integers);
   const ours = await runSubject(subject, OWN, values);

@@ -1,4 +1,4 @@
-/** Whole models, of tf.layers and of a graph, that run and train on the plugin's kernels. */
+/** Specs of whole models of tf.layers, which run and train on the plugin's kernels, and of a graph model, which runs. */
 import { type GraphModel, loadGraphModel } from '@tensorflow/tfjs-converter';
 import * as tfl from '@tensorflow/tfjs-layers';
 import {
@@ -28,7 +28,7 @@ const ACTIVATIONS = {
 };
 type Activation = keyof typeof ACTIVATIONS;
 
-/** Layers, and for which input; the weights of `modelOf` make all they compute exact in float32. */
+/** Layers and the shape of their input. With the weights of `modelOf`, all that they compute is exact in float32. */
 const STACKS: Record<string, { inputShape: number[]; layers: () => Layer[]; hasBuiltinGradient: boolean }> = {
   'conv2d, channels first, with pooling': {
     inputShape: [2, 8, 8],
@@ -79,7 +79,7 @@ function modelOf(inputShape: number[], layers: Layer[]): tfl.Sequential {
   return model;
 }
 
-/** Quarters; biases lie a sixteenth beside them, so that no sum is at the kink of an activation. */
+/** Multiples of 1/4. To biases, 1/16 is added, so that no sum is at the kink of an activation. */
 function weightsOf(shape: number[], seed: number): tf.Tensor {
   const quarters = tf.div(integers(shape, seed), 4);
   return shape.length === 1 ? tf.add(quarters, 1 / 16) : quarters;
@@ -114,7 +114,7 @@ describeOnBackends('models', (backendName) => {
   for (const activation of Object.keys(ACTIVATIONS) as Activation[]) {
     describe(`of a dilated conv2d with ${activation}`, () => {
       const dilated = { filters: 3, kernelSize: [3, 2], dilationRate: 2 };
-      /** What the layer computes, of tfjs's ops on a filter that is not dilated. */
+      /** The result of the layer, computed by tfjs's ops with an upsampled filter that is not dilated. */
       const composition = (kernel: tf.Tensor, bias: tf.Tensor) => {
         const filter = upsampled(kernel as tf.Tensor4D, [2, 2]);
         const z = tf.conv2d(batchOf(model).x as tf.Tensor4D, filter, 1, 'same');
@@ -134,7 +134,7 @@ describeOnBackends('models', (backendName) => {
       it('have the gradient of its composition', () => {
         const expected = tf.grads(composition)(model.getWeights(), batchOf(model).y);
         installed(() => gradientsOf(model)).forEach((gradient, i) => {
-          // 72 pixels are summed, of x and dy up to 3 and slopes up to 1.
+          // These are sums over 72 pixels. x and dy are at most 3, slopes at most 1.
           expectWithin(gradient, expected[i], 72 * 9 * 2 ** -20);
         });
       });
@@ -160,10 +160,11 @@ describeOnBackends('models', (backendName) => {
           const gradients = installed(() => gradientsOf(model));
           if (hasBuiltinGradient) {
             const values = gradients.map((gradient) => gradient.dataSync());
-            // tfjs's webgl gives ties to the last maximum (deviation 7): with pooling its cpu says what is right.
+            // On webgl, tfjs gives the gradient of a tie to the last maximum (deviation 7). So with pooling, the right
+            // values come from its cpu backend.
             if (name.includes('pooling')) {
               await tf.setBackend('cpu');
-              tf.env().set('IS_TEST', false); // it takes weights that move between backends for leaks
+              tf.env().set('IS_TEST', false); // its check takes weights that move between backends for leaks
             }
             gradientsOf(model).forEach((expected, i) => expectExactly(values[i], expected));
             await tf.setBackend(backendName);
@@ -251,12 +252,15 @@ function lenet(...[first, second, third]: Activation[]): tfl.Sequential {
 }
 
 /**
- * How far apart two mean squared errors of `lenet` may be that are computed in different orders.
+ * The largest difference of two mean squared errors of `lenet` that are computed in different orders.
  *
- * Each y is a nested sum of products. A sum of n terms has an error of at most n * 2^-24 times the sum of their
- * magnitudes, one of a pooling or an activation less than four times its own, none of which makes an error larger.
- * So with the whole of it computed on magnitudes, |y1 - y2| <= e = 2 * terms * 2^-24 * magnitudes, and the squares
- * differ by at most 2 |y - target| e + e^2.
+ * Each y is a nested sum of products. A sum of n terms has an error of at most n * 2^-24 times the sum of the terms'
+ * magnitudes. A pooling or an activation has an error of less than 4 * 2^-24 times its own magnitude, and it does not make
+ * other errors larger. `magnitudes` is the result of the whole model on magnitudes. So
+ *
+ *   |y1 - y2| <= e = 2 * terms * 2^-24 * magnitudes
+ *
+ * and the squares differ by at most 2 |y - target| e + e^2.
  */
 function lossBound(y: tf.Tensor, target: Values, magnitudes: tf.Tensor): number {
   const terms = 3 * 3 * 2 + 3 * 3 * 4 + 4 + 24 + 3 * 4 + 3;
@@ -269,7 +273,7 @@ function lossBound(y: tf.Tensor, target: Values, magnitudes: tf.Tensor): number 
   return errors.reduce((sum, error) => sum + error, 0) / errors.length;
 }
 
-/** As a converter of Keras models writes it: a convolution with bias and activation in one node, then two poolings. */
+/** A graph as the converter of Keras models writes it: a node of convolution, bias and activation, then two poolings. */
 async function graphModel(): Promise<GraphModel> {
   const text = (...values: string[]) => values.map((value) => btoa(value));
   const window = (size: string) => ({ list: { i: ['1', size, size, '1'] } });

@@ -1,4 +1,4 @@
-/** `npm run new-op`: what it makes is registered, and fails its specs until it is filled in. */
+/** Specs of `npm run new-op`. The op that it makes is registered, and fails its own specs until it is filled in. */
 import { execFile } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -10,7 +10,7 @@ import { NODE } from './runner/bundle.js';
 
 const FOLDER = resolve('build/new_op');
 
-/** Runs the script in a copy of kernels/; gives what it prints. */
+/** Runs the script in a copy of kernels/. Returns the text that it prints. */
 async function newOp(name: string): Promise<string> {
   const run = promisify(execFile)(process.execPath, [resolve('scripts/new-op.mjs'), name], { cwd: FOLDER });
   return run.then(

@@ -70,10 +70,10 @@ describe('numeric functions: enumerated small geometry', () => {
     it(`pooling and its gradients are right with pad ${padName(pad)}`, () => {
       const random = randomFrom(3);
       const complain = (g: PoolGeometry) => {
-        // Of so few different values that ties are frequent, and windows of nothing but NaN occur.
+        // x has so few different values that ties are frequent and some windows hold only NaN.
         const x = random.integers(sizeOf(g.inShape), 2);
         const holed = x.map((value) => (value === 2 ? NaN : value));
-        // The number of cells in a window divides 36, which keeps the shares of dy exact.
+        // The number of cells in a window divides 36. So the shares of dy are exact.
         const dy = random.integers(sizeOf(g.outShape)).map((value) => 36 * value);
         return (
           differenceOf('maxPool', runMaxPool(holed, dy, g), oracle.maxPool(holed, dy, g)) ||
@@ -97,7 +97,7 @@ describe('numeric functions: enumerated small geometry', () => {
   }
 });
 
-/** Another one every time; what failed can be repeated by writing its number here. */
+/** The seed is new in every run. To repeat a failure, write its seed here. */
 const SEED = Math.floor(Math.random() * 2 ** 32);
 
 describe(`numeric functions: larger geometry, at random with seed ${SEED}`, () => {
@@ -120,7 +120,7 @@ describe(`numeric functions: larger geometry, at random with seed ${SEED}`, () =
     });
   }
 
-  /** 2 * K * unit * (|x| conv |filter|) of each element, K being the number of terms in its sum. */
+  /** K * (2 * unit * (|x| conv |filter|) + 2^-126) for each element. K is the number of terms in its sum. */
   function boundsOf({ x, filter, dy }: ConvData, g: ConvGeometry, unit: number) {
     const absolute = { x: x.map(Math.abs), filter: filter.map(Math.abs), dy: dy.map(Math.abs) };
     const sums = runConv(definition, absolute, g);
@@ -223,13 +223,13 @@ describe('numeric functions: a dy larger than the output', () => {
     }
   }
 
-  /** The values of the corner of `shape` that comes first along each dimension. */
+  /** The part of shape `to` that comes first along each dimension. */
   function crop(values: Float64Array, from: readonly number[], to: readonly number[]): Float64Array {
     return values.filter((_, i) => coordinates(i, from).every((at, dimension) => at < to[dimension]));
   }
 });
 
-/** Where in a tensor of this shape the i-th value lies. */
+/** The coordinates of the i-th value in a tensor of this shape. */
 function coordinates(i: number, shape: readonly number[]): number[] {
   return shape.map((size, dimension) => Math.floor(i / sizeOf(shape.slice(dimension + 1))) % size);
 }
@@ -269,7 +269,7 @@ describe('numeric functions: finite differences', () => {
       const { dx, dFilter } = runConv(definition, data, g);
       const loss = (changed: Partial<ConvData>) =>
         inner(runConv(definition, { ...data, ...changed }, g).y, data.dy);
-      // Linear in either argument: no step is too large.
+      // The loss is linear in each argument. So no step is too large.
       expectClose(
         dx,
         differences(data.x, 1, (x) => loss({ x })),
@@ -294,7 +294,7 @@ describe('numeric functions: finite differences', () => {
       const g = poolGeometry(inShape, [3, 2], options);
       const random = randomFrom(10);
       const [x, dy] = [random.distinct(sizeOf(inShape)), random.integers(dySize(g))];
-      // Half the gap between two inputs would make a tie.
+      // A step of half the gap between two inputs would make a tie.
       expectClose(
         runMaxPool(x, dy, g).dx,
         differences(x, 1 / 32, (values) => inner(runMaxPool(values, dy, g).y, dy)),
@@ -309,7 +309,7 @@ describe('numeric functions: finite differences', () => {
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
-/** One row above and one column to the right. */
+/** Padding: one row above and one column to the right. */
 const TOP_RIGHT = explicitPad(sides(1, 0, 0, 1), 'NHWC');
 
 describe('numeric functions: max pooling of special values', () => {
@@ -319,7 +319,7 @@ describe('numeric functions: max pooling of special values', () => {
   const float32 = (values: number[]): Numbers => Float32Array.from(values);
   const int32 = (values: number[]): Numbers => Int32Array.from(values);
 
-  /** One window, its maximum and where it lies. */
+  /** Each case is one window, its maximum and the position of the maximum. */
   const windows: [name: string, array: typeof float32, x: number[], y: number, position: number][] = [
     ['the first of equal maxima', float32, [1, 7, 7, 7], 7, 1],
     ['the first of equal maxima in a column', float32, [1, 7, 2, 7], 7, 1],
@@ -369,12 +369,12 @@ describe('numeric functions: the divisor of average pooling', () => {
     size: [number, number];
     filterSize: number;
     options: PoolOptions;
-    /** Without the padding. */
+    /** The result without the padding. */
     y: number[];
-    /** With countIncludePad. */
+    /** The result with countIncludePad. */
     padded: number[];
   }
-  /** Worked by hand, for x = 1, 2, 3 ...; PyTorch's rules. */
+  /** Computed by hand, for x = 1, 2, 3 ..., by PyTorch's rules. */
   const rows: Record<string, Row> = {
     'one row and column of padding': {
       size: [3, 3],
@@ -484,7 +484,7 @@ describe('numeric functions: activations', () => {
   const { exp, tanh } = Math;
   const ALPHA = 0.1;
 
-  /** Value and slope at the points where formulas change, or end. */
+  /** Value and slope at the points where a formula changes or ends. */
   const POINTS: [ActivationName, z: number, value: number, slope: number][] = [
     ['linear', 0, 0, 1],
     ['linear', -Infinity, -Infinity, 1],
@@ -519,7 +519,7 @@ describe('numeric functions: activations', () => {
   for (const name of Object.keys(activations) as ActivationName[]) {
     it(`${name}'s slope is that of its values`, () => {
       const { value, slope } = activations[name];
-      // All but the kinks, at 0 and 6, which none of the points is near.
+      // No point is near the kinks at 0 and 6.
       const points = [-7, -2.5, -1, -0.3, 0.3, 1, 2.5, 5, 7];
       const step = 1e-5;
       const want = points.map((z) => (value(z + step, ALPHA) - value(z - step, ALPHA)) / (2 * step));
@@ -568,7 +568,7 @@ describe('numeric functions: bias and prelu', () => {
     });
   }
 
-  /** What belongs to the i-th value of y; sizes of 1 repeat. */
+  /** The value that broadcasting pairs with the i-th value of y. Sizes of 1 repeat. */
   function broadcastValue(values: Float64Array, shape: number[], i: number): number {
     const at = coordinates(i, Y_SHAPE).slice(4 - shape.length);
     return values[shape.reduce((index, size, dimension) => index * size + (at[dimension] % size), 0)];

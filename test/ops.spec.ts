@@ -20,15 +20,15 @@ type Op = (...inputs: T4[]) => tf.Tensor;
 type Fused = (x: tf.Tensor, filter: tf.Tensor, bias: tf.Tensor, alpha: tf.Tensor) => tf.Tensor;
 
 const namesOfOurs = () => [...readRegistries().keys()].filter((name) => name.includes(OWN));
-/** Modules are all evaluated before the first spec runs, so this is what importing them registers. */
+/** All modules are evaluated before the first spec runs. So these are the names that the imports register. */
 const registeredOnImport = namesOfOurs();
 
-/** Tensors made when a spec runs, not when it is declared: then its backend is set. */
+/** Our op and the same with tfjs's ops. `inputs` makes tensors when a spec runs: its backend is set only then. */
 interface Pairing {
   inputs: () => T4[];
   ours: Op;
   tfjs: Op;
-  /** tfjs has no gradient of it, or a wrong one. */
+  /** tfjs has no gradient of this op, or a wrong one. */
   forwardOnly?: boolean;
 }
 
@@ -41,7 +41,7 @@ const sides = [[0, 0], [2, 1], [0, 3], [0, 0]] as [number, number][] as tf.backe
 const apart: [number, number][] = [[0, 0], [0, 2], [0, 2], [0, 0]]; // prettier-ignore
 const sidesNCHW = [sides[0], sides[3], sides[1], sides[2]] as tf.backend_util.ExplicitPadding;
 
-/** Convolution group by group. */
+/** A convolution, computed group by group. */
 function grouped(x: T4, filter: T4, groups: number, strides: number): T4 {
   const filters = tf.split<T4>(filter, groups, 3);
   const parts = tf.split<T4>(x, groups, 3).map((part, i) => tf.conv2d(part, filters[i], strides, 'same'));
@@ -181,7 +181,10 @@ const ACTIVATIONS: Record<ActivationName, (z: tf.Tensor, alpha: tf.Tensor) => tf
   tanh: (z) => tf.tanh(z),
 };
 
-/** Two of the same formula in float32, or one in float64 that is rounded once: a few units in the last place. */
+/**
+ * A few units in the last place: the allowed difference of two results of the same formula. Both are computed in float32, or
+ * one in float64 and rounded once.
+ */
 const FEW_ULPS = 2 ** -21;
 const bound = (t: tf.Tensor) => tf.mul(tf.maximum(tf.abs(t), 1), FEW_ULPS);
 
@@ -242,7 +245,7 @@ describeOnBackends('the ops', (backendName) => {
         const gradients = (op: Fused) =>
           tf.grads((x, filter, bias, slopes = alpha) => op(x, filter, bias, slopes))(differentiated, dy);
         const expected = gradients(tfjs);
-        // Up to 40 terms of up to 9 * 3 are summed.
+        // The bound is that of a sum of 40 terms of up to 9 * 3.
         gradients(ours).forEach((gradient, i) => expectWithin(gradient, expected[i], 40 * 27 * FEW_ULPS));
       });
     }
@@ -293,14 +296,14 @@ describeOnBackends('the ops', (backendName) => {
       const second = tf.grad(first)(tf.tensor4d(z, [1, 2, 4, 1]));
       const slope = activations[activation].slope as (z: number, alpha: number) => number;
       const h = 2 ** -12;
-      // Differences of a smooth slope are off by h^2 / 6 times its own second derivative, which is below 2.
+      // Differences of a smooth slope have an error of h^2 / 6 times its third derivative, which is below 4 at these points.
       const want = z.map((at) => (slope(at + h, 0.25) - slope(at - h, 0.25)) / (2 * h));
       expectWithin(second, want, 2 ** -20);
     });
   }
 
   it('keep int32 and bool in max pooling', () => {
-    // webgl keeps int32 in float32 textures, which hold odd numbers up to 2^24.
+    // webgl keeps int32 in float32 textures. They hold odd numbers only up to 2^24.
     const largest = backendName === 'webgl' ? 2 ** 24 - 1 : 2 ** 31 - 1;
     const x = tf.tensor4d([1, -(2 ** 31), largest, largest - 1], [1, 2, 2, 1], 'int32');
     const y = maxPool(x, 2);

@@ -1,8 +1,8 @@
-/** What is published: which packages it imports, and what a bundler can leave out of it. */
+/** Specs of the published package: the packages that it imports, and the parts that a bundler can leave out. */
 import { build } from 'esbuild';
 import { readFileSync } from 'node:fs';
 
-/** The packages that a bundle of `code` imports, and its size in bytes. */
+/** The packages that a bundle of `code` imports, and the size of the bundle in bytes. */
 async function bundled(code: string): Promise<{ imports: string[]; bytes: number }> {
   const { outputFiles, metafile } = await build({
     stdin: { contents: code, resolveDir: '.' },

@@ -1,8 +1,9 @@
 /**
- * `npm test`: the specs in Node and, under Karma, in every browser that is found, side by side.
+ * `npm test`: runs the specs in Node and, under Karma, in every browser that is found, side by side.
  *
- * Each suite falls into parts, as many as there are cores; each part is a process of its own (runner/jobs.ts). As many of
- * them run at a time as there are cores.
+ * In each environment, this project's own specs run in several parts. Each part is one process (runner/jobs.ts). The number
+ * of parts is --jobs, and so is the number of processes that run at a time. The default of --jobs is the number of cores.
+ * tfjs-core's specs are one part. A run with --filter is one part too.
  */
 import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
@@ -35,10 +36,10 @@ interface Options {
   slowest?: string;
 }
 
-/** Lines of what specs print that are shown if something failed; specs that provoke warnings would bury a result. */
+/** If a job failed, this many of its last console lines are shown. More would bury the result: some specs provoke warnings. */
 const LAST = 50;
 
-/** The environments asked for that are here; without --only a browser that is not is skipped, visibly. */
+/** The environments asked for that are found. Without --only, a missing browser is skipped, and a message says so. */
 async function available(asked: readonly Environment[], optional: boolean): Promise<Environment[]> {
   const found: Environment[] = [];
   for (const environment of asked) {
@@ -52,16 +53,16 @@ async function available(asked: readonly Environment[], optional: boolean): Prom
   return found;
 }
 
-/** Follows the commit, so that other shares are taken after each. */
+/** The seed depends on the commit, so that each commit takes other shares. */
 function seedOfCommit(): number {
   try {
     return parseInt(execFileSync('git', ['rev-parse', '--short=7', 'HEAD'], { encoding: 'utf8' }), 16);
   } catch {
-    return 1; // no repository, or none with a commit
+    return 1; // there is no repository, or it has no commit
   }
 }
 
-/** Every part of every suite in every environment, those that take longest first. */
+/** Every part of every suite in every environment. The parts that take longest come first. */
 function jobsOf(environments: readonly Environment[], options: Options, seed: number, times: Times): Job[] {
   const jobs: Job[] = [];
   for (const environment of environments) {
@@ -95,7 +96,10 @@ function suitesOf(environment: Environment, upstream: boolean): Suite[] {
   ];
 }
 
-/** Parts for as many processes as run at a time. In Node twice as many, so that none is left alone at the end. */
+/**
+ * As many parts as processes run at a time. In Node there are twice as many, so that all cores end at about the same time. In
+ * browsers one part is webgl, and there are at least two parts.
+ */
 function partsOf(environment: Environment, jobs: number): Partial<Plan>[] {
   const count = environment === 'node' ? 2 * jobs : Math.max(1, jobs - 1);
   const others = Array.from({ length: count }, (_, part) => ({ part, parts: count }));
@@ -169,14 +173,14 @@ async function main(options: Options): Promise<void> {
   printSkipped(all);
   printTable(all);
   console.log(closingLine(all));
-  // After an error in a browser Karma leaves a timer behind that would keep the process alive for minutes.
+  // After an error in a browser, Karma leaves a timer behind. The timer would keep the process alive for minutes.
   process.exit(all.some(({ failed }) => failed) ? 1 : 0);
 }
 
-// Karma answers a signal by closing its browser as if the run were over; the other jobs must not follow.
+// At a signal, Karma closes its browser as if the run were over. After that, no other job may start.
 let interrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => (interrupted = true));
-// Where nobody reads on, as in `npm test | head`, Karma would catch each failed line and log it, which fails again.
+// If nobody reads the output any more, as in `npm test | head`, Karma catches the error of each line and logs it, which fails again.
 process.stdout.on('error', () => interrupted || process.kill(process.pid, 'SIGTERM'));
 
 const parseOnly = (list: string) => {

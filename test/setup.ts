@@ -1,4 +1,4 @@
-// Bundled ahead of the specs: the one place that configures Jasmine, in Node and in every browser.
+// This file is bundled ahead of the specs. Only this file configures Jasmine, in Node and in every browser.
 import { isIncluded } from './runner/plan.js';
 import { plan } from './support/plan.js';
 
@@ -8,7 +8,7 @@ declare const __karma__: { info(info: object): void } | undefined;
 const chosen = new Map<string, boolean>();
 let matching = 0;
 
-/** Jasmine asks for each spec in the order in which specs are defined, so every run of a bundle counts them alike. */
+/** Jasmine asks for each spec in the order of definition. So every run of a bundle counts the specs in the same order. */
 function isChosen(spec: jasmine.Spec): boolean {
   if (!chosen.has(spec.id as unknown as string)) {
     const included = isIncluded(plan, spec.getFullName());

@@ -1,4 +1,4 @@
-/** Convolution by WebAssembly: every build, strips and their edges, Winograd, memory, and engines without it. */
+/** Specs of the WebAssembly kernels: every build, strips and their edges, Winograd, memory, engines without WebAssembly. */
 import { CPU_PATHS, type CpuPath, isSimd } from '../kernels/runtime/options.js';
 import * as avgDefinition from '../kernels/avg_pool/definition.js';
 import * as avgSimd from '../kernels/avg_pool/simd.js';
@@ -118,7 +118,7 @@ function buildSpecs(level: SimdLevel): void {
   });
 
   it('does not grow with batch and image', () => {
-    // An instance as large as that is given up: the one below is new.
+    // An instance as large as this one is given up. So the instance below is new.
     for (const other of LEVELS.filter((l) => !whyNot(l))) withSimd(other, (w) => w.place(2 ** 26 + 1));
     withSimd(level, (w) => {
       const run = (batch: number, size: number) => {
@@ -144,7 +144,7 @@ function buildSpecs(level: SimdLevel): void {
   });
 
   it('gives a large filter back', () => {
-    // Two strips of pixels: the packed filter, 64 MiB, has to stay for the second.
+    // There are two strips of pixels. The packed filter (64 MiB) must stay for the second strip.
     const g = convGeometry([1, 1, 32, 4096], [1, 1, 4096, 4100]);
     const [x, filter] = [new Float32Array(32 * 4096).fill(1), new Float32Array(4096 * 4100).fill(1)];
     const y = new Float32Array(32 * 4100);
@@ -165,7 +165,7 @@ function buildSpecs(level: SimdLevel): void {
       withSimd(level, (w) => simd.conv2d(w, x, filter, g, y));
       return y;
     };
-    withSimd(level, (w) => w.place(2 ** 26 + 1)); // and so the next instance is new
+    withSimd(level, (w) => w.place(2 ** 26 + 1)); // so that the next instance is new
     withSimd(level, (w) => w.place(0));
     spyOn(WebAssembly.Memory.prototype, 'grow').and.throwError(new RangeError('no more'));
     expect(run).toThrowError(/out of memory: \d+ MiB of WebAssembly memory are needed/);
@@ -174,7 +174,10 @@ function buildSpecs(level: SimdLevel): void {
   });
 }
 
-/** One tile sticking out of the image at each side, channels that fill no panel, every layout; forward with n x n products. */
+/**
+ * Cases: tiles that stick out of the image at each side, channels that fill no panel, every layout. The last number of a case
+ * is n for m = 2: forward takes n x n products.
+ */
 function winogradSpecs(level: SimdLevel, m: 2 | 4): void {
   const cases: [number[], number[], ConvOptions, number?][] = [
     [[1, 32, 32, 16], [3, 3, 16, 16], { pad: 'same' }, 7],
@@ -230,7 +233,7 @@ function winogradSpecs(level: SimdLevel, m: 2 | 4): void {
   });
 }
 
-/** The tile, and the line, that Winograd's algorithm takes forward. */
+/** The scheme that Winograd's algorithm uses for the forward pass. `lineOf` gives the line. */
 function schemeOf(g: ConvGeometry, m: WinogradTile) {
   return schemeFor(...imagesOf(g), simd.forwardAxes(g), m);
 }
@@ -246,7 +249,10 @@ function imagesOf({ batchSize: images, inChannels, outChannels, groups }: ConvGe
   ] as const;
 }
 
-/** Filters along a line: pieces of every length, tiles sticking out, rows across it, strides, strips, blocks, channels that fill no vector. */
+/**
+ * Filters along a line. Cases: pieces of every length, tiles that stick out, rows across the line, strides, strips, blocks,
+ * channels that fill no vector.
+ */
 function lineSpecs(level: SimdLevel): void {
   const cases: [number[], number[], ConvOptions, 3 | 4][] = [
     [[1, 17, 17, 64], [1, 7, 64, 72], { pad: 'same' }, 3],
@@ -342,7 +348,7 @@ function lineSpecs(level: SimdLevel): void {
     const y = new Float32Array(sizeOf(g.outShape));
     const filter = new Float32Array(sizeOf(g.filterShape)).fill(1);
     withSimd(level, (w) => simd.conv2d(w, x, filter, g, y, 2));
-    // Windows of four cells, tiles of three outputs: 7 to 10 see it, 6 to 11 share a tile with those.
+    // A window has four cells, a tile three outputs. Outputs 7 to 10 see the Infinity. Outputs 6 to 11 share a tile with them.
     y.forEach((value, i) => {
       const [row, col] = [Math.floor(i / 64 / 21), Math.floor(i / 64) % 21];
       if (row === 5 && col >= 7 && col <= 10) expect(Number.isFinite(value)).toBeFalse();
@@ -351,7 +357,10 @@ function lineSpecs(level: SimdLevel): void {
   });
 }
 
-/** The gradient of the filter: tiles sticking out, padding on one side, strips of rows, of columns and of images, layouts and groups. */
+/**
+ * The gradient of the filter. Cases: tiles that stick out, padding on one side, strips of rows, of columns and of images,
+ * layouts, groups.
+ */
 function gradientSpecs(level: SimdLevel): void {
   const cases: [number[], number[], ConvOptions, 4 | 7][] = [
     [[1, 32, 32, 16], [3, 3, 16, 16], { pad: 'same' }, 7],
@@ -419,7 +428,7 @@ function gradientSpecs(level: SimdLevel): void {
   });
 
   it('the gradient keeps to its bounds', () => {
-    // The last of each kind has two strips.
+    // The last case of each n has two strips.
     for (const [i, [batch, height, width, n]] of [
       [1, 14, 12, 4], [2, 17, 12, 4], [9, 14, 14, 4], [1, 23, 24, 7], [3, 18, 12, 7], [9, 19, 12, 7],
     ].entries()) {
@@ -449,7 +458,10 @@ function gradientSpecs(level: SimdLevel): void {
   });
 }
 
-/** Forward and the gradient of the input on whole numbers: exact, but for tiles of 4 x 4, whose constants are not: right to the unit. */
+/**
+ * Compares forward and the gradient of the input with the definition, on whole numbers. With m = 2 both must be equal. With
+ * m = 4 the constants are not exact, so both must be equal after rounding to whole numbers.
+ */
 function expectBothRight(level: SimdLevel, m: 2 | 4, g: ConvGeometry): void {
   const { y, dx } = bothPasses(level, m, g, whole);
   for (const { got, want } of [y, dx]) {
@@ -459,7 +471,7 @@ function expectBothRight(level: SimdLevel, m: 2 | 4, g: ConvGeometry): void {
   expect(y.got.some((value) => value !== 0)).toBeTrue();
 }
 
-/** Forward and the gradient of the input, and what the definition makes of the same. */
+/** Forward and the gradient of the input, with the definition's results for the same inputs. */
 function bothPasses(
   level: SimdLevel,
   winograd: WinogradTile,
@@ -476,7 +488,7 @@ function bothPasses(
   return { x, filter, y, dx };
 }
 
-/** Forward by Winograd, beside the definition and the direct sum, on fractions. */
+/** Forward by Winograd, by the definition and by the direct sum, on fractions. */
 function forward(level: SimdLevel, winograd: WinogradTile, g: ConvGeometry, seed: number) {
   const [x, filter] = [g.inShape, g.filterShape].map((s, i) => fractions(sizeOf(s), seed + i + 1));
   const y = results(g.outShape);
@@ -487,7 +499,7 @@ function forward(level: SimdLevel, winograd: WinogradTile, g: ConvGeometry, seed
   return { x, filter, y, direct };
 }
 
-/** Winograd served: its roundings are not those of the direct sum. */
+/** Expects that Winograd served: its rounding errors are not those of the direct sum. */
 function expectOther(winograd: ArrayLike<number>, direct: ArrayLike<number>): void {
   expect(compare(winograd, direct).error).withContext('the direct sum').toBe(Infinity);
 }
@@ -501,11 +513,11 @@ interface Problem {
   x: number[];
   filter: number[];
   options: ConvOptions;
-  /** dy has a row and a column more than y, as conv2dTranspose may pass it. */
+  /** dy has one row and one column more than y. conv2dTranspose may pass such a dy. */
   largerDy?: boolean;
 }
 
-/** Forward and both gradients on whole numbers, cell by cell. */
+/** Compares forward and both gradients with the definition on whole numbers, cell by cell. */
 function expectAllRight(level: SimdLevel, problem: Problem, seed: number): void {
   const forward = convGeometry(problem.x, problem.filter, problem.options);
   const rest = forward.dataFormat === 'NHWC' ? [1, 1, 0] : [0, 1, 1];
@@ -530,7 +542,7 @@ function expectAllRight(level: SimdLevel, problem: Problem, seed: number): void 
   }
 }
 
-/** Small geometries of every kind: strides, dilations, pads also negative, groups, layouts, rounding. */
+/** A random small geometry of any kind: strides, dilations, pads (also negative), groups, layout, rounding mode. */
 function drawn(next: () => number): Problem {
   const below = (n: number) => Math.floor(next() * n);
   const pick = <T>(values: readonly T[]) => values[below(values.length)];
@@ -568,7 +580,7 @@ interface PoolProblem {
   largerDy?: boolean;
 }
 
-/** Channels in groups of four, windows of every kind. */
+/** A random pooling: a multiple of four channels, a window of any kind. */
 function drawnPool(next: () => number): PoolProblem {
   const below = (n: number) => Math.floor(next() * n);
   const pick = <T>(values: readonly T[]) => values[below(values.length)];
@@ -592,7 +604,7 @@ function drawnPool(next: () => number): PoolProblem {
   }
 }
 
-/** Forward and gradients of both poolings; maxima exactly, averages and sums of shares to rounding. */
+/** Compares forward and gradients of both poolings with the definitions: max pooling exactly, average pooling to rounding. */
 function expectPoolsRight(level: SimdLevel, problem: PoolProblem, seed: number): void {
   const forward = poolGeometry(problem.x, problem.filter, problem.options);
   const g = withDyShape(forward, forward.outShape.map((size, i) => size + (problem.largerDy ? [0, 1, 1, 0][i] : 0))); // prettier-ignore

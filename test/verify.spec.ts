@@ -1,4 +1,4 @@
-/** tfjs-convgrad/verify: it finds what is wrong, accepts what is right, and says which. */
+/** Specs of tfjs-convgrad/verify. It must find wrong gradients, accept right ones, and name the wrong elements. */
 import {
   assertGradients,
   checkAdjoint,
@@ -24,7 +24,7 @@ import { network, roughCases, smallNetworkInputs } from './verify/rough.js';
 type T4 = tf.Tensor4D;
 type F = (...inputs: tf.Tensor[]) => tf.Tensor | tf.Tensor[];
 
-/** f with this for its gradient. */
+/** f with `gradient` as its gradient. */
 const withGradient = (f: (x: tf.Tensor) => tf.Tensor, gradient: (dy: tf.Tensor, x: tf.Tensor) => tf.Tensor) =>
   tf.customGrad((...args) => {
     const [x, save] = args as unknown as [tf.Tensor, tf.GradSaveFunc];
@@ -177,7 +177,7 @@ describeOnBackends('verify', (backendName) => {
       const x = tf.tensor1d([1, 2, 3]);
       await expectVerdict('unsure', (x) => tf.square(x), [x], { exact: true });
       await expectVerdict('unsure', (x) => tf.div(x, 3), [x], { exact: true });
-      // Linear by its values at powers of two, which are rounded all the same.
+      // At powers of two the values look linear. But they are rounded.
       await expectVerdict('unsure', (x) => tf.mul(x, 0.1), [tf.zeros([2])], { exact: true });
     });
 
@@ -203,7 +203,7 @@ describeOnBackends('verify', (backendName) => {
         'input 0, element [0]',
         'input 0, element [2]',
       ]);
-      expect(report.verdict).toBe('unsure'); // nothing else has a slope
+      expect(report.verdict).toBe('unsure'); // no other element has a slope
     });
 
     it('finds a wrong gradient beside it', async () => {
@@ -387,7 +387,7 @@ describeOnBackends('verify', (backendName) => {
         (dy) => tf.zerosLike(dy),
       );
       await expectVerdict('unsure', f, [tf.tensor1d([0.5, -0.3, 0.4])]);
-      await expectVerdict('unsure', (x) => tf.floor(x), [tf.tensor1d([1, 2])]); // jumps there
+      await expectVerdict('unsure', (x) => tf.floor(x), [tf.tensor1d([1, 2])]); // f jumps there
     });
 
     it('is right although wide steps leave the domain of f', async () => {
@@ -405,7 +405,7 @@ describeOnBackends('verify', (backendName) => {
         );
       expect(await check(NaN)).toContain('The gradient in input 0 is NaN');
       expect(await check(Infinity)).toContain('The gradient in input 0 is Infinity');
-      // 0 times the infinite slope of the square root at 0, which tfjs's webgl takes for 1
+      // This is 0 times the infinite slope of the square root at 0. tfjs's webgl takes that for 1.
       const words = isWebgl ? 'got 1, want 0' : '0 times';
       expect(String(await gradCheck((x) => tf.sqrt(x), [tf.tensor1d([0, 1])]))).toContain(words);
       await expectVerdict('unsure', (x) => tf.log(x), [tf.tensor1d([-1, -2])]);

@@ -1,9 +1,9 @@
-/** toHaveCorrectGradient in Jest's own `expect` and in Vitest's; in Jasmine's it is in verify.spec.ts. */
+/** Specs of toHaveCorrectGradient in Jest's own `expect` and in Vitest's. verify.spec.ts tests it in Jasmine's. */
 import { execFileSync } from 'node:child_process';
 import { build } from 'esbuild';
 import { NODE } from './runner/bundle.js';
 
-/** Each framework's `expect`; both keep it on globalThis, hence a process each. */
+/** Each framework's `expect`. Both frameworks keep their matchers on globalThis. So each has its own process. */
 const FRAMEWORKS = {
   Jest: "import { expect } from 'expect';",
   Vitest: `

@@ -1,4 +1,4 @@
-/** What only webgl has: textures, shaders and their limits. The kernels themselves are in kernels.spec.ts. */
+/** Specs of the parts that only webgl has: textures, shaders and their limits. kernels.spec.ts tests the kernels themselves. */
 import { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { ConvCase } from '../kernels/conv2d/cases.js';
 import {
@@ -40,7 +40,7 @@ const windowOf = (g: Geometry) => ({
   dataFormat: g.dataFormat,
 });
 
-/** The geometry as a case; undefined where a rounding mode has added windows that plain pads do not give. */
+/** The geometry as a case. It is undefined if a rounding mode has added windows that plain pads do not give. */
 function convCase(g: ConvGeometry): ConvCase | undefined {
   const c = { ...windowOf(g), filter: g.filterShape, groups: g.groups };
   return `${convGeometry(c.x, c.filter, c).outShape}` === `${g.outShape}` ? c : undefined;
@@ -69,7 +69,7 @@ function subjectsOf(g: ConvGeometry | PoolGeometry): Subject[] {
   return c ? [...maxPoolSubjects(c), ...avgPoolSubjects(c)] : [];
 }
 
-/** Geometries that share their programs, by and large: a packed program is made for a row of the filter. */
+/** Groups of geometries that mostly share their programs. A packed program is made for a row of the filter. */
 function byFilterRow<G extends Geometry>(all: readonly G[]): Map<string, G[]> {
   const rows = new Map<string, G[]>();
   for (const g of all) {
@@ -96,7 +96,8 @@ describe('webgl', () => {
       async () => {
         const rows = [...byFilterRow([...smallConvs(pad), ...smallPools(pad)]).values()];
         expect(rows.length).toBe(18);
-        // A program takes longer to compile than many a geometry to run: so few rows, and of each not so few geometries.
+        // A program takes longer to compile than many geometries take to run. So the spec takes few rows, but more of the
+        // geometries of each row.
         for (const row of shareOf(rows, rows.length)) {
           expect(await complaints(shareOf(row, 3).flatMap(subjectsOf))).toEqual([]);
         }
@@ -208,8 +209,8 @@ describe('webgl', () => {
         const { value, grads } = installed(() => tf.valueAndGrads(loss)(tensors()));
         return [value.dataSync()[0], grads.map((gradient) => gradient.dataSync())] as const;
       });
-      // A logit sums 64 products of a pooled cell, itself a sum of 9, below 4 * 9 / 4, with a weight below 1/8; the
-      // softmax of three adds roundings of its own and passes errors on at most once.
+      // A logit is a sum of 64 products of a pooled cell and a weight. A pooled cell is itself a sum of 9 and is below
+      // 4 * 9 / 4. A weight is below 1/8. The softmax of three adds its own roundings and passes each error on at most once.
       expect(Math.abs(onWebgl - onCpu)).toBeLessThanOrEqual((64 + 9 + 8) * 2 ** -24 * 64 * 9 * (1 / 8 + 1));
       found.push(onWebgl);
       weights = weights.map((w, k) => w.map((value, i) => value - 0.02 * gradients[k][i]));
@@ -275,14 +276,14 @@ describe('webgl', () => {
     }
   });
 
-  /** Other kinds of WebGL, each as a backend of its own with the same kernels. */
+  /** Other kinds of WebGL. Each is a separate backend with the same kernels. */
   const kinds: [
     name: string,
     flags: Record<string, number | boolean>,
     exact: { max: number; largest?: number },
   ][] = [
     ['webgl1', { WEBGL_VERSION: 1 }, { max: 4 }],
-    // Half floats hold whole numbers up to 2^11, and tfjs reads their infinities back as NaN.
+    // Half floats hold whole numbers up to 2^11. tfjs reads their infinities back as NaN.
     ['half-float textures', { WEBGL_FORCE_F16_TEXTURES: true }, { max: 1, largest: 2 ** 11 }],
     ['WEBGL_PACK false', { WEBGL_PACK: false }, { max: 4 }],
   ];

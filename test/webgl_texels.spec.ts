@@ -1,4 +1,4 @@
-/** The packed webgl programs: every variant, what their textures may hold, and what they leave behind. */
+/** Specs of the packed webgl programs: every variant, the possible contents of their textures, what they leave behind. */
 import { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { ConvCase } from '../kernels/conv2d/cases.js';
 import type { PoolCase } from '../kernels/max_pool/cases.js';
@@ -18,7 +18,10 @@ import { complaints, inside, PATIENCE, withFlags } from './support/webgl.js';
 
 type T4 = tf.Tensor4D;
 
-/** Shapes that the named cases do not have: groups of taps, many blocks, strides and dilations with and without a divisor. */
+/**
+ * Shapes that the named cases do not have: groups of taps, many blocks, strides and dilations with and without a common
+ * divisor.
+ */
 const CONVS: ConvCase[] = [
   { name: '3x39', x: [1, 5, 40, 3], filter: [3, 39, 3, 4], pad: 'same' },
   { name: '1x8', x: [2, 3, 9, 2], filter: [1, 8, 2, 9], pad: 'same' },
@@ -71,7 +74,7 @@ const own = () => [
   ...POOLS.flatMap(avgPoolSubjects),
 ];
 
-/** How many passes f draws. */
+/** Number of passes that f draws. */
 function drawsOf(f: () => void): number {
   const { gpgpu } = inside();
   const { executeProgram } = gpgpu;
@@ -167,7 +170,7 @@ describe('packed webgl', () => {
   it('does not read what stands past odd sizes, and leaves 0 there', async () => {
     const run = async (backendName: string) => {
       await tf.setBackend(backendName);
-      // Of the 0 that stands past the width and the channels tfjs makes the logarithm, which is -Infinity.
+      // Past the width and the channels stands 0. tfjs takes its logarithm too, so -Infinity stands there.
       const odd = (shape: number[], seed: number) =>
         tf.add(packed(shape, seed), tf.log(tf.mul(tf.ones(shape), 1))) as T4;
       const results = tf.tidy(() => {
@@ -178,14 +181,14 @@ describe('packed webgl', () => {
         };
         const { value, grads } = tf.valueAndGrads(loss)([x, filter]);
         const y = tf.reshape<tf.Rank.R2>(conv2d(odd([1, 1, 3, 5], 4), odd([1, 1, 5, 3], 5)), [3, 3]);
-        const product = tf.matMul(y, y); // reads what stands past its factors
+        const product = tf.matMul(y, y); // reads the values past the edges of its factors
         return [value, ...grads, product].map((t) => Array.from(t.dataSync()));
       });
       return results;
     };
     const want = await run('cpu');
     const forward = tf.env().getBool('WEBGL_CPU_FORWARD');
-    tf.env().set('WEBGL_CPU_FORWARD', false); // else small tensors are computed on the CPU, and uploaded clean
+    tf.env().set('WEBGL_CPU_FORWARD', false); // otherwise small tensors are computed on the CPU and uploaded clean
     try {
       expect(await run('webgl')).toEqual(want);
     } finally {

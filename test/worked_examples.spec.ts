@@ -1,4 +1,4 @@
-/** The teaching texts' worked examples, to the digit. */
+/** Specs of the worked examples in the teaching texts. Every digit must be right. */
 import { workedExamples } from '../src/cli/worked-examples.js';
 import { tf } from './support/tfjs.js';
 

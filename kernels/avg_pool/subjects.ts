@@ -10,7 +10,7 @@ export function avgPoolSubjects(c: PoolCase): Subject[] {
   const y = g.outShape;
   const common = { ...basics, exact: false, terms: g.filterHeight * g.filterWidth };
   const touchesPadding = g.padTop + g.padBottom + g.padLeft + g.padRight > 0;
-  // tfjs's gradient always divides by the full window. That is right where the padding counts.
+  // tfjs's gradient always divides by the full window. That is right if the padding counts.
   const dividesByWindow = c.countIncludePad && !c.dimRoundingMode;
   const forward = (values: Float64Array) => make.y((out) => avg.avgPool(values, g, out));
   return [

@@ -55,7 +55,7 @@ export function convSubjects(c: ConvCase): Subject[] {
         outShape: y,
         exact: !['elu', 'sigmoid', 'tanh'].includes(activation),
         definition: (v) => fused(v, activation),
-        // Bias is one more term. The activations do not magnify errors here, and they round a few more times.
+        // The bias is one more term. The activations round a few more times. They do not magnify errors here.
         terms: (taps * g.inChannels) / g.groups + 5,
         magnitude: (v) => fused(absolute(v), 'linear').map((m) => m + 1),
       },

@@ -18,7 +18,8 @@ export function maxPoolSubjects(c: PoolCase): Subject[] {
     const { positions } = pooled(v.input);
     return make.x((out) => max.maxPoolGrad(v.dy, positions, out));
   };
-  // The specs of max pooling test ties. Here there are none, because tfjs's backends disagree on them.
+  // The comparison with tfjs's own kernel must have no ties, because tfjs's backends disagree on them. The specs of max
+  // pooling test ties.
   const untiedX = { untied: 'x' };
   const emptyWindows = inPadding(c) && {
     tfjsDiffersOn: { webgl: 'row 15: -1e20 where the window is all padding' },

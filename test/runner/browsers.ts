@@ -6,7 +6,7 @@ import { CHROMIUM, findBrowser, firstOnPath, type Place } from '../../src/cli/br
 export const BROWSERS = ['chromium', 'firefox', 'webkit'] as const;
 export type Browser = (typeof BROWSERS)[number];
 
-/** Where Karma's launchers look for each. */
+/** Where Karma's launchers look for each browser. */
 const PLACES: Record<Browser, Place> = {
   chromium: CHROMIUM,
   firefox: {
@@ -26,7 +26,7 @@ const PLACES: Record<Browser, Place> = {
   },
 };
 
-/** Tells Karma's launcher where the browser is; returns undefined, or a hint where there is none to be found. */
+/** Tells Karma's launcher where the browser is. Returns undefined, or a hint if the browser is not found. */
 export async function locate(browser: Browser): Promise<string | undefined> {
   const place = PLACES[browser];
   const path = findBrowser(place) || (await packaged(browser));
@@ -34,7 +34,7 @@ export async function locate(browser: Browser): Promise<string | undefined> {
   process.env[place.variable] = path;
 }
 
-/** Gives Firefox and WebKit an X display where there is none, for as long as this process lives. */
+/** Gives Firefox and WebKit an X display if there is none. It lasts as long as this process. */
 export async function openDisplay(environments: string[]): Promise<void> {
   const needed = environments.includes('firefox') || environments.includes('webkit');
   const server = needed && process.platform === 'linux' && !process.env.DISPLAY && firstOnPath(['Xvfb']);
@@ -60,7 +60,7 @@ function miniBrowsers(): string[] {
     .map((folder) => `${folder}/MiniBrowser`);
 }
 
-/** The npm package carries a whole Chromium for Linux on x64, for machines without one and without root. */
+/** The npm package contains a Chromium for Linux on x64. It serves machines that have no Chromium and no root access. */
 async function packaged(browser: Browser): Promise<string | undefined> {
   if (browser !== 'chromium' || process.platform !== 'linux' || process.arch !== 'x64') return undefined;
   const { default: chromium } = await import('@sparticuz/chromium');

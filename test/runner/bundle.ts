@@ -2,8 +2,9 @@ import { readdirSync } from 'node:fs';
 import { build, type BuildOptions } from 'esbuild';
 
 /**
- * 'specs' are this project's own. 'commands' are those of them that start processes or read files (`*.node.spec.ts`), for Node
- * alone. 'upstream' are tfjs-core's, run against the installed plugin.
+ *   'specs'     this project's own specs
+ *   'commands'  specs that start processes or read files, for Node only: `*.node.spec.ts`
+ *   'upstream'  tfjs-core's specs, which run against the installed plugin
  */
 export type Suite = 'specs' | 'commands' | 'upstream';
 export type Platform = 'node' | 'browser';
@@ -11,11 +12,12 @@ export type Platform = 'node' | 'browser';
 const COMMON: BuildOptions = {
   bundle: true,
   target: 'es2022',
-  // Spec files, tfjs-core's too, lie in packages declared free of side effects and would be left out.
+  // The packages of the spec files, tfjs-core too, are declared free of side effects. Without this, esbuild would leave the
+  // spec files out.
   ignoreAnnotations: true,
 };
 
-/** The ES modules on both platforms: a CommonJS build of tfjs beside them would be a second copy of it. */
+/** Both platforms use the ES modules of tfjs. Its CommonJS build beside them would be a second copy of tfjs. */
 export const NODE: BuildOptions = {
   ...COMMON,
   platform: 'node',
@@ -49,7 +51,7 @@ export async function bundle(suite: Suite, platform: Platform): Promise<string> 
   return outfile;
 }
 
-/** The page that the specs of a strict Content-Security-Policy load, see test/support/csp_page.ts. */
+/** Bundles the page that the specs of a strict Content-Security-Policy load. See test/support/csp_page.ts. */
 export async function bundleCspPage(): Promise<string> {
   const outfile = 'build/test/csp_page.js';
   await build({

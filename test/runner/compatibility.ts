@@ -1,4 +1,4 @@
-/** docs/compatibility.md, made from what the generated specs of the kernels did in each environment. */
+/** Makes docs/compatibility.md from the results of the generated kernel specs in each environment. */
 import { writeFileSync } from 'node:fs';
 
 export interface EnvironmentResults {
@@ -8,10 +8,10 @@ export interface EnvironmentResults {
   specs: ReadonlyMap<string, boolean>;
 }
 
-/** Names as test/kernels.spec.ts gives them: 'kernels on webgl MaxPoolGrad, 2x2 equals the built-in'. */
+/** Matches the names that test/kernels.spec.ts gives: 'kernels on webgl MaxPoolGrad, 2x2 equals the built-in'. */
 const KERNEL_SPEC = /^kernels on (\w+) (\w+),/;
 
-/** Writes a table of kernel x environment x backend, each cell the number of specs passed, of all that ran. */
+/** Writes a table of kernel x environment x backend. Each cell is the number of passed specs and of all specs that ran. */
 export function writeCompatibility(file: string, results: readonly EnvironmentResults[]): void {
   const columns = results.flatMap(({ label, specs }) => {
     const counts = countByBackend(specs);

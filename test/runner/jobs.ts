@@ -27,11 +27,11 @@ export interface SpecResult {
   milliseconds: number;
 }
 
-/** What a job tells while it runs. */
+/** What a job reports while it runs. */
 export interface Listener {
   /** The browser's name and version. */
   label(text: string): void;
-  /** So many specs are to run. */
+  /** `specs` is the number of specs that will run. */
   start(specs: number): void;
   spec(result: SpecResult): void;
   /** Something outside of a spec went wrong. */
@@ -40,13 +40,13 @@ export interface Listener {
   log(text: string): void;
 }
 
-/** The whole name of a job, such as 'chromium, upstream', 'firefox, webgl' or 'node, part 1 of 2'. */
+/** The full name of a job, such as 'chromium, upstream', 'firefox, webgl' or 'node, part 1 of 2'. */
 export function titleOf({ environment, suite, plan: { on, part, parts } }: Job): string {
   const of = parts > 1 ? `part ${part + 1} of ${parts}` : undefined;
   return [environment, suite === 'specs' ? on : suite, of].filter(Boolean).join(', ');
 }
 
-/** Ends when the job has ended, however it did; what went wrong is told to the listener. */
+/** Ends when the job has ended, even if it failed. The listener hears of every failure. */
 export async function run(job: Job, listener: Listener): Promise<void> {
   try {
     if (job.environment === 'node') await runInNode(job, listener);
@@ -90,7 +90,7 @@ interface KarmaResult {
   time: number;
 }
 
-/** Servers that start side by side must not look for a free port from the same number on. */
+/** Servers that start side by side must not start their search for a free port at the same number. */
 let nextPort = 9876;
 
 async function runInBrowser(browser: Browser, { suite, plan }: Job, listener: Listener): Promise<void> {
@@ -143,7 +143,7 @@ const cspPage = () => (page ??= bundleCspPage());
 
 const asText = (value: unknown) => (typeof value === 'string' ? value : inspect(value));
 
-/** Stack traces from a browser name lines of the bundle; this names those of the sources. */
+/** Stack traces from a browser name lines of the bundle. The result replaces them by lines of the sources. */
 function sourceMapper(file: string): (stack: string) => string {
   let map: SourceMap | undefined;
   const inRepository = (source: string) => relative('', resolve(dirname(file), source));

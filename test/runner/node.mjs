@@ -1,7 +1,7 @@
-// Runs one bundle of specs under Jasmine in a process of its own and sends every result to test/run.ts.
+// This process runs one bundle of specs under Jasmine. It sends every result to test/run.ts.
 import Jasmine from 'jasmine';
 
-/** Resolves once the result is on its way: Jasmine waits for it, as ending would drop what is not. */
+/** Resolves when the result has been sent. Jasmine waits for that: results not sent yet would be lost when the process ends. */
 const send = ({ fullName, description, status, failedExpectations, duration }) => {
   const messages = failedExpectations.map(({ message, stack }) => `${message}\n${stack}`);
   if (status === 'failed' && messages.length === 0) messages.push('Spec has no expectations');

@@ -1,4 +1,4 @@
-/** What the specs of one suite did in one environment, all its parts together; and how that is printed. */
+/** The results of one suite in one environment, of all its parts together. Functions that print them. */
 import type { Environment, SpecResult } from './jobs.js';
 import type { Suite } from './bundle.js';
 
@@ -10,9 +10,9 @@ export interface Outcome {
   passed: number;
   failed: number;
   readonly skipped: string[];
-  /** Sum over the parts, which may have run side by side. */
+  /** Sum over the parts. They may have run side by side. */
   seconds: number;
-  /** Each spec that ran, and whether it passed. */
+  /** Name of each spec that ran -> whether it passed. */
   readonly specs: Map<string, boolean>;
   readonly milliseconds: Map<string, number>;
 }

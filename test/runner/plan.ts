@@ -1,19 +1,19 @@
-/** What one run of a bundle of specs is asked to do: test/run.ts writes it, test/setup.ts and test/support/share.ts read it. */
+/** The order for one run of a bundle of specs. test/run.ts writes it. test/setup.ts and test/support/share.ts read it. */
 export interface Plan {
   /** Only specs whose full name contains this text. */
   filter: string;
-  /** Only specs on webgl, or only the others: in one run the specs on webgl compile a program that they share once. */
+  /** Only specs on webgl, or only the others. In one run, the specs on webgl compile each program that they share only once. */
   on?: 'webgl' | 'others';
-  /** Of those specs this run takes every `parts`-th, from number `part` on. */
+  /** This run takes every `parts`-th of those specs, from number `part` on. */
   part: number;
   parts: number;
-  /** Enumerated geometry is taken whole, as always in Node; otherwise a share of it. */
+  /** true: specs take all of an enumerated geometry, as always in Node. false: they take a share of it. */
   all: boolean;
   /** Chooses the share. */
   seed: number;
 }
 
-/** Whether the plan's run or another part of the same choice has this spec. */
+/** Whether the spec is in the plan's run, or in another part of the same choice. */
 export function isIncluded({ filter, on }: Plan, fullName: string): boolean {
   return fullName.includes(filter) && (on === undefined || fullName.includes('webgl') === (on === 'webgl'));
 }

@@ -1,10 +1,10 @@
-/** How far a run is: a bar on a terminal, a line every 15 seconds elsewhere. */
+/** Shows how far a run is: as a bar on a terminal, elsewhere as a line every 15 seconds. */
 import cliProgress from 'cli-progress';
 import { type Job, titleOf } from './jobs.js';
 import { isIncluded } from './plan.js';
 import { keyOf, type Times } from './times.js';
 
-/** Milliseconds that a spec is taken to last if no earlier run has measured it: on webgl it compiles programs. */
+/** Milliseconds that count for a spec that no earlier run has measured. On webgl a spec compiles programs. */
 const unknown = (name: string) => (name.includes('webgl') ? 150 : 20);
 const INTERVAL = 15_000;
 
@@ -17,7 +17,7 @@ export interface Progress {
   stop(): void;
 }
 
-/** What is known of a job: milliseconds and specs, in all and done. */
+/** The extent of a job: milliseconds expected and spent, specs in total and done. */
 interface Extent {
   expected: number;
   spent: number;
@@ -94,7 +94,7 @@ export function expected({ plan }: Job, times: Record<string, number>): number {
   return sum(included, ([, time]) => time) / plan.parts;
 }
 
-/** What is running, how far it is, and how long it will take; `share` of the work is done. */
+/** Text: what runs, how far it is, and how long the rest will take. `share` is the share of the work that is done. */
 function describe(extents: ReadonlyMap<Job, Extent>, seconds: number, share: number): string {
   const all = [...extents];
   const running = all.filter(([, { state }]) => state === 'running');

@@ -1,4 +1,4 @@
-/** How long each spec took: kept from run to run for the progress, and as a table of the slowest. */
+/** How long each spec took. The times are kept from run to run for the progress. A table shows the slowest specs. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Outcome } from './outcomes.js';

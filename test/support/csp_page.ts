@@ -1,4 +1,4 @@
-/** Runs in a page of its own whose Content-Security-Policy forbids WebAssembly; reports to the page around it. */
+/** Runs in a separate page whose Content-Security-Policy forbids WebAssembly. It reports to the page around it. */
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { backendInfo, install } from '../../src/index.js';

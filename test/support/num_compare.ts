@@ -1,11 +1,11 @@
-/** Complaints about arrays that are not what they should be: '' if there is none. */
+/** Complaints about arrays with wrong values. '' means that there is no complaint. */
 import { compare, describeWorst } from '../../src/verify/exact.js';
 
-/** Where got differs most from want. 0 equals -0, NaN equals NaN. */
+/** The first element of got that differs from want. 0 equals -0, NaN equals NaN. */
 export const difference = (got: ArrayLike<number>, want: ArrayLike<number>, name = 'value') =>
   beyond(got, want, () => 0, name);
 
-/** Where got is beyond the bound of its element most. */
+/** The element of got whose error is the largest multiple of its bound, if that is more than 1. */
 export function beyond(
   got: ArrayLike<number>,
   want: ArrayLike<number>,
@@ -19,7 +19,7 @@ export function beyond(
 /** Several arrays by their names. */
 export type Results = Record<string, ArrayLike<number>>;
 
-/** The difference in the first of the arrays that `want` names: '' if there is none. */
+/** The first array of `want` from which `got` differs, with the difference. '' if all are equal. */
 export function differenceOf(who: string, got: Results, want: Results): string {
   const names = Object.keys(want);
   return firstComplaint(
@@ -29,7 +29,7 @@ export function differenceOf(who: string, got: Results, want: Results): string {
   );
 }
 
-/** The first complaint about any of the items, with the item's name in front: '' if there is none. */
+/** The first complaint about any of the items, after the item's name. '' if there is none. */
 export function firstComplaint<T>(
   items: Iterable<T>,
   complain: (item: T) => string,

@@ -1,7 +1,7 @@
 /**
- * Small geometry, enumerated: every setting of one axis, each on the rows with many others on the columns. The two
- * axes of a window know nothing of each other, so what can go wrong between them (a width in place of a height) shows
- * in any unequal pair.
+ * An enumeration of small geometries. Each setting of one axis is on the rows, with many other settings on the columns.
+ * The two axes of a window do not depend on each other. So an error between them (a width in place of a height) shows in
+ * any pair of unequal settings.
  */
 import {
   type ConvGeometry,
@@ -29,7 +29,7 @@ const AXES: readonly Axis[] = [0, 1, 2, 3, 4, 5, 6].flatMap((size) =>
   ),
 );
 
-/** Each axis setting on the rows with `partners` settings on the columns, of which no two are the same. */
+/** Each axis setting on the rows, with `partners` different settings on the columns. */
 export function axisPairs(partners: number): AxisPair[] {
   return AXES.flatMap((rows, i) =>
     Array.from({ length: partners }, (_, k): AxisPair => [rows, AXES[(i + 1 + k * 5) % AXES.length]]),
@@ -38,7 +38,7 @@ export function axisPairs(partners: number): AxisPair[] {
 
 export const effectiveFilter = ({ filter, dilation }: Axis) => (filter - 1) * dilation + 1;
 
-/** What strides, dilations and filterSize take, from one field of both axes. */
+/** One field of both axes, as a pair for strides, dilations or filterSize. */
 export const pairOf = ([rows, cols]: AxisPair, field: keyof Axis): [number, number] => [
   rows[field],
   cols[field],
@@ -80,7 +80,7 @@ export const imageShape = (
   channels: number,
 ) => (dataFormat === 'NHWC' ? [batch, height, width, channels] : [batch, channels, height, width]);
 
-/** Small convolutions with this pad, no two the same. */
+/** Small convolutions with this pad. No two are the same. */
 export const smallConvs = (pad: Pad): ConvGeometry[] =>
   distinct(pad, (pair, window, random) => {
     const groups = random.pick([1, 2, 3]);
@@ -95,7 +95,7 @@ export const smallConvs = (pad: Pad): ConvGeometry[] =>
     return convGeometry(inShape, [...pairOf(pair, 'filter'), inPerGroup, outChannels], { ...window, groups });
   });
 
-/** Small poolings with this pad, no two the same. */
+/** Small poolings with this pad. No two are the same. */
 export const smallPools = (pad: Pad): PoolGeometry[] =>
   distinct(pad, (pair, window, random) => {
     const inShape = imageShape(
@@ -143,12 +143,12 @@ function distinct<G extends ConvGeometry | PoolGeometry>(
   return [...found.values()];
 }
 
-/** Rounded up, the last window would reach over the crop, and see cells there, as in tfjs. */
+/** If the size were rounded up, the last window would reach past the crop and read cells there, as in tfjs. */
 const isCropping = (pad: Pad) => typeof pad === 'object' && pad.flat().some((side) => side < 0);
 
 const fits = (pair: AxisPair, pad: Pad) => pad === 'same' || roomsOf(pair, pad).every((room) => room >= 0);
 
-/** How many cells the window can move along each axis; negative where it is larger than the padded input. */
+/** How many cells the window can move along each axis. Negative if the window is larger than the padded input. */
 export const roomsOf = (pair: AxisPair, pad: Exclude<Pad, 'same'>) =>
   pair.map((axis, i) => {
     const [before, after] = pad === 'valid' ? [0, 0] : typeof pad === 'number' ? [pad, pad] : pad[i];

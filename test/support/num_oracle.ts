@@ -1,6 +1,6 @@
 /**
- * What convolution and pooling are, said once more and differently, to hold definition.ts against: no loop over taps
- * and no arithmetic on bounds. A tap is found by asking each input cell whether, and where, it lies in a window.
+ * A second, different definition of convolution and pooling, to check definition.ts. It has no loop over taps and no
+ * arithmetic on bounds. It finds the taps by a test of each input cell: does the cell lie in the window, and at which tap?
  */
 import type { ConvGeometry, Geometry, PoolGeometry } from '../../kernels/geometry.js';
 import type { ConvData } from './num_run.js';
@@ -38,7 +38,7 @@ const colsOf = (g: Geometry): AxisOf => ({
   after: g.padRight,
 });
 
-/** Which tap of window `o` lies on cell `i`; -1 for none. */
+/** The tap of window `o` that lies on cell `i`. -1 if there is none. */
 function tapAt(axis: AxisOf, o: number, i: number): number {
   const distance = i + axis.before - o * axis.stride;
   const tap = distance / axis.dilation;
@@ -53,8 +53,8 @@ const imageIndex = (g: Geometry, shape: readonly number[], b: number, row: numbe
   flat(shape, g.dataFormat === 'NHWC' ? [b, row, col, c] : [b, c, row, col]);
 
 /**
- * A convolution is a matrix, [size of y, size of x], whose cells are filter values or 0. This gives it as an index
- * into the filter for each cell, -1 for 0.
+ * A convolution is a matrix of shape [size of y, size of x]. Its cells are filter values or 0. The result has, for each
+ * cell, an index into the filter, or -1 for 0.
  */
 function convolutionMatrix(g: ConvGeometry): Int32Array[] {
   const [rows, cols] = [rowsOf(g), colsOf(g)];
@@ -89,7 +89,7 @@ function convolutionMatrix(g: ConvGeometry): Int32Array[] {
   }
 }
 
-/** y = matrix * x, dx = transpose(matrix) * dy, and dFilter gathers dy * transpose(x) by the matrix's indexes. */
+/** y = matrix * x and dx = transpose(matrix) * dy. dFilter sums dy * transpose(x) by the matrix's indexes. */
 export function conv({ x, filter, dy }: ConvData, g: ConvGeometry) {
   const y = new Float64Array(dy.length);
   const dx = new Float64Array(x.length);

@@ -1,4 +1,4 @@
-/** What the specs of the numeric functions draw from one stream of src/verify's generator. */
+/** Random values for the specs of the numeric functions, from one stream of src/verify's generator. */
 import { distinct, floats, integers, random } from '../../src/verify/data.js';
 
 export type Random = ReturnType<typeof randomFrom>;
@@ -12,7 +12,7 @@ export function randomFrom(seed: number) {
     pick: <T>(choices: readonly T[]): T => choices[below(choices.length)],
     integers: (size: number, max?: number) => integers(size, next, max),
     floats: (size: number) => floats(size, next),
-    /** Of which no two are closer than 1/8. */
+    /** Values of which no two are closer than 1/8. */
     distinct: (size: number) => distinct(size, next),
   };
 }

@@ -1,4 +1,4 @@
-/** Runs the numeric functions on outputs that are filled beforehand, and watches their inputs. */
+/** Runs the numeric functions. The outputs are filled beforehand. The inputs must not change. */
 import type { Numbers } from '../../kernels/arrays.js';
 import { avgPool, avgPoolGrad } from '../../kernels/avg_pool/definition.js';
 import { biasGrad } from '../../kernels/conv2d/definition.js';
@@ -16,14 +16,14 @@ export interface ConvData {
   dy: Float64Array;
 }
 
-/** @param draw makes so many values */
+/** @param draw makes `size` values */
 export const convData = (g: ConvGeometry, draw: (size: number) => Float64Array): ConvData => ({
   x: draw(sizeOf(g.inShape)),
   filter: draw(sizeOf(g.filterShape)),
   dy: draw(dySize(g)),
 });
 
-/** Number of values that the steps of dy span: those of the output, or more after `withDyShape`. */
+/** Number of values that the steps of dy span: the size of the output, or more after `withDyShape`. */
 export const dySize = (g: Geometry) => g.batchSize * g.y.batch;
 
 export function runConv(conv: Conv, data: ConvData, g: ConvGeometry, Floats = newFloat64) {
@@ -68,7 +68,7 @@ type NewFloats = (sizeOrValues: number | Float64Array) => Float32Array | Float64
 export const newFloat32 = (sizeOrValues: number | Float64Array) => new Float32Array(sizeOrValues as number);
 const newFloat64: NewFloats = (sizeOrValues) => new Float64Array(sizeOrValues as number);
 
-/** Exposes cells that nobody wrote. */
+/** Shows cells that nothing has written. */
 const SENTINEL = 666.666;
 
 /**

@@ -1,9 +1,9 @@
-/** The plan of this run, from Karma in a browser, from the command line in Node. */
+/** The plan of this run. It comes from Karma in a browser, and from the command line in Node. */
 import type { Plan } from '../runner/plan.js';
 
 declare const __karma__: { config: { plan: Plan } } | undefined;
 
-/** A bundle that another test runner has started runs whole. */
+/** If another test runner has started the bundle, all specs run. */
 const WHOLE: Plan = { filter: '', part: 0, parts: 1, all: true, seed: 0 };
 
 const planOfNode = (): Plan => (process.argv[3] ? JSON.parse(process.argv[3]) : WHOLE);

@@ -40,7 +40,7 @@ export function describeOnBackends(title: string, specs: (backendName: BackendNa
   });
 }
 
-/** Describes something on every backend of the plugin; where there is none of that name, one pending spec says so. */
+/** Describes something on every backend of the plugin. For a backend that is missing here, one pending spec says so. */
 export function describeWhereAvailable(title: string, specs: (backendName: BackendName) => void): void {
   for (const backendName of BACKENDS) {
     const available = backendName !== 'webgl' || tf.env().getBool('HAS_WEBGL');
@@ -70,11 +70,11 @@ export async function whileInstalled<T>(f: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Every kernel and every gradient that is registered, by a name that tells which. */
+/** Every registered kernel and gradient, by a name that identifies it. */
 export type Registered = Map<string, tf.KernelConfig | tf.GradConfig>;
 
 const OWN_NAMES: string[] = KERNEL_NAMES.map((name) => OWN + name);
-/** tfjs exports each kernel's name as a constant; the last one is a scope, see kernels/conv2d/gradient.ts. */
+/** tfjs exports each kernel's name as a constant. The last name is that of a scope: see kernels/conv2d/gradient.ts. */
 const GRADIENT_NAMES = [...Object.values(tf).filter((value) => typeof value === 'string'), 'fusedConv2d__op'];
 
 export function readRegistries(): Registered {
@@ -87,7 +87,7 @@ export function readRegistries(): Registered {
   return registered;
 }
 
-/** Expects the very same configs, but for those of our own ops, which their first call registers for good. */
+/** Expects the same config objects, except those of our own ops: their first call registers them for good. */
 export function expectRegistries(expected: Registered): void {
   const actual = readRegistries();
   const changed = [...new Set([...actual.keys(), ...expected.keys()])].filter(
@@ -98,12 +98,12 @@ export function expectRegistries(expected: Registered): void {
 
 export type Values = tf.Tensor | ArrayLike<number>;
 
-/** Expects equal values, where 0 equals -0 and NaN only NaN, and equal shapes of two tensors. */
+/** Expects equal values. 0 equals -0, and NaN equals only NaN. If both are tensors, their shapes must be equal too. */
 export function expectExactly(actual: Values, expected: Values): void {
   expectWithin(actual, expected, 0);
 }
 
-/** Expects |actual - expected| <= bound everywhere; infinities and NaN must be met exactly. */
+/** Expects |actual - expected| <= bound for each element. Infinities and NaN must be equal. */
 export function expectWithin(actual: Values, expected: Values, bound: Values | number): void {
   const [got, want] = [valuesOf(actual), valuesOf(expected)];
   const bounds = typeof bound === 'number' ? want.map(() => bound) : valuesOf(bound);
@@ -118,7 +118,7 @@ export function valuesOf(values: Values): number[] {
   return Array.from(values instanceof tf.Tensor ? (values.dataSync() as Float32Array) : values);
 }
 
-/** Expects f to leave behind neither tensors nor data in the backend. */
+/** Expects that f leaves behind neither tensors nor data in the backend. */
 export function expectNoLeak(f: () => unknown): void {
   const count = () => [tf.memory().numTensors, tf.engine().backend.numDataIds()];
   const before = count();
@@ -127,14 +127,14 @@ export function expectNoLeak(f: () => unknown): void {
 }
 
 /**
- * Whole numbers from -3 to 3, always the same for the same seed: sums of their products are exact in float32.
- * Typed as of rank 4, which most shapes here are.
+ * Whole numbers from -3 to 3, always the same for the same seed. Sums of their products are exact in float32.
+ * The type is a tensor of rank 4, because most shapes here have rank 4.
  */
 export function integers(shape: number[], seed = 1): tf.Tensor4D {
   return tensorOf(data.integers(tf.util.sizeFromShape(shape), seed, 3), shape);
 }
 
-/** The numbers from 0 up, shuffled: no two are equal, and none are closer than 1. */
+/** The whole numbers from 0 on, in random order. No two are equal, so no two are closer than 1. */
 export function distinct(shape: number[], seed = 1): tf.Tensor4D {
   const size = tf.util.sizeFromShape(shape);
   return tensorOf(data.distinct(size, seed).map((value) => 8 * value + Math.floor(size / 2)), shape); // prettier-ignore

@@ -1,4 +1,7 @@
-/** What the specs of webgl alone share: subjects that are run together and read once, other kinds of WebGL, the backend's inside. */
+/**
+ * Helpers of the specs for webgl only: subjects that run together and are then read, other kinds of WebGL, internals of the
+ * backend.
+ */
 import { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { Subject } from '../../kernels/proof.js';
 import { OWN } from '../../kernels/registry.js';
@@ -8,7 +11,7 @@ import { compare, describeWorst } from '../../src/verify/exact.js';
 import { runSubject } from '../../src/verify/prove.js';
 import { tf } from './tfjs.js';
 
-/** The active backend's parts that specs look at; they are not all in its types. */
+/** The parts of the active backend that specs look at. Its types do not have all of them. */
 export interface Inside {
   numDataIds(): number;
   binaryCache: Record<string, unknown>;
@@ -17,20 +20,20 @@ export interface Inside {
 }
 export const inside = () => tf.backend() as unknown as Inside;
 
-/** Milliseconds: compiling a shader takes 50 to 200 of them where there is no GPU. */
+/** Milliseconds. Without a GPU, the compilation of one shader takes 50 to 200 ms. */
 export const PATIENCE = 300_000;
 
-/** So many kernels are run before the results of all of them are waited for. */
+/** Number of kernels that run before the specs wait for the results of all of them. */
 const TOGETHER = 48;
 
-/** With it tfjs compiles its own programs, which pack and unpack textures, once; otherwise for each shape. */
+/** With this flag tfjs compiles its own programs, which pack and unpack textures, once. Without it, once for each shape. */
 const SHAPES_FLAG = 'WEBGL_USE_SHAPES_UNIFORMS';
 
 /**
- * What is wrong with our kernels on these subjects, on whole numbers: they must be equal to the definition, and within the
- * derived bound where the GPU divides.
- * @param max of the numbers
- * @param largest subjects that give a larger number are left out
+ * Complaints about our kernels on these subjects, on whole numbers. The results must be equal to the definition. If the
+ * subject is not exact (the GPU divides, for example), they must be within the derived bound.
+ * @param max largest magnitude of the whole numbers
+ * @param largest subjects whose definition gives a larger magnitude are left out
  * @returns at most five complaints
  */
 export async function complaints(
@@ -57,7 +60,10 @@ export async function complaints(
   return wrong.slice(0, 5);
 }
 
-/** f on a backend of its own with the same kernels, made with these flags; all other flags are found out anew. */
+/**
+ * Runs f on a new backend that has the same kernels. The backend is made with these flags. All other flags are evaluated
+ * again.
+ */
 export async function withFlags(
   flags: Record<string, number | boolean>,
   f: () => Promise<void>,

@@ -13,7 +13,7 @@ import { type Line, ROUNDINGS as LINE_ROUNDINGS } from '../../kernels/conv2d/sim
 
 type Matrix = readonly (readonly number[])[];
 
-/** |G|, |transpose(B)| and |transpose(A)|, of n products. */
+/** |G|, |transpose(B)| and |transpose(A)| for n products. */
 const MAGNITUDES: Record<Scheme['n'], { G: Matrix; BT: Matrix; AT: Matrix }> = {
   4: {
     G: [[1, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0.5], [0, 0, 1]],
@@ -32,29 +32,29 @@ const MAGNITUDES: Record<Scheme['n'], { G: Matrix; BT: Matrix; AT: Matrix }> = {
   },
 }; // prettier-ignore
 
-/** The same of F(3, 4). */
+/** The same for F(3, 4). */
 const OF_4_TAPS: typeof MAGNITUDES[7] = {
   G: [[1, 0, 0, 0], [0.25, 0.25, 0.25, 0.25], [0.25, 0.25, 0.25, 0.25], [0.5, 0, 0.5, 0], [0, 0.5, 0, 0.5], [0.5, 0.5, 0.5, 0.5], [0, 0, 0, 1]],
   BT: MAGNITUDES[7].BT,
   AT: [[1, 1, 1, 1, 0, 1, 0], [0, 1, 1, 0, 1, 1, 0], [0, 1, 1, 1, 0, 1, 1]],
 }; // prettier-ignore
 
-/** The same of F(3, 2). */
+/** The same for F(3, 2). */
 const OF_2_TAPS: typeof OF_4_TAPS = {
   G: [[1, 0], [0.5, 0.5], [0.5, 0.5], [0, 1]],
   BT: MAGNITUDES[4].BT,
   AT: [[1, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 1]],
 }; // prettier-ignore
 
-/** What a magnitude is multiplied by, after so many roundings. */
+/** Factor of a magnitude after this number of roundings. */
 function factorOf(roundings: number): number {
   return (roundings * UNIT) / (1 - roundings * UNIT);
 }
 
-/** What a bound has at least: below the smallest normal numbers a rounding is not relative any more. */
+/** Added to each bound. Below the smallest normal numbers, a rounding error is no longer relative. */
 const LEAST = 2 ** -100;
 
-/** For each element of y, NHWC and one group, how far the computed one may be off. */
+/** The largest allowed error of each computed element of y, for NHWC and one group. */
 export function winogradBound(
   { m, n }: Scheme,
   x: ArrayLike<number>,
@@ -86,7 +86,10 @@ export function winogradBound(
   return bound;
 }
 
-/** The same along a line, for a single image. A term is a row of taps across the line, a piece and an input channel. */
+/**
+ * The same bound along a line, for a single image. There is one term for each row of taps across the line, each piece and
+ * each input channel.
+ */
 export function lineBound(
   { along, m, pieces }: Line,
   x: ArrayLike<number>,
@@ -135,7 +138,7 @@ export function lineBound(
   return bound;
 }
 
-/** The same for each element of dFilter of a 3 x 3 convolution of stride 1, NHWC and one group. */
+/** The same bound for each element of dFilter of a 3 x 3 convolution with stride 1, NHWC and one group. */
 export function gradientBound(
   { m, n }: GradientTile,
   x: ArrayLike<number>,
@@ -163,7 +166,7 @@ export function gradientBound(
   return transformed(AT, n, size, (r, q, i) => M[(r * n + q) * size + i]).map((sum) => factor * sum + LEAST);
 }
 
-/** Reads the magnitudes of an NHWC tensor of images of this size: 0 past the edges. */
+/** Reads the magnitudes of an NHWC tensor of images of this size. Past the edges they are 0. */
 function magnitudesOf(values: ArrayLike<number>, height: number, width: number, channels: number) {
   return (b: number, row: number, col: number, c: number) =>
     row < 0 || row >= height || col < 0 || col >= width
@@ -185,7 +188,7 @@ function forEachTile(
   }
 }
 
-/** P M of `count` columns M of `size` cells. [rows of P, count] */
+/** P M for `count` columns M of `size` cells. Result: [rows of P, count] */
 function alongLine(
   P: Matrix,
   size: number,
@@ -202,7 +205,7 @@ function alongLine(
   return result;
 }
 
-/** P M transpose(P) of `count` squares M of `size` x `size` cells. [rows of P, rows of P, count] */
+/** P M transpose(P) for `count` squares M of `size` x `size` cells. Result: [rows of P, rows of P, count] */
 function transformed(
   P: Matrix,
   size: number,
@@ -223,7 +226,7 @@ function transformed(
   return result;
 }
 
-/** For each cell V U: V [cells, depth], U [cells, depth, width]. [cells, width] */
+/** V U for each cell. V: [cells, depth], U: [cells, depth, width]. Result: [cells, width] */
 function products(
   V: Float64Array,
   U: Float64Array,

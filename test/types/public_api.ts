@@ -1,4 +1,4 @@
-/** What must compile of the public API, and what must not. The type checker is the test: this file is never run. */
+/** Uses of the public API that must compile, and uses that must not. The type checker is the test. This file never runs. */
 import type { Tensor, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import { expectTypeOf } from 'expect-type';
 import {

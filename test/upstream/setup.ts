@@ -1,4 +1,4 @@
-// Evaluated before tfjs-core's spec files: they define their specs for the environments known by then.
+// This file is evaluated before tfjs-core's spec files. They define their specs for the environments known by then.
 import { env, getKernel } from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.js';
@@ -8,10 +8,10 @@ import '@tensorflow/tfjs-backend-webgl';
 import { install, type Replaced } from '../../src/index.js';
 
 const BACKENDS = ['cpu', ...(env().getBool('HAS_WEBGL') ? ['webgl'] : [])];
-/** tfjs runs its own specs on webgl with these. */
+/** tfjs runs its own specs on webgl with these flags. */
 const WEBGL_FLAGS = { WEBGL_VERSION: 2, WEBGL_CPU_FORWARD: false, WEBGL_SIZE_UPLOAD_UNIFORM: 0 };
 
-/** Upstream specs that pin a wrong value: each has to fail, and with what is right. */
+/** Upstream specs that expect a wrong value. Each of them must fail, and its message must show the right value. */
 const DEVIATIONS = [
   {
     spec: 'gradient x=[3,3,1] f=[3,3] s=1 p=explicit',
@@ -51,7 +51,7 @@ const defineUpstreamSpec: typeof it = (name, run, timeout) => {
 };
 Object.assign(globalThis, { it: defineUpstreamSpec });
 
-/** To be called after tfjs-core's spec files are loaded; Jasmine keeps the order. */
+/** Call this after tfjs-core's spec files are loaded. Jasmine keeps the order. */
 export function defineClosingSpecs(): void {
   describe('the plugin', () => {
     it("is installed while upstream's specs run", () => {

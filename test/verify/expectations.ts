@@ -1,4 +1,4 @@
-/** What expecting gradients comes to, each 'passed' or the message: for test/verify_matchers.node.spec.ts. */
+/** Outcomes of expectations of gradients, for test/verify_matchers.node.spec.ts. Each is 'passed' or the error message. */
 import { type GradientMatchers, matchers } from '../../src/verify/jest.js';
 import { tf } from '../support/tfjs.js';
 

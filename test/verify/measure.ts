@@ -1,4 +1,4 @@
-/** What docs/verify.md reports, measured on one backend, in Node or in a browser. */
+/** Measures the results that docs/verify.md reports, on one backend, in Node or in a browser. */
 import * as tf from '@tensorflow/tfjs-core';
 import { OWN } from '../../kernels/registry.js';
 import { registerOwn } from '../../src/ops.js';
@@ -23,18 +23,18 @@ export interface OpResult extends Counts {
   name: string;
   find?: string;
   on?: string;
-  /** Of the right ones, the largest error in units of its bound. */
+  /** The largest error among the verdicts 'right', in units of its bound. */
   error: number;
-  /** What the first verdict that is not 'right' says. */
+  /** The text of the first verdict that is not 'right', or of the first error. */
   said?: string;
 }
 
 export interface RuleResult {
   rule: string;
   seeds: number;
-  /** How often a correct gradient is refused, */
+  /** How often the rule refuses a right gradient. */
   refused: number;
-  /** and those scaled by 1.0001 and 1.01. */
+  /** How often it refuses the gradient scaled by 1.0001 and by 1.01. */
   scaled: number[];
 }
 
@@ -77,14 +77,14 @@ async function countVerdicts(
   return result;
 }
 
-/** Every built-in op, with so many seeds. */
+/** Measures every built-in op with seeds from 1 to `seeds`. */
 export async function measureOps(seeds: number, onResult: (result: OpResult) => void): Promise<void> {
   for (const { name, f, inputs, find, on } of opCases) {
     onResult({ name, find, on, ...(await countVerdicts(f, inputs, seeds)) });
   }
 }
 
-/** Whole numbers of which no two are equal. */
+/** Whole numbers. No two are equal. */
 const untied: typeof integers = (size, source) => distinct(size, source).map((value) => 8 * value);
 
 const draw = (make: typeof floats, shapes: number[][]) => (seed: number) =>
@@ -92,7 +92,7 @@ const draw = (make: typeof floats, shapes: number[][]) => (seed: number) =>
     tf.tensor(Float32Array.from(make(tf.util.sizeFromShape(shape), 10 * seed + i)), shape),
   );
 
-/** This plugin's ops: conv2d, and what it differentiates into, and pooling; by default and exactly. */
+/** Measures this plugin's kernels of conv2d, of pooling and of their gradients, by default and with `exact`. */
 export async function measureOwn(
   seeds: number,
   onResult: (result: OpResult) => void,
@@ -141,7 +141,7 @@ export async function measureOwn(
   }
 }
 
-/** Every rule on the gradient of a convolution in x, as it is and scaled. */
+/** Measures every rule on the gradient of a convolution by x: the right gradient, and scaled ones. */
 export async function measureRules(seeds: number, onResult: (result: RuleResult) => void): Promise<void> {
   const ours =
     (exact: boolean): Rule =>
@@ -196,14 +196,14 @@ export async function measurePlanted(
   }
 }
 
-/** The gradients' gradients of the ops whose gradients are right. */
+/** Measures the second gradients of the ops whose gradients are right. */
 export async function measureSecond(seeds: number, onResult: (result: OpResult) => void): Promise<void> {
   for (const { name, f, inputs } of rightOps(tf.getBackend())) {
     onResult({ name, ...(await countVerdicts(f, inputs, seeds, false, 2)) });
   }
 }
 
-/** Right functions that are hard on differences. */
+/** Measures functions that have right gradients, but are hard for differences. */
 export async function measureRough(seeds: number, onResult: (result: OpResult) => void): Promise<void> {
   for (const { name, f, inputs } of roughCases) {
     onResult({ name, ...(await countVerdicts(f, inputs, seeds)) });

@@ -1,4 +1,4 @@
-/** Differentiable built-in ops of tfjs-core, with inputs inside their domains and off their kinks. */
+/** Differentiable built-in ops of tfjs-core. Their inputs lie inside their domains and away from their kinks. */
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import '@tensorflow/tfjs-core/dist/public/chained_ops/reshape.js';
@@ -10,7 +10,7 @@ export interface OpCase {
   name: string;
   f: Differentiable;
   inputs(seed: number): tf.Tensor[];
-  /** What tfjs 4.22 does wrong; absent where it is right. */
+  /** What tfjs 4.22 does wrong. It is undefined if tfjs is right. */
   find?: string;
   /** The only backend on which it is wrong. */
   on?: string;
@@ -19,7 +19,12 @@ export interface OpCase {
 type Draw = (size: number, next: () => number) => Float64Array;
 type Shape = number[];
 
-/** In [-1, 1); off 0, either sign; in (low, high); no two alike. */
+/**
+ *   any       in [-1, 1)
+ *   offZero   of either sign, magnitudes in [0.2, 1)
+ *   between   in [low, high)
+ *   untied    no two are equal
+ */
 const any: Draw = floats;
 const offZero: Draw = (size, next) => between(0.2, 1)(size, next).map((x) => (next() < 0.5 ? -x : x));
 const between =

@@ -1,4 +1,4 @@
-/** Ops with a bug planted in their gradients, for each of which the checker must say 'wrong'. */
+/** Ops with a bug planted in their gradients. For each of them the checker must say 'wrong'. */
 import * as tf from '@tensorflow/tfjs-core';
 import { floats, integers } from '../../src/verify/data.js';
 import type { Differentiable } from '../../src/verify/index.js';
@@ -9,15 +9,15 @@ export interface Planted {
   bug: string;
   f: Differentiable;
   shapes: number[][];
-  /** Whole numbers make f exact. */
+  /** Whether f is exact on whole numbers. */
   exact: boolean;
-  /** Too small to be seen through rounding, always. */
+  /** The bug may be too small to be seen through rounding errors. */
   needsExact?: boolean;
 }
 
 const shapes = [[2, 3, 3, 1], [3, 3, 1, 2]]; // prettier-ignore
 
-/** conv2d, and its gradients as `change` leaves them. */
+/** conv2d. `change` changes its gradients. */
 const conv = (
   bug: string,
   change: (dx: T4, dFilter: T4, dy: T4, x: T4, filter: T4) => tf.Tensor[],
@@ -38,7 +38,7 @@ const conv = (
 
 const convolve = (x: T4, filter: T4) => tf.conv2d(x, filter, 1, 'same');
 const window = { strides: 1, pad: 'same', dataFormat: 'NHWC', dimRoundingMode: undefined };
-/** By the kernels: tfjs cannot take a gradient within a gradient function. */
+/** Gradients are computed by the kernels, because tfjs cannot take a gradient within a gradient function. */
 const run = (name: string, inputs: Record<string, tf.Tensor>, attrs: object) =>
   tf.engine().runKernel(name, inputs, attrs as tf.NamedAttrMap) as T4;
 const convGrads = (x: T4, filter: T4, dy: T4) => [

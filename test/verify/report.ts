@@ -1,7 +1,7 @@
 /**
- * `npm run verify:report`: measures the gradient checker, on cpu in this process and on webgl in an installed browser, and
- * writes the tables of docs/verify.md. What was measured is kept in build/verify.json: a part may be measured alone. Rows
- * with a count of seeds of their own, which are those of `own`, `rough` and `planted`, stay in the document until measured again.
+ * `npm run verify:report`: measures the gradient checker, on cpu in this process and on webgl in an installed browser. It
+ * writes the tables of docs/verify.md. The results are kept in build/verify.json, so a part may be measured alone. Each row of
+ * `own`, `rough` and `planted` has its own number of seeds. These rows stay in the document until they are measured again.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -75,7 +75,7 @@ type Cell = string | number;
 const table = (head: string[], rows: Cell[][]) =>
   [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
 
-/** Rows by their first cell: those measured now and, of the table as it was, the others. */
+/** The rows that are measured now, and the other rows of the old table. The first cell identifies a row. */
 function updated(rows: Cell[][], before: string): Cell[][] {
   const lines = before.match(/^\|.*\|$/gm)?.slice(2) ?? [];
   const kept = lines.map((line) => line.slice(1, -1).split('|').map((cell) => cell.trim())); // prettier-ignore

@@ -1,6 +1,6 @@
 /**
- * Functions whose gradients are right, but whose values are hard on differences: many kinks within every step, waves
- * shorter than steps, jumps, a pole. The checker may be unsure of them, but must never say 'wrong'.
+ * Functions that have right gradients, but are hard for differences: many kinks within every step, waves shorter than steps,
+ * jumps, a pole, underflow. The checker may say 'unsure' for them, but must never say 'wrong'.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { OpCase } from './ops.js';

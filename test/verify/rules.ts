@@ -1,6 +1,6 @@
 /**
- * The default rules of other gradient checkers, on tfjs functions in float32, each with its own step, tolerance and kind
- * of test. All take one input x and one output; a rule says whether it accepts the gradient.
+ * The default rules of other gradient checkers, on tfjs functions in float32. Each rule has its own step, tolerance and kind
+ * of test. All take one input x and one output. The result of a rule is whether it accepts the gradient.
  *
  * Sources: torch/autograd/gradcheck.py (PyTorch 2), autograd/test_util.py (HIPS autograd 1.6), chainer/gradient_check.py
  * (Chainer 7), jax/_src/public_test_util.py (JAX 0.4).
@@ -13,7 +13,7 @@ import { inner } from '../../kernels/arrays.js';
 type F = (x: tf.Tensor) => tf.Tensor;
 export type Rule = (f: F, x: tf.Tensor, seed: number) => Promise<boolean>;
 
-/** Of the normal distribution, as all of them draw directions. */
+/** Numbers of the normal distribution. All checkers that draw directions draw them from it. */
 function normal(size: number, next: () => number): Float64Array {
   return new Float64Array(size).map(() =>
     Math.fround(Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next())),
@@ -31,7 +31,7 @@ async function along(flat: Awaited<ReturnType<typeof flatten>>, v: Float64Array,
   return above.map((y, i) => (y - below[i]) / (2 * step));
 }
 
-/** The whole Jacobian; eps 1e-6, atol 1e-5, rtol 1e-3. */
+/** The whole Jacobian. eps 1e-6, atol 1e-5, rtol 1e-3. */
 const torch: Rule = async (f, x) => {
   const flat = await flatten(f, [x]);
   const unit = (size: number, k: number) => new Float64Array(size).map((_, i) => (i === k ? 1 : 0));
@@ -56,19 +56,19 @@ async function bothSides(f: F, x: tf.Tensor, seed: number, step: number, unitLen
   return { got: inner(await flat.gradient(flat.x, c), v), want: inner(slope, c) };
 }
 
-/** One random direction, of which half a step either way; step 1e-6, absolute or relative error below 1e-6. */
+/** One random direction, half a step each way. Step 1e-6. The absolute or the relative error must be below 1e-6. */
 const hips: Rule = async (f, x, seed) => {
   const { got, want } = await bothSides(f, x, seed, 0.5e-6, false);
   return Math.abs(got - want) < 1e-6 || Math.abs(got - want) / Math.abs(got + want) < 1e-6;
 };
 
-/** One random direction of length 1; eps 1e-3, atol 1e-5, rtol 1e-4. */
+/** One random direction of length 1. eps 1e-3, atol 1e-5, rtol 1e-4. */
 const chainer: Rule = async (f, x, seed) => {
   const { got, want } = await bothSides(f, x, seed, 1e-3, true);
   return allClose(got, want, 1e-5, 1e-4);
 };
 
-/** One random direction; eps 1e-4, atol and rtol 2e-3 for float32. */
+/** One random direction. eps 1e-4, atol and rtol 2e-3 for float32. */
 const jax: Rule = async (f, x, seed) => {
   const { got, want } = await bothSides(f, x, seed, 1e-4, false);
   return allClose(got, want, 2e-3, 2e-3);
