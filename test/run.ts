@@ -163,7 +163,8 @@ async function main(options: Options): Promise<void> {
   progress.stop();
   if (interrupted) throw new Error('Interrupted.');
 
-  const all = [...outcomes.values()];
+  const rank = ({ environment }: Outcome) => ENVIRONMENTS.indexOf(environment);
+  const all = [...outcomes.values()].sort((a, b) => rank(a) - rank(b));
   if (all.every(({ passed, failed }) => passed + failed === 0))
     throw new Error(`No spec's name contains "${options.filter}".`);
   const own = all.filter(({ suite }) => suite === 'specs');

@@ -5,7 +5,7 @@
  *   webgl/simple.ts      the programs for everything else
  *   webgl/remembered.ts  the taps that the forward pass keeps for the gradient
  *
- * There are two programs of each kind. The search finds the maximum of each window and the tap that it lies under.
+ * packed.ts and simple.ts have two programs each. The search finds the maximum of each window and the tap that it lies under.
  * The gradient reads these taps.
  *
  * The number of a tap is fy * filterWidth + fx. Such small whole numbers are exact in every texture. Flat indexes and

@@ -15,7 +15,7 @@ const KERNEL_SPEC = /^kernels on (\w+) (\w+),/;
 export function writeCompatibility(file: string, results: readonly EnvironmentResults[]): void {
   const columns = results.flatMap(({ label, specs }) => {
     const counts = countByBackend(specs);
-    return [...counts].map(([backend, kernels]) => ({ title: `${label}, ${backend}`, kernels }));
+    return [...counts].sort().map(([backend, kernels]) => ({ title: `${label}, ${backend}`, kernels }));
   });
   const names = [...new Set(columns.flatMap(({ kernels }) => [...kernels.keys()]))];
   const row = (cells: string[]) => `| ${cells.join(' | ')} |`;
