@@ -22,7 +22,7 @@ export interface Job {
 
 export interface SpecResult {
   name: string;
-  status: 'passed' | 'failed' | 'pending' | 'excluded';
+  status: 'passed' | 'failed' | 'pending';
   messages: string[];
   milliseconds: number;
 }
@@ -85,7 +85,6 @@ interface KarmaResult {
   fullName: string;
   success: boolean;
   pending: boolean;
-  disabled: boolean;
   log: string[];
   time: number;
 }
@@ -114,8 +113,8 @@ async function runInBrowser(browser: Browser, { suite, plan }: Job, listener: Li
   };
   const code = await new Promise<number>((done) => {
     const server = new karma.Server(config, done);
-    server.on('spec_complete', (_, { fullName, success, pending, disabled, log, time }: KarmaResult) => {
-      const status = disabled ? 'excluded' : pending ? 'pending' : success ? 'passed' : 'failed';
+    server.on('spec_complete', (_, { fullName, success, pending, log, time }: KarmaResult) => {
+      const status = pending ? 'pending' : success ? 'passed' : 'failed';
       failed ||= status === 'failed';
       listener.spec({ name: fullName, status, messages: log.map(inSources), milliseconds: time });
     });

@@ -8,12 +8,14 @@ const send = ({ fullName, description, status, failedExpectations, duration }) =
   const name = fullName ?? description ?? 'all specs';
   return new Promise((sent) => process.send({ name, status, messages, milliseconds: duration ?? 0 }, sent));
 };
+/** A spec that the run leaves out has the status 'excluded'. */
+const sendSpec = (result) => (result.status === 'excluded' ? undefined : send(result));
 const sendFailure = (result) =>
   result.failedExpectations.length ? send({ ...result, status: 'failed' }) : undefined;
 
 const jasmine = new Jasmine();
 jasmine.exitOnCompletion = false;
 jasmine.clearReporters();
-jasmine.addReporter({ specDone: send, suiteDone: sendFailure, jasmineDone: sendFailure });
+jasmine.addReporter({ specDone: sendSpec, suiteDone: sendFailure, jasmineDone: sendFailure });
 await jasmine.execute([process.argv[2]]);
 process.disconnect();

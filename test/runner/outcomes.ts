@@ -32,8 +32,10 @@ export function newOutcome(environment: Environment, suite: Suite): Outcome {
 }
 
 export function count(outcome: Outcome, { name, status, milliseconds }: SpecResult): void {
-  if (status === 'pending') outcome.skipped.push(name);
-  if (status !== 'passed' && status !== 'failed') return;
+  if (status === 'pending') {
+    outcome.skipped.push(name);
+    return;
+  }
   outcome[status]++;
   outcome.specs.set(name, status === 'passed');
   outcome.milliseconds.set(name, milliseconds);

@@ -12,7 +12,8 @@
  *        1/2  1/2 -1/2 -1/2                   0 -1  0  1  0  0
  *         0    0    0    0                    0 -1  0  0  0  1
  *
- * Only the first r columns of G and the first m rows of transpose(A) are used. The last of them gets a 1 at its end.
+ * Only the first r columns of G and the first m rows of transpose(A) are used. The last used column and the last used row each get a 1
+ * at the end.
  *
  * The filter and the inputs are polynomials. They are multiplied modulo x, x - 1, x + 1 and x^2 + 1, and at infinity. The factor
  * x^2 + 1 takes three products. Two points instead of it would save one product, but their constants would be far larger, and not
