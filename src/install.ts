@@ -181,7 +181,7 @@ function dropIn(kernelName: KernelName, backendName: BackendName): KernelFunc {
     const attrs = { ...DROP_IN_ATTRS[kernelName], ...args.attrs } as NamedAttrMap;
     const result = kernel({ ...args, attrs, inputs: args.inputs as Record<string, TensorInfo> });
     if (kernelName === 'FusedConv2D') {
-      offerFusedGradient(result as TensorInfo, attrs, ourGradients.get('Conv2D')!.gradFunc);
+      offerFusedGradient(attrs, ourGradients.get('Conv2D')!.gradFunc);
     }
     return result;
   };

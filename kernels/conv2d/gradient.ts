@@ -16,7 +16,6 @@ import {
   reshape,
   sum,
   type Tensor,
-  type TensorInfo,
   unregisterGradient,
   zeros,
 } from '@tensorflow/tfjs-core';
@@ -68,7 +67,7 @@ function biasGradient(dy: Tensor, biasShape: number[], dataFormat?: DataFormat):
 const FUSED_OP = 'fusedConv2d__op';
 
 /**
- * A FusedConv2D kernel calls this with the y that it returns. If the kernel runs for a tf.fused.conv2d that is being
+ * A FusedConv2D kernel calls this. If the kernel runs for a tf.fused.conv2d that is being
  * recorded, this registers a gradient. The engine looks it up as soon as the op is done. It replaces the closure in
  * tfjs-core, which refuses dilations and drops dimRoundingMode.
  *
@@ -76,21 +75,21 @@ const FUSED_OP = 'fusedConv2d__op';
  * While a gradient is recorded, tfjs fuses no activation other than 'linear'.
  * @param convGradient the gradient of Conv2D
  */
-export function offerFusedGradient(y: TensorInfo, attrs: NamedAttrMap, convGradient: GradFunc): void {
+export function offerFusedGradient(attrs: NamedAttrMap, convGradient: GradFunc): void {
   const { gradientDepth, kernelDepth, scopeStack } = engine().state;
+  const scope = scopeStack[scopeStack.length - 2];
   // 2 is the depth of this kernel inside the op's customGrad. Deeper, inside another customGrad, nothing is recorded.
-  const isRecorded =
-    gradientDepth > 0 && kernelDepth === 2 && scopeStack[scopeStack.length - 2]?.name === FUSED_OP;
+  const isRecorded = gradientDepth > 0 && kernelDepth === 2 && scope?.name === FUSED_OP;
   if (!isRecorded) return;
   if (getGradient(FUSED_OP)) unregisterGradient(FUSED_OP);
   registerGradient({
     kernelName: FUSED_OP,
     get gradFunc() {
       unregisterGradient(FUSED_OP);
+      if (engine().state.activeScope !== scope) {
+        throw new Error('tfjs-convgrad: the gradient of a fused.conv2d was asked of another one.');
+      }
       return (dy: Tensor | Tensor[], [filter, x, savedY, bias]: Tensor[]) => {
-        if (savedY.dataId !== y.dataId) {
-          throw new Error('tfjs-convgrad: the gradient of a fused.conv2d was asked of another one.');
-        }
         const dy4D = reshape(dy as Tensor, savedY.shape); // tf.fused.conv2d drops the batch of a single image
         const { x: dx, filter: dFilter } = convGradient(dy4D, [x, filter], attrs);
         const dBias = () => biasGradient(dy4D, bias.shape, attrs.dataFormat as DataFormat);
