@@ -20,19 +20,31 @@ import type { Kernel } from './runtime/tensors.js';
 
 export const OWN = 'Convgrad';
 
-export const BACKENDS = ['cpu', 'webgl'] as const;
+export const BACKENDS = ['cpu', 'wasm', 'webgl'] as const;
 export type BackendName = (typeof BACKENDS)[number];
 
 export const KERNELS = {
-  Conv2D: { cpu: conv2dCpu.conv2d, webgl: conv2dWebgl.conv2d },
-  FusedConv2D: { cpu: conv2dCpu.fusedConv2d, webgl: conv2dWebgl.fusedConv2d },
-  Conv2DBackpropInput: { cpu: conv2dCpu.conv2dBackpropInput, webgl: conv2dWebgl.conv2dBackpropInput },
-  Conv2DBackpropFilter: { cpu: conv2dCpu.conv2dBackpropFilter, webgl: conv2dWebgl.conv2dBackpropFilter },
-  MaxPool: { cpu: maxPoolCpu.maxPool, webgl: maxPoolWebgl.maxPool },
-  MaxPoolGrad: { cpu: maxPoolCpu.maxPoolGrad, webgl: maxPoolWebgl.maxPoolGrad },
-  MaxPoolWithArgmax: { cpu: maxPoolCpu.maxPoolWithArgmax, webgl: maxPoolWebgl.maxPoolWithArgmax },
-  AvgPool: { cpu: avgPoolCpu.avgPool, webgl: avgPoolWebgl.avgPool },
-  AvgPoolGrad: { cpu: avgPoolCpu.avgPoolGrad, webgl: avgPoolWebgl.avgPoolGrad },
+  Conv2D: { cpu: conv2dCpu.conv2d, wasm: conv2dCpu.conv2d, webgl: conv2dWebgl.conv2d },
+  FusedConv2D: { cpu: conv2dCpu.fusedConv2d, wasm: conv2dCpu.fusedConv2d, webgl: conv2dWebgl.fusedConv2d },
+  Conv2DBackpropInput: {
+    cpu: conv2dCpu.conv2dBackpropInput,
+    wasm: conv2dCpu.conv2dBackpropInput,
+    webgl: conv2dWebgl.conv2dBackpropInput,
+  },
+  Conv2DBackpropFilter: {
+    cpu: conv2dCpu.conv2dBackpropFilter,
+    wasm: conv2dCpu.conv2dBackpropFilter,
+    webgl: conv2dWebgl.conv2dBackpropFilter,
+  },
+  MaxPool: { cpu: maxPoolCpu.maxPool, wasm: maxPoolCpu.maxPool, webgl: maxPoolWebgl.maxPool },
+  MaxPoolGrad: { cpu: maxPoolCpu.maxPoolGrad, wasm: maxPoolCpu.maxPoolGrad, webgl: maxPoolWebgl.maxPoolGrad },
+  MaxPoolWithArgmax: {
+    cpu: maxPoolCpu.maxPoolWithArgmax,
+    wasm: maxPoolCpu.maxPoolWithArgmax,
+    webgl: maxPoolWebgl.maxPoolWithArgmax,
+  },
+  AvgPool: { cpu: avgPoolCpu.avgPool, wasm: avgPoolCpu.avgPool, webgl: avgPoolWebgl.avgPool },
+  AvgPoolGrad: { cpu: avgPoolCpu.avgPoolGrad, wasm: avgPoolCpu.avgPoolGrad, webgl: avgPoolWebgl.avgPoolGrad },
 } satisfies Record<string, Record<BackendName, Kernel>>;
 export type KernelName = keyof typeof KERNELS;
 export const KERNEL_NAMES = Object.keys(KERNELS) as KernelName[];

@@ -1,13 +1,15 @@
 /** Options for how the kernels compute, and a report of how they do. */
 import { configureCpu, type CpuInfo, cpuInfo, type CpuOptions } from '../kernels/runtime/options.js';
 
-/** Options of each backend. So far only cpu has any. */
+/** Options of each backend. */
 export interface BackendOptions {
+  /** The kernels on wasm follow these, too. */
   cpu?: CpuOptions;
 }
 
-/** How each backend computes. So far only cpu has a choice. */
+/** How each backend computes. */
 export interface BackendInfo {
+  /** Of the kernels on cpu and on wasm. */
   cpu: CpuInfo;
 }
 

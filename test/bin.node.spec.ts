@@ -155,7 +155,12 @@ describe('tfjs-convgrad compare', () => {
 
   it('goes on with a new backend where a WebAssembly kernel traps', () => {
     const other = project(['tfjs-core', 'tfjs-backend-cpu', 'tfjs-backend-wasm']);
-    const { status, stdout } = compare(other, '--backend', 'wasm', '--case', 'pad');
+    const builtin = `
+      import { getKernel } from '@tensorflow/tfjs-core';
+      export const kernels = [getKernel('Conv2D', 'wasm')];`;
+    writeFileSync(join(other, 'builtin.js'), builtin);
+    const args = ['--backend', 'wasm', '--kernels', 'builtin.js', '--case', 'pad'];
+    const { status, stdout } = compare(other, ...args);
     rmSync(other, { recursive: true, force: true });
     expect(status).toBe(1);
     expect(stdout).toMatch(/NO Conv2D +numeric pad, unequal filter .*memory access out of bounds/);

@@ -1,5 +1,5 @@
 /**
- * The rows of docs/deviations.md: the results of tfjs's own kernels on the cpu (row 21: on webgl), and the results of our
+ * The rows of docs/deviations.md: the results of tfjs's own kernels on the cpu (row 21: on webgl, rows 5, 25 and 26: on wasm), and the results of our
  * kernels.
  */
 import { isSimd } from '../kernels/runtime/options.js';
@@ -283,7 +283,7 @@ deviation(24, 'an Infinity in x gives Infinity in the outputs that see it, or Na
     expect(tapsBesideInfinity()).toBe(4);
   },
   ours() {
-    const tiled = tf.getBackend() === 'cpu' && isSimd(backendInfo().cpu.serving);
+    const tiled = tf.getBackend() !== 'webgl' && isSimd(backendInfo().cpu.serving);
     const { notFinite, notANumber } = besideInfinity();
     expect(notFinite).toBe(tiled ? 16 : 9);
     expect(notANumber > 0).toBe(tiled);
@@ -410,6 +410,70 @@ deviation(20, "convolution and averages of int32, which tfjs's ops refuse, are f
     expectExactly(int32Conv(), [1, 1, 1, 1]);
   },
 });
+
+const skipping = () => tf.conv2d(ones(1, 3, 3, 1), ones(2, 1, 1, 1), [5, 2], 'same');
+const broadcastBias = () =>
+  tf.fused.conv2d({
+    x: ones(1, 2, 2, 1),
+    filter: ones(1, 1, 1, 2),
+    strides: 1,
+    pad: 'same',
+    bias: tf.scalar(1),
+  });
+deviation(
+  25,
+  'wasm has all options of a convolution, and pads rightly',
+  {
+    tfjs: () => {
+      expectExactly(skipping(), [0, 0]);
+      expect(() => tf.conv2d(ones(1, 1, 3, 3), corner(), 1, 'same', 'NCHW')).toThrowError(
+        /does not support dataFormat/,
+      );
+      expect(broadcastBias).toThrowError(/only supports rank-1 bias/);
+    },
+    ours: () => {
+      expectExactly(skipping(), [2, 2]);
+      expect(tf.conv2d(ones(1, 1, 3, 3), corner(), 1, 'same', 'NCHW').shape).toEqual([1, 1, 3, 3]);
+      expectExactly(broadcastBias(), [2, 2, 2, 2, 2, 2, 2, 2]);
+    },
+  },
+  'wasm',
+);
+
+const below0 = () => image([[-2, -1], [-3, -4]]); // prettier-ignore
+deviation(
+  26,
+  'a maximum below 0 is found on wasm',
+  {
+    tfjs: () => {
+      expectExactly(tf.maxPoolWithArgmax(below0(), 2, 2, 'valid').result, [2 ** -126]);
+      expectExactly(
+        gradient((x) => tf.maxPool(x, 2, 2, 'valid'), below0()),
+        [1, 0, 0, 0],
+      );
+    },
+    ours: () => {
+      expectExactly(tf.maxPoolWithArgmax(below0(), 2, 2, 'valid').result, [-1]);
+      expectExactly(
+        gradient((x) => tf.maxPool(x, 2, 2, 'valid'), below0()),
+        [0, 1, 0, 0],
+      );
+    },
+  },
+  'wasm',
+);
+
+const filterGradient = () =>
+  tf.grad((filter) => tf.conv2d(ones(1, 3, 3, 1), filter as T4, 1, 'valid'))(ones(2, 2, 1, 1));
+deviation(
+  5,
+  'a filter has a gradient on wasm',
+  {
+    tfjs: () => expect(filterGradient).toThrowError(/Conv2DBackpropFilter' not registered/),
+    ours: () => expectExactly(filterGradient(), [4, 4, 4, 4]),
+  },
+  'wasm',
+);
 
 const withoutChannels = () =>
   valuesOf(tf.conv2d(tf.zeros<tf.Rank.R4>([1, 3, 3, 0]), tf.zeros<tf.Rank.R4>([2, 2, 0, 1]), 1, 'valid'));

@@ -443,12 +443,14 @@ const EMPTY: Record<string, [shapes: number[][], op: Case['op']]> = {
   ),
 };
 
-describeOnBackends('gradients', () => {
+describeOnBackends('gradients', (backendName) => {
   let installation: Installation;
   beforeEach(() => (installation = install()));
   afterEach(() => installation.uninstall());
 
   for (const [name, one] of Object.entries(CASES)) {
+    // tfjs cannot differentiate a depthwise convolution there.
+    if (backendName === 'wasm' && name === 'tf.separableConv2d') continue;
     it(`first: ${name}`, () => expectGradients('first', one));
     it(`second: ${name}`, () => expectGradients('second', one));
   }

@@ -67,9 +67,12 @@ function specsOf(chosen: readonly Subject[], backendName: BackendName): void {
       });
 
       const differs = whyTfjsDiffers(subject, backendName);
-      it(differs ? `differs from the built-in (${differs})` : 'equals the built-in', () =>
-        againstBuiltin(subject, differs),
-      );
+      // tfjs's kernels on wasm do not check their input: wrong ones may read and write anywhere in the memory of the backend.
+      if (!(differs && backendName === 'wasm')) {
+        it(differs ? `differs from the built-in (${differs})` : 'equals the built-in', () =>
+          againstBuiltin(subject, differs),
+        );
+      }
 
       it('leaves its inputs alone', () => untouched(subject));
     });

@@ -97,11 +97,11 @@ function suitesOf(environment: Environment, upstream: boolean): Suite[] {
 }
 
 /**
- * As many parts as processes run at a time. In Node there are twice as many, so that all cores end at about the same time. In
+ * As many parts as processes run at a time. In Node there are three times as many, so that all cores end at about the same time. In
  * browsers one part is webgl, and there are at least two parts.
  */
 function partsOf(environment: Environment, jobs: number): Partial<Plan>[] {
-  const count = environment === 'node' ? 2 * jobs : Math.max(1, jobs - 1);
+  const count = environment === 'node' ? 3 * jobs : Math.max(1, jobs - 1);
   const others = Array.from({ length: count }, (_, part) => ({ part, parts: count }));
   if (environment === 'node') return others;
   return [{ on: 'webgl' }, ...others.map((part) => ({ on: 'others' as const, ...part }))];

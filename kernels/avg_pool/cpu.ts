@@ -1,10 +1,9 @@
 /**
- * tfjs 'cpu' kernels of average pooling: TensorInfo -> arrays -> numeric function -> TensorInfo.
+ * tfjs 'cpu' and 'wasm' kernels of average pooling: TensorInfo -> arrays -> numeric function -> TensorInfo.
  * inputs and attrs are those of tfjs. The attributes `dilations`, `dataFormat` and `countIncludePad` are added.
  */
-import { unwritten } from '../arrays.js';
-import { sizeOf, withDyShape } from '../geometry.js';
-import { type Kernel, makeTensor, poolGeometryOf, readFloats } from '../runtime/tensors.js';
+import { withDyShape } from '../geometry.js';
+import { type Kernel, makeResult, poolGeometryOf, readFloats } from '../runtime/tensors.js';
 import { poolBySimd } from '../runtime/simd/pooling.js';
 import * as numeric from './definition.js';
 import * as simd from './simd.js';
@@ -13,26 +12,26 @@ import * as simd from './simd.js';
 export const avgPool: Kernel = ({ inputs, attrs, backend }) => {
   const { x } = inputs;
   const g = poolGeometryOf(x, attrs);
-  const values = readFloats(backend, 'x', x);
-  const y = unwritten(sizeOf(g.outShape));
-  const done = poolBySimd(g, [values], (instance, [floats]) => {
-    simd.avgPool(instance, floats, g, y);
-    return true;
+  return makeResult(backend, g.outShape, (y) => {
+    const values = readFloats(backend, 'x', x);
+    const done = poolBySimd(g, [values], (instance, [floats]) => {
+      simd.avgPool(instance, floats, g, y);
+      return true;
+    });
+    if (!done) numeric.avgPool(values, g, y);
   });
-  if (!done) numeric.avgPool(values, g, y);
-  return makeTensor(backend, g.outShape, 'float32', y);
 };
 
 /** dx: the shape of `input`. The values of `input` are not needed. */
 export const avgPoolGrad: Kernel = ({ inputs, attrs, backend }) => {
   const { dy, input } = inputs;
   const g = withDyShape(poolGeometryOf(input, attrs), dy.shape);
-  const dyValues = readFloats(backend, 'dy', dy);
-  const dx = new Float32Array(sizeOf(input.shape));
-  const done = poolBySimd(g, [dyValues], (instance, [floats]) => {
-    simd.avgPoolGrad(instance, floats, g, dx);
-    return true;
+  return makeResult(backend, input.shape, (dx) => {
+    const dyValues = readFloats(backend, 'dy', dy);
+    const done = poolBySimd(g, [dyValues], (instance, [floats]) => {
+      simd.avgPoolGrad(instance, floats, g, dx.fill(0));
+      return true;
+    });
+    if (!done) numeric.avgPoolGrad(dyValues, g, dx);
   });
-  if (!done) numeric.avgPoolGrad(dyValues, g, dx);
-  return makeTensor(backend, input.shape, 'float32', dx);
 };

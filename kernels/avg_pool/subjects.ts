@@ -1,7 +1,7 @@
 /** What the kernels of average pooling have to prove on each case of cases.ts. */
 import { sizeOf } from '../geometry.js';
 import type { PoolCase } from '../max_pool/cases.js';
-import { inPadding, poolDiffers, poolSetup } from '../max_pool/subjects.js';
+import { inPadding, poolDiffers, wasmCeil, poolSetup } from '../max_pool/subjects.js';
 import { linearLoss, linearMagnitude, type Subject } from '../proof.js';
 import * as avg from './definition.js';
 
@@ -23,7 +23,7 @@ export function avgPoolSubjects(c: PoolCase): Subject[] {
       magnitude: linearMagnitude,
       tfjsDiffers:
         poolDiffers(c) ?? (inPadding(c) ? 'row 9: NaN where the window is all padding' : undefined),
-      ...(inPadding(c) && { tfjsDiffersOn: { webgl: null } }),
+      tfjsDiffersOn: { ...(inPadding(c) && { webgl: null }), ...wasmCeil(c) },
     },
     {
       ...common,

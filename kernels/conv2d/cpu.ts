@@ -1,11 +1,11 @@
 /**
- * tfjs 'cpu' kernels of convolution: TensorInfo -> arrays -> numeric function -> TensorInfo.
+ * tfjs 'cpu' and 'wasm' kernels of convolution: TensorInfo -> arrays -> numeric function -> TensorInfo.
  * inputs and attrs are those of tfjs. The attribute `groups` is added. In the gradients `dilations` is added too.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { isSimd } from '../runtime/options.js';
 import { convGeometry, type DataFormat, withDyShape } from '../geometry.js';
-import { type Kernel, makeTensor, readFloats } from '../runtime/tensors.js';
+import { type Kernel, makeResult, readFloats } from '../runtime/tensors.js';
 import {
   type ActivationName,
   addBiasAndActivate,
@@ -26,22 +26,23 @@ export const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
   const { x, filter, bias, preluActivationWeights } = inputs;
   const { activation, leakyreluAlpha, options } = readFusedAttrs(attrs, preluActivationWeights);
   const g = convGeometry(x.shape, filter.shape, options);
-  const spread = (name: string, tensor: TensorInfo): Broadcast =>
-    broadcast(name, readFloats(backend, name, tensor), tensor.shape, g.outShape, g.dataFormat);
-  const add = bias ? spread('bias', bias) : undefined;
-  const alpha =
-    activation === 'prelu'
-      ? spread('preluActivationWeights', preluActivationWeights)
-      : constant(leakyreluAlpha);
+  return makeResult(backend, g.outShape, (y) => {
+    const spread = (name: string, tensor: TensorInfo): Broadcast =>
+      broadcast(name, readFloats(backend, name, tensor), tensor.shape, g.outShape, g.dataFormat);
+    const add = bias ? spread('bias', bias) : undefined;
+    const alpha =
+      activation === 'prelu'
+        ? spread('preluActivationWeights', preluActivationWeights)
+        : constant(leakyreluAlpha);
 
-  const [xValues, filterValues] = [readFloats(backend, 'x', x), readFloats(backend, 'filter', filter)];
-  const path = paths.pathOf(g, xValues, filterValues);
-  const epilogue = isSimd(path) ? epilogueOf(add, activation, g.dataFormat) : undefined;
-  const y = paths.conv2d(path, xValues, filterValues, g, epilogue);
-  if (!epilogue && (add || activation !== 'linear')) {
-    addBiasAndActivate(y, g.outShape, add ?? constant(0), activation, alpha);
-  }
-  return makeTensor(backend, g.outShape, 'float32', y);
+    const [xValues, filterValues] = [readFloats(backend, 'x', x), readFloats(backend, 'filter', filter)];
+    const path = paths.pathOf(g, xValues, filterValues);
+    const epilogue = isSimd(path) ? epilogueOf(add, activation, g.dataFormat) : undefined;
+    paths.conv2d(path, xValues, filterValues, g, y, epilogue);
+    if (!epilogue && (add || activation !== 'linear')) {
+      addBiasAndActivate(y, g.outShape, add ?? constant(0), activation, alpha);
+    }
+  });
 };
 
 /** dx: attrs.inputShape */
@@ -49,10 +50,11 @@ export const conv2dBackpropInput: Kernel = ({ inputs, attrs, backend }) => {
   const { dy, filter } = inputs;
   const { inputShape, ...options } = attrs as unknown as ConvAttrs;
   const g = withDyShape(convGeometry(inputShape, filter.shape, options), dy.shape);
-  const [dyValues, filterValues] = [readFloats(backend, 'dy', dy), readFloats(backend, 'filter', filter)];
-  const path = paths.pathOfBackpropInput(g, dyValues, filterValues);
-  const dx = paths.conv2dBackpropInput(path, dyValues, filterValues, g);
-  return makeTensor(backend, inputShape, 'float32', dx);
+  return makeResult(backend, inputShape, (dx) => {
+    const [dyValues, filterValues] = [readFloats(backend, 'dy', dy), readFloats(backend, 'filter', filter)];
+    const path = paths.pathOfBackpropInput(g, dyValues, filterValues);
+    paths.conv2dBackpropInput(path, dyValues, filterValues, g, dx);
+  });
 };
 
 /** dFilter: attrs.filterShape */
@@ -60,10 +62,11 @@ export const conv2dBackpropFilter: Kernel = ({ inputs, attrs, backend }) => {
   const { x, dy } = inputs;
   const { filterShape, ...options } = attrs as unknown as ConvAttrs;
   const g = withDyShape(convGeometry(x.shape, filterShape, options), dy.shape);
-  const [xValues, dyValues] = [readFloats(backend, 'x', x), readFloats(backend, 'dy', dy)];
-  const path = paths.pathOf(g, xValues, dyValues);
-  const dFilter = paths.conv2dBackpropFilter(path, xValues, dyValues, g);
-  return makeTensor(backend, filterShape, 'float32', dFilter);
+  return makeResult(backend, filterShape, (dFilter) => {
+    const [xValues, dyValues] = [readFloats(backend, 'x', x), readFloats(backend, 'dy', dy)];
+    const path = paths.pathOf(g, xValues, dyValues);
+    paths.conv2dBackpropFilter(path, xValues, dyValues, g, dFilter);
+  });
 };
 
 /** Bias and activation for the store of the SIMD paths, or undefined where the store cannot do them. */

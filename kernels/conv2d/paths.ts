@@ -3,10 +3,10 @@
  * results, to rounding. ../runtime/options.ts says how to choose one by hand. The default is WebAssembly, unless the
  * work is too small to gain by it.
  */
-import { type Floats, unwritten } from '../arrays.js';
+import type { Floats } from '../arrays.js';
 import { chosen, type CpuPath, isSimd, simdFor } from '../runtime/options.js';
 import { type ConvGeometry, sizeOf } from '../geometry.js';
-import { type Simd, type SimdLevel, withSimd } from '../runtime/simd/instance.js';
+import { withSimd } from '../runtime/simd/instance.js';
 import type { Epilogue } from './simd/correlate.js';
 import * as definition from './definition.js';
 import { TILE } from './plain/gemm.js';
@@ -54,72 +54,52 @@ export function pathOfBackpropInput(g: ConvGeometry, dy: Floats, filter: Floats)
   return chosen().path === 'auto' && sparse ? plainPath(g) : pathOf(g, dy, filter);
 }
 
-/** y: [batch, outHeight, outWidth, outChannels]. Only the SIMD paths take an epilogue. */
+/** Writes y: [batch, outHeight, outWidth, outChannels]. Only the SIMD paths take an epilogue. */
 export function conv2d(
   path: CpuPath,
   x: Floats,
   filter: Floats,
   g: ConvGeometry,
+  y: Float32Array,
   epilogue?: Epilogue,
-): Float32Array {
-  if (!isSimd(path)) return rounded(g.outShape, (sums) => PLAIN[path].conv2d(x, filter, g, sums));
-  return written(g.outShape, path, (w, y) =>
+): void {
+  if (!isSimd(path)) return rounded(y, (sums) => PLAIN[path].conv2d(x, filter, g, sums));
+  withSimd(path, (w) =>
     simd.conv2d(w, x as Float32Array, filter as Float32Array, g, y, chosen().winograd, epilogue),
   );
 }
 
-/** dx: of x's shape */
+/** Writes dx: of x's shape. */
 export function conv2dBackpropInput(
   path: CpuPath,
   dy: Floats,
   filter: Floats,
   g: ConvGeometry,
-): Float32Array {
-  if (!isSimd(path))
-    return rounded(g.inShape, (sums) => PLAIN[path].conv2dBackpropInput(dy, filter, g, sums));
-  return written(g.inShape, path, (w, dx) =>
+  dx: Float32Array,
+): void {
+  if (!isSimd(path)) return rounded(dx, (sums) => PLAIN[path].conv2dBackpropInput(dy, filter, g, sums));
+  withSimd(path, (w) =>
     simd.conv2dBackpropInput(w, dy as Float32Array, filter as Float32Array, g, dx, chosen().winograd),
   );
 }
 
-/** dFilter: of the filter's shape */
-export function conv2dBackpropFilter(path: CpuPath, x: Floats, dy: Floats, g: ConvGeometry): Float32Array {
-  if (!isSimd(path)) {
-    return rounded(g.filterShape, (sums) => PLAIN[path].conv2dBackpropFilter(x, dy, g, sums));
-  }
-  return written(g.filterShape, path, (w, dFilter) =>
+/** Writes dFilter: of the filter's shape. */
+export function conv2dBackpropFilter(
+  path: CpuPath,
+  x: Floats,
+  dy: Floats,
+  g: ConvGeometry,
+  dFilter: Float32Array,
+): void {
+  if (!isSimd(path)) return rounded(dFilter, (sums) => PLAIN[path].conv2dBackpropFilter(x, dy, g, sums));
+  withSimd(path, (w) =>
     simd.conv2dBackpropFilter(w, x as Float32Array, dy as Float32Array, g, dFilter, chosen().winograd),
   );
 }
 
-/** A result that is summed in float64 and rounded to float32 at the end. */
-function rounded(shape: readonly number[], write: (sums: Float64Array) => void): Float32Array {
-  return allocating(shape, () => {
-    const sums = new Float64Array(sizeOf(shape));
-    write(sums);
-    return new Float32Array(sums);
-  });
-}
-
-function written(
-  shape: readonly number[],
-  level: SimdLevel,
-  write: (instance: Simd, values: Float32Array) => void,
-): Float32Array {
-  const values = allocating(shape, () => unwritten(sizeOf(shape)));
-  withSimd(level, (w) => write(w, values));
-  return values;
-}
-
-function allocating(shape: readonly number[], make: () => Float32Array): Float32Array {
-  try {
-    return make();
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    const bytes = 4 * sizeOf(shape);
-    throw new Error(
-      `tfjs-convgrad: out of memory: a result of shape [${shape}] takes ${Math.ceil(bytes / 2 ** 20)} MiB, ` +
-        `more than the engine gives (${error.message}).`,
-    );
-  }
+/** Sums in float64, and rounds to float32 at the end. */
+function rounded(result: Float32Array, write: (sums: Float64Array) => void): void {
+  const sums = new Float64Array(result.length);
+  write(sums);
+  result.set(sums);
 }

@@ -20,7 +20,15 @@ export function convSubjects(c: ConvCase): Subject[] {
   const forward = (x: Float64Array, filter: Float64Array) => make.y((out) => conv.conv2d(x, filter, g, out));
   const taps = g.filterHeight * g.filterWidth;
   const y = g.outShape;
-  const common = { caseName: name, output: 0, exact: true, tfjsDiffers: convDiffers(c, g) };
+  const tfjsDiffers = convDiffers(c, g);
+  const onWasm = tfjsDiffers ?? convDiffersOnWasm(c, g);
+  const common = {
+    caseName: name,
+    output: 0,
+    exact: true,
+    tfjsDiffers,
+    ...(onWasm && { tfjsDiffersOn: { wasm: onWasm } }),
+  };
   const dilated = g.dilationHeight * g.dilationWidth > 1;
   const empty = 'row 21: empty inputs throw';
   const gradientDiffers = common.tfjsDiffers ?? (dilated ? 'row 4: dilations are ignored' : undefined);
@@ -65,7 +73,7 @@ export function convSubjects(c: ConvCase): Subject[] {
     {
       ...common,
       kernelName: 'Conv2D',
-      ...(g.inChannels === 0 && { tfjsDiffersOn: { webgl: empty } }),
+      ...(g.inChannels === 0 && { tfjsDiffersOn: { webgl: empty, wasm: 'row 21: an empty sum is not 0' } }),
       inputs: { x, filter },
       attrs: attrsOf(options),
       outShape: y,
@@ -89,6 +97,7 @@ export function convSubjects(c: ConvCase): Subject[] {
     {
       ...common,
       kernelName: 'Conv2DBackpropFilter',
+      tfjsDiffersOn: { wasm: 'row 5: there is no such kernel' },
       tfjsDiffers: gradientDiffers,
       inputs: { x, dy: y },
       attrs: attrsOf({ ...options, filterShape: [...filter] }),
@@ -107,4 +116,13 @@ function convDiffers(c: ConvCase, g: ConvGeometry): string | undefined {
   const unequal = g.effectiveFilterHeight !== g.effectiveFilterWidth || g.strideHeight !== g.strideWidth;
   if (typeof c.pad === 'number' && unequal) return 'row 3: a numeric pad ignores the width';
   return undefined;
+}
+
+/** tfjs's kernels on wasm call XNNPACK, which has one bias for each channel and pads as it sees fit. */
+function convDiffersOnWasm(c: ConvCase, g: ConvGeometry): string | undefined {
+  if (g.dataFormat === 'NCHW') return 'row 25: no NCHW';
+  if (c.bias && c.bias.length !== 1) return 'row 25: the bias must be of shape [outChannels]';
+  if (c.dimRoundingMode === 'ceil') return "row 25: 'ceil' reads past x";
+  const skips = g.strideHeight > g.effectiveFilterHeight || g.strideWidth > g.effectiveFilterWidth;
+  return c.pad === 'same' && skips ? "row 25: 'same' with a stride above the window pads wrongly" : undefined;
 }

@@ -1,10 +1,18 @@
 /**
- * tfjs 'cpu' kernels of max pooling: TensorInfo -> arrays -> numeric function -> TensorInfo.
+ * tfjs 'cpu' and 'wasm' kernels of max pooling: TensorInfo -> arrays -> numeric function -> TensorInfo.
  * inputs and attrs are those of tfjs. The attributes `dilations` and `dataFormat` are added.
  */
-import { type Numbers, unwritten } from '../arrays.js';
+import type { Numbers } from '../arrays.js';
 import { type PoolGeometry, sizeOf, withDyShape } from '../geometry.js';
-import { type Kernel, makeTensor, poolGeometryOf, readFloats, readNumbers } from '../runtime/tensors.js';
+import {
+  checkNumbers,
+  type Kernel,
+  makeResult,
+  makeTensor,
+  poolGeometryOf,
+  readFloats,
+  readNumbers,
+} from '../runtime/tensors.js';
 import { poolBySimd } from '../runtime/simd/pooling.js';
 import * as numeric from './definition.js';
 import * as simd from './simd.js';
@@ -13,13 +21,19 @@ import * as simd from './simd.js';
 export const maxPool: Kernel = ({ inputs, attrs, backend }) => {
   const { x } = inputs;
   const g = poolGeometryOf(x, attrs);
-  const values = readNumbers(backend, 'x', x);
-  const size = sizeOf(g.outShape);
-  const bySimd = poolBySimd(g, [values], (instance, floats) => {
-    const y = unwritten(size);
-    return simd.maxPool(instance, floats[0], g, y) ? undefined : y;
-  });
-  return makeTensor(backend, g.outShape, x.dtype, bySimd ?? maxima(values, g, size).y);
+  checkNumbers('x', x);
+  return makeResult(
+    backend,
+    g.outShape,
+    (y) => {
+      const values = readNumbers(backend, 'x', x);
+      const gaveUp = poolBySimd(g, [values], (instance, floats) =>
+        simd.maxPool(instance, floats[0], g, y as Float32Array),
+      );
+      if (gaveUp !== false) numeric.maxPool(values, g, y, new Int32Array(y.length));
+    },
+    x.dtype,
+  );
 };
 
 /**
@@ -40,16 +54,14 @@ export const maxPoolWithArgmax: Kernel = ({ inputs, attrs, backend }) => {
 export const maxPoolGrad: Kernel = ({ inputs, attrs, backend }) => {
   const { dy, input } = inputs;
   const g = withDyShape(poolGeometryOf(input, attrs), dy.shape);
-  const x = readNumbers(backend, 'input', input);
-  const dyValues = readFloats(backend, 'dy', dy);
-  const size = sizeOf(input.shape);
-  const bySimd = poolBySimd(g, [x, dyValues], (instance, floats) => {
-    const dx = new Float32Array(size);
-    return simd.maxPoolGrad(instance, floats[0], floats[1], g, dx) ? undefined : dx;
+  return makeResult(backend, input.shape, (dx) => {
+    const x = readNumbers(backend, 'input', input);
+    const dyValues = readFloats(backend, 'dy', dy);
+    const gaveUp = poolBySimd(g, [x, dyValues], (instance, floats) =>
+      simd.maxPoolGrad(instance, floats[0], floats[1], g, dx.fill(0)),
+    );
+    if (gaveUp !== false) numeric.maxPoolGrad(dyValues, maxima(x, g, sizeOf(dy.shape)).positions, dx);
   });
-  const dx = bySimd ?? new Float32Array(size);
-  if (!bySimd) numeric.maxPoolGrad(dyValues, maxima(x, g, sizeOf(dy.shape)).positions, dx);
-  return makeTensor(backend, input.shape, 'float32', dx);
 };
 
 function maxima(x: Numbers, g: PoolGeometry, size: number): { y: Numbers; positions: Int32Array } {

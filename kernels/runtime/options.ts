@@ -1,5 +1,5 @@
 /**
- * How the cpu backend computes: the paths that one can choose, and the path that serves.
+ * How the cpu and wasm backends compute: the paths that one can choose, and the path that serves.
  *
  *   definition    plain loops                                           float64 sums, rounded once
  *   thin          convolution pixel by pixel, for few pixels            float64 sums, rounded once

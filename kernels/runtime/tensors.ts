@@ -1,7 +1,7 @@
 /** Between tfjs and arrays of numbers: the functions by which adapters read tensors and attributes and make tensors. */
 import type { DataType, KernelBackend, NamedAttrMap, TensorInfo } from '@tensorflow/tfjs-core';
-import type { Floats, Numbers } from '../arrays.js';
-import { type Pair, type PoolGeometry, poolGeometry, type PoolOptions } from '../geometry.js';
+import { type Floats, type Numbers, unwritten } from '../arrays.js';
+import { type Pair, type PoolGeometry, poolGeometry, type PoolOptions, sizeOf } from '../geometry.js';
 
 /** A tfjs kernel. Unlike tfjs's own type, this type says that the inputs that a kernel needs are there. */
 export type Kernel<Backend extends object = object> = (args: {
@@ -15,19 +15,89 @@ export type Kernel<Backend extends object = object> = (args: {
  * @throws Error for complex64 and string tensors
  */
 export function readNumbers(backend: object, name: string, tensor: TensorInfo): Numbers {
+  checkNumbers(name, tensor);
+  const values = (
+    isOnHeap(backend)
+      ? backend.typedArrayFromHeap(tensor)
+      : (backend as KernelBackend).readSync(tensor.dataId)
+  ) as Numbers | number[];
+  return Array.isArray(values) ? Float32Array.from(values) : values;
+}
+
+/** @throws Error for complex64 and string tensors */
+export function checkNumbers(name: string, tensor: TensorInfo): void {
   if (tensor.dtype === 'complex64' || tensor.dtype === 'string') {
     throw new Error(
       `tfjs-convgrad: ${name} is of dtype ${tensor.dtype}, but it must be float32, int32 or bool.`,
     );
   }
-  const values = (backend as KernelBackend).readSync(tensor.dataId) as Numbers | number[];
-  return Array.isArray(values) ? Float32Array.from(values) : values;
+}
+
+/** The 'wasm' backend. Its tensors lie in one memory. A view of the memory is good until the backend allocates a tensor. */
+interface HeapBackend {
+  typedArrayFromHeap(tensor: TensorInfo): Numbers;
+  makeOutput(shape: number[], dtype: DataType): TensorInfo;
+  disposeData(dataId: object): void;
+}
+
+function isOnHeap(backend: object): backend is HeapBackend {
+  return 'typedArrayFromHeap' in backend;
 }
 
 /** The values of a tensor as floats. float32 stays. int32 and bool become float64, which holds them exactly. */
 export function readFloats(backend: object, name: string, tensor: TensorInfo): Floats {
   const values = readNumbers(backend, name, tensor);
   return values instanceof Float32Array ? values : Float64Array.from(values);
+}
+
+/**
+ * A tensor whose values `write` writes, every one of them. They are undefined before, and `write` must read the inputs itself:
+ * views of the wasm backend's memory that are older than the result may be stale.
+ */
+export function makeResult(
+  backend: object,
+  shape: readonly number[],
+  write: (values: Float32Array) => void,
+): TensorInfo;
+export function makeResult(
+  backend: object,
+  shape: readonly number[],
+  write: (values: Numbers) => void,
+  dtype: DataType,
+): TensorInfo;
+export function makeResult(
+  backend: object,
+  shape: readonly number[],
+  write: (values: never) => void,
+  dtype: DataType = 'float32',
+): TensorInfo {
+  if (!isOnHeap(backend)) {
+    const values = allocate(shape, dtype);
+    write(values as never);
+    return makeTensor(backend, shape, dtype, values);
+  }
+  const result = backend.makeOutput([...shape], dtype);
+  try {
+    write(backend.typedArrayFromHeap(result) as never);
+  } catch (error) {
+    backend.disposeData(result.dataId);
+    throw error;
+  }
+  return result;
+}
+
+function allocate(shape: readonly number[], dtype: DataType): Numbers {
+  const size = sizeOf(shape);
+  try {
+    if (dtype === 'float32') return unwritten(size);
+    return dtype === 'bool' ? new Uint8Array(size) : new Int32Array(size);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Error(
+      `tfjs-convgrad: out of memory: a result of shape [${shape}] takes ${Math.ceil((4 * size) / 2 ** 20)} MiB, ` +
+        `more than the engine gives (${error.message}).`,
+    );
+  }
 }
 
 export function makeTensor(

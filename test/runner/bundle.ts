@@ -24,9 +24,11 @@ export const NODE: BuildOptions = {
   format: 'esm',
   mainFields: ['module', 'main'],
   external: ['esbuild', 'expect'],
-  // tfjs-core's Node platform calls require(), which an ES module does not have.
+  // tfjs-core's Node platform and tfjs-backend-wasm use require() and __dirname, which an ES module does not have.
   banner: {
-    js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    js:
+      "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" +
+      "const __dirname = new URL('.', import.meta.url).pathname;",
   },
 };
 export const BROWSER: BuildOptions = {

@@ -89,6 +89,9 @@ interface KarmaResult {
   time: number;
 }
 
+/** The binaries of tfjs's wasm backend. */
+const WASM_FILES = 'node_modules/@tensorflow/tfjs-backend-wasm/dist/*.wasm';
+
 /** Servers that start side by side must not start their search for a free port at the same number. */
 let nextPort = 9876;
 
@@ -99,7 +102,7 @@ async function runInBrowser(browser: Browser, { suite, plan }: Job, listener: Li
     {
       browsers: [browser],
       port: (nextPort += 10),
-      files: [file, { pattern: page, included: false }],
+      files: [file, ...[page, WASM_FILES].map((pattern) => ({ pattern, included: false }))],
       client: { plan } as karma.ClientOptions,
       customLaunchers: { chromium: { base: 'Chrome', flags: CHROMIUM_FLAGS } },
     },

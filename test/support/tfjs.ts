@@ -7,8 +7,12 @@ import { BACKENDS, type BackendName, KERNEL_NAMES, OWN } from '../../kernels/reg
 import { install } from '../../src/index.js';
 import * as data from '../../src/verify/data.js';
 import { compare, describeWorst } from '../../src/verify/exact.js';
+import './wasm.js';
 
 export { tf };
+
+// Otherwise the first tensor would start wasm, which takes a while.
+void tf.setBackend('cpu');
 
 // Without fences tfjs waits for the GPU when it reads a tensor. With them it asks by timer whether the GPU is done, and each of
 // the thousands of reads takes several milliseconds longer.
@@ -24,7 +28,8 @@ export function describeOnBackends(title: string, specs: (backendName: BackendNa
     let registered: Registered;
 
     beforeEach(async () => {
-      tf.env().set('IS_TEST', true);
+      // On wasm a clone is a copy, and the engine takes the copies that ops save for their gradients for leaks.
+      tf.env().set('IS_TEST', backendName !== 'wasm');
       await tf.setBackend(backendName);
       registered = readRegistries();
       tf.engine().startScope();
@@ -58,6 +63,19 @@ export function installed<T>(f: () => T): T {
     return f();
   } finally {
     uninstall();
+  }
+}
+
+/** What f returns by tfjs's own kernels. Those on wasm lack gradients and options, so cpu serves in their place. */
+export function byBuiltins<T>(f: () => T): T {
+  const backendName = tf.getBackend();
+  if (backendName !== 'wasm') return f();
+  // A backend that is ready is set at once. The promise only reports it.
+  void tf.setBackend('cpu');
+  try {
+    return f();
+  } finally {
+    void tf.setBackend(backendName);
   }
 }
 
