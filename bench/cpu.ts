@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: times the plugin's cpu kernels, tfjs's own on its cpu backend, and tfjs-backend-wasm's (XNNPACK).
+ * `npm run bench`: times the plugin's kernels on cpu or wasm, tfjs's own on its cpu backend, and tfjs-backend-wasm's (XNNPACK).
  *
  *   - The three alternate in one run. The times are medians.
  *   - The results are checked before the kernels are timed.
@@ -11,7 +11,7 @@ import { cpus } from 'node:os';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { pathOf } from '../kernels/conv2d/paths.js';
 import { conv2d } from '../kernels/conv2d/simd/conv2d.js';
 import { chosen, isSimd } from '../kernels/runtime/options.js';
@@ -99,8 +99,9 @@ const WARM_UP = 600;
 async function main({
   filter,
   write,
+  backend,
   ...cpu
-}: CpuOptions & { filter: string; write?: string }): Promise<void> {
+}: CpuOptions & { filter: string; write?: string; backend: string }): Promise<void> {
   configure({ cpu });
   registerOwn();
   const rows: Row[] = [];
@@ -109,7 +110,7 @@ async function main({
     const runs = Array.isArray(shape.filter) ? convRuns(shape, shape.filter) : poolRuns(shape);
     for (const run of runs.filter((r) => `${r.kernelName} ${name}`.includes(filter))) {
       process.stderr.write(`\r\x1b[K${run.kernelName}, ${name}`);
-      rows.push({ ...(await measure(run, name)), shape: name, network: shape.network });
+      rows.push({ ...(await measure(run, name, backend)), shape: name, network: shape.network });
     }
   }
   process.stderr.write('\r\x1b[K');
@@ -118,6 +119,7 @@ async function main({
     machine: cpus()[0].model,
     node: process.version,
     tfjs: tf.version_core,
+    backend,
     path: serving,
     winograd,
     // Loaded as late as possible: its compiler would slow down each earlier garbage collection.
@@ -199,8 +201,8 @@ interface Contender {
   times: number[];
 }
 
-async function measure(run: Run, name: string): Promise<Omit<Row, 'shape'>> {
-  const plugin = await contender(run, 'cpu', OWN);
+async function measure(run: Run, name: string, backend: string): Promise<Omit<Row, 'shape'>> {
+  const plugin = await contender(run, backend, OWN);
   const cpu = await contender(run, 'cpu', '');
   const wasm = tf.getKernel(run.kernelName, 'wasm') ? await contender(run, 'wasm', '') : undefined;
   const peers = [plugin, cpu, wasm].filter((who) => who !== undefined);
@@ -294,13 +296,14 @@ interface Report {
   machine: string;
   node: string;
   tfjs: string;
+  backend: string;
   path: string;
   winograd: number;
   peak?: number;
   rows: Row[];
 }
 
-function asMarkdown({ machine, node, tfjs, path, winograd, peak: most, rows }: Report): string {
+function asMarkdown({ machine, node, tfjs, backend, path, winograd, peak: most, rows }: Report): string {
   const how = `${path}${isSimd(path as 'simd') ? `, Winograd ${winograd || 'off'}` : ''}`;
   const limit = most ? `; peak of one core in WebAssembly ${most.toFixed(0)} GFLOP/s` : '';
   const ratio = (peer: number | undefined, ours: number) => (peer ? `${(peer / ours).toFixed(2)}x` : '');
@@ -311,7 +314,7 @@ function asMarkdown({ machine, node, tfjs, path, winograd, peak: most, rows }: R
       return `| ${kernelName} | ${shape} | ${network} | ${plugin.toFixed(3)} | ${allocation.toFixed(3)} | ${rate?.toFixed(1) ?? ''} | ${share} | ${ratio(cpu, plugin)} | ${ratio(wasm, plugin)} | ${into ? ratio(wasm, into) : ''} |`;
     },
   );
-  return `${machine}, Node ${node}, tfjs ${tfjs}; path ${how}${limit}.
+  return `${machine}, Node ${node}, tfjs ${tfjs}; the plugin on ${backend}, path ${how}${limit}.
 
 | kernel | shape | network | plugin ms | ms of new memory | GFLOP/s | of peak | over cpu | over wasm | into an array |
 |---|---|---|---:|---:|---:|---:|---:|---:|---:|
@@ -338,7 +341,8 @@ function meanLine(kernelName: string, all: Row[]): string {
 }
 
 const program = new Command('npm run bench --')
-  .description("Times the plugin's cpu kernels and tfjs's on cpu and wasm, and prints Markdown tables.")
+  .description("Times the plugin's kernels on cpu or wasm, and tfjs's on both, and prints Markdown tables.")
+  .addOption(new Option('--backend <name>', "the plugin's backend").choices(['cpu', 'wasm']).default('cpu'))
   .option('--filter <text>', 'run only kernels and shapes whose name contains the text', '')
   .option('--path <path>', "the plugin's path, as in configure()")
   .option('--winograd <tile>', "tile of Winograd's algorithm, as in configure(): 0, 2 or 4", Number)
