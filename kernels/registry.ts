@@ -23,29 +23,22 @@ export const OWN = 'Convgrad';
 export const BACKENDS = ['cpu', 'wasm', 'webgl'] as const;
 export type BackendName = (typeof BACKENDS)[number];
 
+/** A kernel on each backend. On wasm that of cpu serves: see runtime/tensors.ts. */
+function onBackends(cpu: Kernel, webgl: Kernel): Record<BackendName, Kernel> {
+  return { cpu, wasm: cpu, webgl };
+}
+
 export const KERNELS = {
-  Conv2D: { cpu: conv2dCpu.conv2d, wasm: conv2dCpu.conv2d, webgl: conv2dWebgl.conv2d },
-  FusedConv2D: { cpu: conv2dCpu.fusedConv2d, wasm: conv2dCpu.fusedConv2d, webgl: conv2dWebgl.fusedConv2d },
-  Conv2DBackpropInput: {
-    cpu: conv2dCpu.conv2dBackpropInput,
-    wasm: conv2dCpu.conv2dBackpropInput,
-    webgl: conv2dWebgl.conv2dBackpropInput,
-  },
-  Conv2DBackpropFilter: {
-    cpu: conv2dCpu.conv2dBackpropFilter,
-    wasm: conv2dCpu.conv2dBackpropFilter,
-    webgl: conv2dWebgl.conv2dBackpropFilter,
-  },
-  MaxPool: { cpu: maxPoolCpu.maxPool, wasm: maxPoolCpu.maxPool, webgl: maxPoolWebgl.maxPool },
-  MaxPoolGrad: { cpu: maxPoolCpu.maxPoolGrad, wasm: maxPoolCpu.maxPoolGrad, webgl: maxPoolWebgl.maxPoolGrad },
-  MaxPoolWithArgmax: {
-    cpu: maxPoolCpu.maxPoolWithArgmax,
-    wasm: maxPoolCpu.maxPoolWithArgmax,
-    webgl: maxPoolWebgl.maxPoolWithArgmax,
-  },
-  AvgPool: { cpu: avgPoolCpu.avgPool, wasm: avgPoolCpu.avgPool, webgl: avgPoolWebgl.avgPool },
-  AvgPoolGrad: { cpu: avgPoolCpu.avgPoolGrad, wasm: avgPoolCpu.avgPoolGrad, webgl: avgPoolWebgl.avgPoolGrad },
-} satisfies Record<string, Record<BackendName, Kernel>>;
+  Conv2D: onBackends(conv2dCpu.conv2d, conv2dWebgl.conv2d),
+  FusedConv2D: onBackends(conv2dCpu.fusedConv2d, conv2dWebgl.fusedConv2d),
+  Conv2DBackpropInput: onBackends(conv2dCpu.conv2dBackpropInput, conv2dWebgl.conv2dBackpropInput),
+  Conv2DBackpropFilter: onBackends(conv2dCpu.conv2dBackpropFilter, conv2dWebgl.conv2dBackpropFilter),
+  MaxPool: onBackends(maxPoolCpu.maxPool, maxPoolWebgl.maxPool),
+  MaxPoolGrad: onBackends(maxPoolCpu.maxPoolGrad, maxPoolWebgl.maxPoolGrad),
+  MaxPoolWithArgmax: onBackends(maxPoolCpu.maxPoolWithArgmax, maxPoolWebgl.maxPoolWithArgmax),
+  AvgPool: onBackends(avgPoolCpu.avgPool, avgPoolWebgl.avgPool),
+  AvgPoolGrad: onBackends(avgPoolCpu.avgPoolGrad, avgPoolWebgl.avgPoolGrad),
+};
 export type KernelName = keyof typeof KERNELS;
 export const KERNEL_NAMES = Object.keys(KERNELS) as KernelName[];
 

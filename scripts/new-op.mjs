@@ -19,9 +19,9 @@ const ADDED = {
         "import { templateOpGradients } from './template_op/gradient.js';\n",
     ],
     [
-      /(?=} satisfies Record<string, Record<BackendName, Kernel>>;)/g,
-      '  TemplateOp: { cpu: templateOpCpu.templateOp, webgl: templateOpWebgl.templateOp },\n' +
-        '  TemplateOpGrad: { cpu: templateOpCpu.templateOpGrad, webgl: templateOpWebgl.templateOpGrad },\n',
+      /(?=};\nexport type KernelName)/g,
+      '  TemplateOp: onBackends(templateOpCpu.templateOp, templateOpWebgl.templateOp),\n' +
+        '  TemplateOpGrad: onBackends(templateOpCpu.templateOpGrad, templateOpWebgl.templateOpGrad),\n',
     ],
     [/,?\s*];\n}\n$/g, ', ...templateOpGradients(prefix)];\n}\n'],
   ],

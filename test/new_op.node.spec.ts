@@ -48,6 +48,7 @@ describe('npm run new-op', () => {
     });
     const made = (await import(`${FOLDER}/made.mjs`)) as typeof registry & typeof subjects;
     expect(made.KERNEL_NAMES as string[]).toEqual(jasmine.arrayContaining(['SoftClip', 'SoftClipGrad']));
+    for (const kernel of Object.values(made.KERNELS)) expect(Object.keys(kernel)).toEqual([...made.BACKENDS]);
     expect(made.gradients('').map(({ kernelName }) => kernelName)).toContain('SoftClip');
     const own = made.subjects().filter(({ kernelName }) => kernelName.startsWith('SoftClip'));
     expect(own.length).toBe(4);
