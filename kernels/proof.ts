@@ -60,6 +60,14 @@ export function whyTfjsDiffers(subject: Subject, backendName: string): string | 
   return special === undefined ? subject.tfjsDiffers : (special ?? undefined);
 }
 
+/**
+ * Whether tfjs's own kernel may run on the subject. Its kernels on wasm do not check their input: those that are wrong may read
+ * and write anywhere in the backend's memory.
+ */
+export function canAskBuiltin(subject: Subject, backendName: string): boolean {
+  return backendName !== 'wasm' || whyTfjsDiffers(subject, backendName) === undefined;
+}
+
 /** Functions that make an array of the size of x, y or filter. A numeric function then fills the array. */
 export function filled(g: ConvGeometry | PoolGeometry, filterSize = 0) {
   const fill = (size: number) => (write: (out: Float64Array) => void) => {

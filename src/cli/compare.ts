@@ -8,6 +8,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
+import type { BackendName } from '../../kernels/registry.js';
 import { inBrowser, SENDER } from './browser.js';
 import type { Comparison } from './comparison.js';
 import { printComparisons } from './print.js';
@@ -16,11 +17,8 @@ import { pageOf } from './report.js';
 import { type Asked, type CompareMessage, runComparisons } from './run-comparisons.js';
 import type { UserModule } from './user-kernels.js';
 
-export const COMPARE_BACKENDS = ['cpu', 'wasm', 'webgl'] as const;
-export type CompareBackend = (typeof COMPARE_BACKENDS)[number];
-
 export interface CompareOptions extends Asked {
-  backend: CompareBackend;
+  backend: BackendName;
   /** Path of a module whose kernels are compared instead of the plugin's: see user-kernels.ts. */
   kernels?: string;
   /** Print JSON on standard output, and nothing else there. */
@@ -41,8 +39,6 @@ export async function compareCommand(options: CompareOptions): Promise<boolean> 
           `No kernel and case match --op '${options.op}' and --case '${options.case}'` +
             (kernels ? `: does ${kernels} export one for ${backend}?` : '.'),
         );
-      if (message.builtinsOnly)
-        console.error(`The plugin has no kernels for ${backend}. tfjs's own kernels are compared instead.`);
       bar = progress(`Comparing on ${backend}`, message.total, json ? process.stderr : process.stdout);
       return;
     }

@@ -7,7 +7,7 @@ import type { ConvCase } from '../../kernels/conv2d/cases.js';
 import { convSubjects } from '../../kernels/conv2d/subjects.js';
 import type { PoolCase } from '../../kernels/max_pool/cases.js';
 import { maxPoolSubjects } from '../../kernels/max_pool/subjects.js';
-import { type Subject, whyTfjsDiffers } from '../../kernels/proof.js';
+import { canAskBuiltin, type Subject, whyTfjsDiffers } from '../../kernels/proof.js';
 import { OWN } from '../../kernels/registry.js';
 import { subjects } from '../../kernels/subjects.js';
 import { registerOwn } from '../ops.js';
@@ -80,33 +80,24 @@ function subjectsOf({ x, window, strides, pad }: OwnCase): Subject[] {
 const kernelFuncOf = (name: string) => getKernel(name, getBackend())?.kernelFunc;
 
 /**
- * Prefix of the compared kernels' names: the plugin's, or '' for the built-ins if the plugin has none on this backend.
- */
-export function ownPrefix(): string {
-  registerOwn();
-  return getKernel(`${OWN}Conv2D`, getBackend()) ? OWN : '';
-}
-
-/**
  * Compares one kernel on one case, on the active backend.
  * @param milliseconds how long the built-in and the kernel are timed, in turn; 0: one round
- * @param prefix prefix of the kernel's registered name
+ * @param prefix prefix of the kernel's registered name; default: the plugin's
  */
 export async function compareSubject(
   subject: Subject,
   seed: number,
   milliseconds: number,
-  prefix = ownPrefix(),
+  prefix = OWN,
 ): Promise<Comparison> {
+  if (prefix === OWN) registerOwn();
   const { exact, rounded, adjoint, differences } = await prove(subject, prefix, seed);
   const values = untiedInputs(subject, seed, integers);
   const differs = whyTfjsDiffers(subject, getBackend());
   const bound = boundOf(subject, values);
   const theirs = await runSubject(subject, prefix, values);
   const own = kernelFuncOf(prefix + subject.kernelName);
-  // tfjs's kernels on wasm do not check their input: if they are wrong, they may read and write anywhere in their memory.
-  const isSafe = getBackend() !== 'wasm' || differs === undefined;
-  const hasBuiltin = prefix === '' || (isSafe && kernelFuncOf(subject.kernelName) !== own);
+  const hasBuiltin = canAskBuiltin(subject, getBackend()) && kernelFuncOf(subject.kernelName) !== own;
   const builtin = hasBuiltin ? await runSubject(subject, '', values).catch(() => null) : null;
   const agrees = builtin !== null && compare(builtin, theirs, (i) => 2 * bound(i)).error <= 1;
   const error = Math.max(rounded.error, exact?.error ?? 0);

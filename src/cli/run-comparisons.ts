@@ -7,14 +7,7 @@ import {
   removeBackend,
   setBackend,
 } from '@tensorflow/tfjs-core';
-import {
-  chosen,
-  compareSubject,
-  type Comparison,
-  isChosen,
-  ownPrefix,
-  type Selection,
-} from './comparison.js';
+import { chosen, compareSubject, type Comparison, isChosen, type Selection } from './comparison.js';
 import { checkOp, USER, useKernels, type UserModule, type UserOp } from './user-kernels.js';
 
 export interface Asked extends Selection {
@@ -23,8 +16,8 @@ export interface Asked extends Selection {
   milliseconds: number;
 }
 
-/** The first message has the number of rows, and whether only built-ins are compared. Each later message is a row. */
-export type CompareMessage = { total: number; builtinsOnly: boolean } | { row: Comparison };
+/** The first message has the number of rows. Each later message is a row. */
+export type CompareMessage = { total: number } | { row: Comparison };
 
 /** The name in the column of cases for the gradients of ops. */
 const GRADIENT = 'gradient';
@@ -47,7 +40,7 @@ export async function runComparisons(
     : all;
   const ops = Object.entries(module?.ops ?? {}).filter(([name]) => isAsked(name, GRADIENT));
   const prefix = module ? USER : undefined;
-  onMessage({ total: subjects.length + ops.length, builtinsOnly: !module && ownPrefix() === '' });
+  onMessage({ total: subjects.length + ops.length });
   const rows: Comparison[] = [];
   const add = async (op: string, caseName: string, row: Promise<Comparison>) => {
     rows.push(

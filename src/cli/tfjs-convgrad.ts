@@ -2,7 +2,8 @@
  * The command `tfjs-convgrad`. Its exit code is 0 if everything agrees, 1 if something disagrees, 2 if it cannot tell.
  */
 import { Command, Option } from 'commander';
-import { COMPARE_BACKENDS, compareCommand, type CompareOptions, version } from './compare.js';
+import { BACKENDS } from '../../kernels/registry.js';
+import { compareCommand, type CompareOptions, version } from './compare.js';
 import type { OwnCase } from './comparison.js';
 import { padding, readable, shapes, whole, writable } from './options.js';
 
@@ -24,7 +25,7 @@ program
   .description(
     'Compares kernels on this machine with their float64 definition, the built-in and numerical gradients.',
   )
-  .addOption(new Option('--backend <name>', 'backend to run on').choices(COMPARE_BACKENDS).default('cpu'))
+  .addOption(new Option('--backend <name>', 'backend to run on').choices(BACKENDS).default('cpu'))
   .option('--op <text>', 'compare only kernels whose name contains the text', '')
   .option('--case <text>', 'compare only cases whose name contains the text', '')
   .option(
