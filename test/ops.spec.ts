@@ -452,6 +452,14 @@ describeOnBackends('the ops', (backendName) => {
     expectExactly(maxPool(x as T4, 2), [4]);
   });
 
+  it('name the result for which there is no memory', () => {
+    const options = { pad: 2 ** 17 };
+    const refusal = /out of memory: a result of shape \[1,262145,262145,1\] takes 262147 MiB/;
+    expect(() => conv2d([[[[1]]]], [[[[1]]]], options)).toThrowError(refusal);
+    expect(() => maxPool([[[[1]]]], 1, { ...options, strides: 1 })).toThrowError(refusal);
+    expect(() => avgPool([[[[1]]]], 1, { ...options, strides: 1 })).toThrowError(refusal);
+  });
+
   it('read int32 without rounding it to float32 first', () => {
     const x = tf.tensor4d([2 ** 24 + 1, 2 ** 24], [1, 1, 1, 2], 'int32');
     const difference = tf.tensor4d([1, -1], [1, 1, 1, 2]);

@@ -6,7 +6,7 @@ import { expectExactly, expectNoLeak, installed, integers, tf } from './support/
 type T4 = tf.Tensor4D;
 
 interface Inside {
-  wasm: { asm: { memory: WebAssembly.Memory } };
+  wasm: { asm: { memory: WebAssembly.Memory }; _malloc(bytes: number): number };
 }
 const bytes = () => (tf.backend() as unknown as Inside).wasm.asm.memory.buffer.byteLength;
 
@@ -48,6 +48,17 @@ describe('the wasm backend', () => {
         ),
       ).toThrowError(/x is of dtype complex64/),
     );
+  });
+
+  it('refuses a result for which there is no memory, and writes nothing', () => {
+    const x = integers([1, 4, 4, 1]);
+    const malloc = spyOn((tf.backend() as unknown as Inside).wasm, '_malloc').and.returnValue(0);
+    expectNoLeak(() => {
+      expect(() => maxPool(x, 2)).toThrowError(/out of memory: a result of shape \[1,2,2,1\].*malloc failed/);
+      expect(() => maxPool(x, 1, { pad: 2 ** 17 })).toThrowError(/out of memory: a result of shape/);
+    });
+    malloc.and.callThrough();
+    expect(maxPool(x, 2).shape).toEqual([1, 2, 2, 1]);
   });
 
   it('leaves its memory as it was over 1,000 steps', () => {

@@ -1,7 +1,7 @@
 /** What the kernels of average pooling have to prove on each case of cases.ts. */
 import { sizeOf } from '../geometry.js';
 import type { PoolCase } from '../max_pool/cases.js';
-import { inPadding, poolDiffers, wasmCeil, poolSetup } from '../max_pool/subjects.js';
+import { inPadding, poolDiffers, poolSetup, wasmCeil } from '../max_pool/subjects.js';
 import { linearLoss, linearMagnitude, type Subject } from '../proof.js';
 import * as avg from './definition.js';
 

@@ -67,9 +67,9 @@ function biasGradient(dy: Tensor, biasShape: number[], dataFormat?: DataFormat):
 const FUSED_OP = 'fusedConv2d__op';
 
 /**
- * A FusedConv2D kernel calls this. If the kernel runs for a tf.fused.conv2d that is being
- * recorded, this registers a gradient. The engine looks it up as soon as the op is done. It replaces the closure in
- * tfjs-core, which refuses dilations and drops dimRoundingMode.
+ * A FusedConv2D kernel calls this. If the kernel runs for a tf.fused.conv2d that is being recorded, this registers a
+ * gradient. The engine looks it up as soon as the op is done. It replaces the closure in tfjs-core, which refuses
+ * dilations and drops dimRoundingMode.
  *
  * The registration removes itself when it is looked up. So fused convolutions on other backends keep the closure.
  * While a gradient is recorded, tfjs fuses no activation other than 'linear'.

@@ -22,15 +22,17 @@ export const maxPool: Kernel = ({ inputs, attrs, backend }) => {
   const { x } = inputs;
   const g = poolGeometryOf(x, attrs);
   checkNumbers('x', x);
-  return makeResult(
+  return makeResult<Numbers>(
     backend,
     g.outShape,
     (y) => {
       const values = readNumbers(backend, 'x', x);
-      const gaveUp = poolBySimd(g, [values], (instance, floats) =>
-        simd.maxPool(instance, floats[0], g, y as Float32Array),
+      const done = poolBySimd(
+        g,
+        [values],
+        (instance, [floats]) => !simd.maxPool(instance, floats, g, y as Float32Array),
       );
-      if (gaveUp !== false) numeric.maxPool(values, g, y, new Int32Array(y.length));
+      if (!done) numeric.maxPool(values, g, y, new Int32Array(y.length));
     },
     x.dtype,
   );
@@ -57,10 +59,12 @@ export const maxPoolGrad: Kernel = ({ inputs, attrs, backend }) => {
   return makeResult(backend, input.shape, (dx) => {
     const x = readNumbers(backend, 'input', input);
     const dyValues = readFloats(backend, 'dy', dy);
-    const gaveUp = poolBySimd(g, [x, dyValues], (instance, floats) =>
-      simd.maxPoolGrad(instance, floats[0], floats[1], g, dx.fill(0)),
+    const done = poolBySimd(
+      g,
+      [x, dyValues],
+      (instance, [xFloats, dyFloats]) => !simd.maxPoolGrad(instance, xFloats, dyFloats, g, dx.fill(0)),
     );
-    if (gaveUp !== false) numeric.maxPoolGrad(dyValues, maxima(x, g, sizeOf(dy.shape)).positions, dx);
+    if (!done) numeric.maxPoolGrad(dyValues, maxima(x, g, sizeOf(dy.shape)).positions, dx);
   });
 };
 

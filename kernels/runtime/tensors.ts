@@ -53,51 +53,49 @@ export function readFloats(backend: object, name: string, tensor: TensorInfo): F
 /**
  * A tensor whose values `write` writes, every one of them. They are undefined before, and `write` must read the inputs itself:
  * views of the wasm backend's memory that are older than the result may be stale.
+ * @throws Error naming the shape if there is not enough memory
  */
-export function makeResult(
+export function makeResult<Values extends Numbers = Float32Array>(
   backend: object,
   shape: readonly number[],
-  write: (values: Float32Array) => void,
-): TensorInfo;
-export function makeResult(
-  backend: object,
+  write: (values: Values) => void,
+  dtype: DataType = 'float32',
+): TensorInfo {
+  try {
+    if (isOnHeap(backend)) return resultOnHeap(backend, shape, write as (values: Numbers) => void, dtype);
+    const values = arrayOf(dtype, sizeOf(shape));
+    write(values as Values);
+    return makeTensor(backend, shape, dtype, values);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Error(
+      `tfjs-convgrad: out of memory: a result of shape [${shape}] takes ${Math.ceil((4 * sizeOf(shape)) / 2 ** 20)} MiB, ` +
+        `more than the engine gives (${error.message}).`,
+    );
+  }
+}
+
+function resultOnHeap(
+  backend: HeapBackend,
   shape: readonly number[],
   write: (values: Numbers) => void,
   dtype: DataType,
-): TensorInfo;
-export function makeResult(
-  backend: object,
-  shape: readonly number[],
-  write: (values: never) => void,
-  dtype: DataType = 'float32',
 ): TensorInfo {
-  if (!isOnHeap(backend)) {
-    const values = allocate(shape, dtype);
-    write(values as never);
-    return makeTensor(backend, shape, dtype, values);
-  }
   const result = backend.makeOutput([...shape], dtype);
   try {
-    write(backend.typedArrayFromHeap(result) as never);
+    const values = backend.typedArrayFromHeap(result);
+    if (values.length > 0 && values.byteOffset === 0) throw new RangeError('malloc failed');
+    write(values);
+    return result;
   } catch (error) {
     backend.disposeData(result.dataId);
     throw error;
   }
-  return result;
 }
 
-function allocate(shape: readonly number[], dtype: DataType): Numbers {
-  const size = sizeOf(shape);
-  try {
-    if (dtype === 'float32') return unwritten(size);
-    return dtype === 'bool' ? new Uint8Array(size) : new Int32Array(size);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new Error(
-      `tfjs-convgrad: out of memory: a result of shape [${shape}] takes ${Math.ceil((4 * size) / 2 ** 20)} MiB, ` +
-        `more than the engine gives (${error.message}).`,
-    );
-  }
+function arrayOf(dtype: DataType, size: number): Numbers {
+  if (dtype === 'float32') return unwritten(size);
+  return dtype === 'bool' ? new Uint8Array(size) : new Int32Array(size);
 }
 
 export function makeTensor(
