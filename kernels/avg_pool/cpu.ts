@@ -29,7 +29,7 @@ export const avgPoolGrad: Kernel = ({ inputs, attrs, backend }) => {
   return makeResult(backend, input.shape, (dx) => {
     const dyValues = readFloats(backend, 'dy', dy);
     const done = poolBySimd(g, [dyValues], (instance, [floats]) => {
-      simd.avgPoolGrad(instance, floats, g, dx.fill(0));
+      simd.avgPoolGrad(instance, floats, g, dx);
       return true;
     });
     if (!done) numeric.avgPoolGrad(dyValues, g, dx);

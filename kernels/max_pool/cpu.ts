@@ -62,7 +62,7 @@ export const maxPoolGrad: Kernel = ({ inputs, attrs, backend }) => {
     const done = poolBySimd(
       g,
       [x, dyValues],
-      (instance, [xFloats, dyFloats]) => !simd.maxPoolGrad(instance, xFloats, dyFloats, g, dx.fill(0)),
+      (instance, [xFloats, dyFloats]) => !simd.maxPoolGrad(instance, xFloats, dyFloats, g, dx),
     );
     if (!done) numeric.maxPoolGrad(dyValues, maxima(x, g, sizeOf(dy.shape)).positions, dx);
   });

@@ -80,7 +80,7 @@ export function poolForward(
 
 /**
  * Writes dx, strip by strip. `run` adds the shares of all windows that reach into a strip to the cells at `dx`. It returns true to
- * give up. dx must be filled with zeros.
+ * give up. Otherwise every cell of dx is written.
  * @param x undefined if the gradient does not depend on it
  */
 export function poolBackward(
@@ -100,19 +100,31 @@ export function poolBackward(
   const strips = pieces.map((piece) => windowsOver(piece, g));
   const at = place(simd, g, strips, axes, true);
   for (const [i, strip] of strips.entries()) {
-    if (positionsIn(strip) === 0) continue;
     const window = windowOf(strip, axes);
+    const part = overlap(window, pieces[i]);
+    const isEmpty = positionsIn(strip) === 0;
+    if (isEmpty || positionsIn(part) < positionsIn(pieces[i])) clear(dx, g, pieces[i]);
+    if (isEmpty) continue;
     const size = positionsIn(window) * g.inChannels;
     if (x) copyIn(simd.f32, at.x / 4, imageOf(x, g, 'in'), window, padding);
     copyIn(simd.f32, at.y / 4, imageOf(dy, g, 'out'), strip);
     simd.f32.fill(0, at.dx / 4, at.dx / 4 + size);
     writeTables(simd, at, g, strip, window);
     if (run({ ...at, pixelCount: positionsIn(strip) }, strip)) return true;
-    const part = overlap(window, pieces[i]);
     const skipped = ((part.row - window.row) * window.cols + part.col - window.col) * g.inChannels;
     copyOut(simd.f32, at.dx / 4 + skipped, window, imageOf(dx, g, 'in'), part);
   }
   return false;
+}
+
+/** dx = 0 in the piece, which has all columns, and all rows if it has several images. */
+function clear(
+  dx: Float32Array,
+  { inHeight, x }: PoolGeometry,
+  { image, images, row, rows }: Rectangle,
+): void {
+  const first = (image * inHeight + row) * x.row;
+  dx.fill(0, first, first + images * rows * x.row);
 }
 
 /** The windows that reach a row of the piece. The piece has all columns. */
