@@ -17,7 +17,7 @@ export function writeCompatibility(file: string, results: readonly EnvironmentRe
     const counts = countByBackend(specs);
     return [...counts].sort().map(([backend, kernels]) => ({ title: `${label}, ${backend}`, kernels }));
   });
-  const names = [...new Set(columns.flatMap(({ kernels }) => [...kernels.keys()]))];
+  const names = [...new Set(columns.flatMap(({ kernels }) => [...kernels.keys()]))].sort();
   const row = (cells: string[]) => `| ${cells.join(' | ')} |`;
   const lines = [
     '# Compatibility',
