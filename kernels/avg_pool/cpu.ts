@@ -3,7 +3,8 @@
  * inputs and attrs are those of tfjs. The attributes `dilations`, `dataFormat` and `countIncludePad` are added.
  */
 import { withDyShape } from '../geometry.js';
-import { type Kernel, makeResult, poolGeometryOf, readFloats } from '../runtime/tensors.js';
+import { heapOf, type Kernel, makeResult, poolGeometryOf, readFloats } from '../runtime/tensors.js';
+import type { Simd } from '../runtime/simd/instance.js';
 import { poolBySimd } from '../runtime/simd/pooling.js';
 import * as numeric from './definition.js';
 import * as simd from './simd.js';
@@ -14,11 +15,11 @@ export const avgPool: Kernel = ({ inputs, attrs, backend }) => {
   const g = poolGeometryOf(x, attrs);
   return makeResult(backend, g.outShape, (y) => {
     const values = readFloats(backend, 'x', x);
-    const done = poolBySimd(g, [values], (instance, [floats]) => {
-      simd.avgPool(instance, floats, g, y);
+    const work = (instance: Simd, [floats]: Float32Array[]) => {
+      simd.avgPool(instance, floats, g, y());
       return true;
-    });
-    if (!done) numeric.avgPool(values, g, y);
+    };
+    if (!poolBySimd(g, [values], work, heapOf(backend))) numeric.avgPool(values, g, y());
   });
 };
 
@@ -28,10 +29,10 @@ export const avgPoolGrad: Kernel = ({ inputs, attrs, backend }) => {
   const g = withDyShape(poolGeometryOf(input, attrs), dy.shape);
   return makeResult(backend, input.shape, (dx) => {
     const dyValues = readFloats(backend, 'dy', dy);
-    const done = poolBySimd(g, [dyValues], (instance, [floats]) => {
-      simd.avgPoolGrad(instance, floats, g, dx);
+    const work = (instance: Simd, [floats]: Float32Array[]) => {
+      simd.avgPoolGrad(instance, floats, g, dx());
       return true;
-    });
-    if (!done) numeric.avgPoolGrad(dyValues, g, dx);
+    };
+    if (!poolBySimd(g, [dyValues], work, heapOf(backend))) numeric.avgPoolGrad(dyValues, g, dx());
   });
 };

@@ -5,7 +5,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { isSimd } from '../runtime/options.js';
 import { convGeometry, type DataFormat, withDyShape } from '../geometry.js';
-import { type Kernel, makeResult, readFloats } from '../runtime/tensors.js';
+import { heapOf, type Kernel, makeResult, readFloats } from '../runtime/tensors.js';
 import {
   type ActivationName,
   addBiasAndActivate,
@@ -14,7 +14,7 @@ import {
   constant,
 } from './activation.js';
 import { type ConvAttrs, readFusedAttrs } from './attrs.js';
-import type { Epilogue } from './simd/correlate.js';
+import type { Bounds, Epilogue } from './simd/correlate.js';
 import * as paths from './paths.js';
 
 /** y: [batch, outHeight, outWidth, outChannels] */
@@ -26,22 +26,20 @@ export const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
   const { x, filter, bias, preluActivationWeights } = inputs;
   const { activation, leakyreluAlpha, options } = readFusedAttrs(attrs, preluActivationWeights);
   const g = convGeometry(x.shape, filter.shape, options);
+  const spread = (name: string, tensor: TensorInfo): Broadcast =>
+    broadcast(name, readFloats(backend, name, tensor), tensor.shape, g.outShape, g.dataFormat);
+  const add = () => (bias ? spread('bias', bias) : undefined);
   return makeResult(backend, g.outShape, (y) => {
-    const spread = (name: string, tensor: TensorInfo): Broadcast =>
-      broadcast(name, readFloats(backend, name, tensor), tensor.shape, g.outShape, g.dataFormat);
-    const add = bias ? spread('bias', bias) : undefined;
+    const [xValues, filterValues] = [readFloats(backend, 'x', x), readFloats(backend, 'filter', filter)];
+    const path = paths.pathOf(g, xValues, filterValues);
+    const epilogue = isSimd(path) ? epilogueOf(add(), activation, g.dataFormat) : undefined;
+    paths.conv2d(path, xValues, filterValues, g, y(), { heap: heapOf(backend), epilogue });
+    if (epilogue || (!bias && activation === 'linear')) return;
     const alpha =
       activation === 'prelu'
         ? spread('preluActivationWeights', preluActivationWeights)
         : constant(leakyreluAlpha);
-
-    const [xValues, filterValues] = [readFloats(backend, 'x', x), readFloats(backend, 'filter', filter)];
-    const path = paths.pathOf(g, xValues, filterValues);
-    const epilogue = isSimd(path) ? epilogueOf(add, activation, g.dataFormat) : undefined;
-    paths.conv2d(path, xValues, filterValues, g, y, epilogue);
-    if (!epilogue && (add || activation !== 'linear')) {
-      addBiasAndActivate(y, g.outShape, add ?? constant(0), activation, alpha);
-    }
+    addBiasAndActivate(y(), g.outShape, add() ?? constant(0), activation, alpha);
   });
 };
 
@@ -53,7 +51,7 @@ export const conv2dBackpropInput: Kernel = ({ inputs, attrs, backend }) => {
   return makeResult(backend, inputShape, (dx) => {
     const [dyValues, filterValues] = [readFloats(backend, 'dy', dy), readFloats(backend, 'filter', filter)];
     const path = paths.pathOfBackpropInput(g, dyValues, filterValues);
-    paths.conv2dBackpropInput(path, dyValues, filterValues, g, dx);
+    paths.conv2dBackpropInput(path, dyValues, filterValues, g, dx(), heapOf(backend));
   });
 };
 
@@ -65,7 +63,7 @@ export const conv2dBackpropFilter: Kernel = ({ inputs, attrs, backend }) => {
   return makeResult(backend, filterShape, (dFilter) => {
     const [xValues, dyValues] = [readFloats(backend, 'x', x), readFloats(backend, 'dy', dy)];
     const path = paths.pathOf(g, xValues, dyValues);
-    paths.conv2dBackpropFilter(path, xValues, dyValues, g, dFilter);
+    paths.conv2dBackpropFilter(path, xValues, dyValues, g, dFilter(), heapOf(backend));
   });
 };
 
@@ -74,7 +72,7 @@ function epilogueOf(
   bias: Broadcast | undefined,
   activation: ActivationName,
   dataFormat: DataFormat,
-): Epilogue | undefined {
+): Epilogue<Float32Array> | undefined {
   const range = RANGES[activation];
   if (!range) return undefined;
   if (!bias) return range;
@@ -84,7 +82,7 @@ function epilogueOf(
 }
 
 /** The activations that only bound their values. */
-const RANGES: { readonly [name in ActivationName]?: Epilogue } = {
+const RANGES: { readonly [name in ActivationName]?: Bounds } = {
   linear: { lowest: -Infinity, highest: Infinity },
   relu: { lowest: 0, highest: Infinity },
   relu6: { lowest: 0, highest: 6 },

@@ -1,12 +1,12 @@
 /**
- * The implementations of convolution on the cpu backend, and the choice between them. All of them have the same
+ * The implementations of convolution on the cpu and wasm backends, and the choice between them. All of them have the same
  * results, to rounding. ../runtime/options.ts says how to choose one by hand. The default is WebAssembly, unless the
  * work is too small to gain by it.
  */
 import type { Floats } from '../arrays.js';
 import { chosen, type CpuPath, isSimd, simdFor } from '../runtime/options.js';
 import { type ConvGeometry, sizeOf } from '../geometry.js';
-import { withSimd } from '../runtime/simd/instance.js';
+import { type Heap, type Simd, withSimd } from '../runtime/simd/instance.js';
 import type { Epilogue } from './simd/correlate.js';
 import * as definition from './definition.js';
 import { TILE } from './plain/gemm.js';
@@ -54,19 +54,19 @@ export function pathOfBackpropInput(g: ConvGeometry, dy: Floats, filter: Floats)
   return chosen().path === 'auto' && sparse ? plainPath(g) : pathOf(g, dy, filter);
 }
 
-/** Writes y: [batch, outHeight, outWidth, outChannels]. Only the SIMD paths take an epilogue. */
+/** Writes y: [batch, outHeight, outWidth, outChannels]. Only the SIMD paths take an epilogue, and a heap that may hold the arrays. */
 export function conv2d(
   path: CpuPath,
   x: Floats,
   filter: Floats,
   g: ConvGeometry,
   y: Float32Array,
-  epilogue?: Epilogue,
+  { heap, epilogue }: { heap?: Heap; epilogue?: Epilogue<Float32Array> } = {},
 ): void {
   if (!isSimd(path)) return rounded(y, (sums) => PLAIN[path].conv2d(x, filter, g, sums));
-  withSimd(path, (w) =>
-    simd.conv2d(w, x as Float32Array, filter as Float32Array, g, y, chosen().winograd, epilogue),
-  );
+  const work = (w: Simd) =>
+    simd.conv2d(w, x as Float32Array, filter as Float32Array, g, y, chosen().winograd, epilogue);
+  withSimd(path, work, heap);
 }
 
 /** Writes dx: of x's shape. */
@@ -76,11 +76,12 @@ export function conv2dBackpropInput(
   filter: Floats,
   g: ConvGeometry,
   dx: Float32Array,
+  heap?: Heap,
 ): void {
   if (!isSimd(path)) return rounded(dx, (sums) => PLAIN[path].conv2dBackpropInput(dy, filter, g, sums));
-  withSimd(path, (w) =>
-    simd.conv2dBackpropInput(w, dy as Float32Array, filter as Float32Array, g, dx, chosen().winograd),
-  );
+  const work = (w: Simd) =>
+    simd.conv2dBackpropInput(w, dy as Float32Array, filter as Float32Array, g, dx, chosen().winograd);
+  withSimd(path, work, heap);
 }
 
 /** Writes dFilter: of the filter's shape. */
@@ -90,11 +91,12 @@ export function conv2dBackpropFilter(
   dy: Floats,
   g: ConvGeometry,
   dFilter: Float32Array,
+  heap?: Heap,
 ): void {
   if (!isSimd(path)) return rounded(dFilter, (sums) => PLAIN[path].conv2dBackpropFilter(x, dy, g, sums));
-  withSimd(path, (w) =>
-    simd.conv2dBackpropFilter(w, x as Float32Array, dy as Float32Array, g, dFilter, chosen().winograd),
-  );
+  const work = (w: Simd) =>
+    simd.conv2dBackpropFilter(w, x as Float32Array, dy as Float32Array, g, dFilter, chosen().winograd);
+  withSimd(path, work, heap);
 }
 
 /** Sums in float64, and rounds to float32 at the end. */

@@ -6,6 +6,7 @@ import type { Numbers } from '../arrays.js';
 import { type PoolGeometry, sizeOf, withDyShape } from '../geometry.js';
 import {
   checkNumbers,
+  heapOf,
   type Kernel,
   makeResult,
   makeTensor,
@@ -26,13 +27,13 @@ export const maxPool: Kernel = ({ inputs, attrs, backend }) => {
     backend,
     g.outShape,
     (y) => {
-      const values = readNumbers(backend, 'x', x);
       const done = poolBySimd(
         g,
-        [values],
-        (instance, [floats]) => !simd.maxPool(instance, floats, g, y as Float32Array),
+        [readNumbers(backend, 'x', x)],
+        (instance, [values]) => !simd.maxPool(instance, values, g, y() as Float32Array),
+        heapOf(backend),
       );
-      if (!done) numeric.maxPool(values, g, y, new Int32Array(y.length));
+      if (!done) numeric.maxPool(readNumbers(backend, 'x', x), g, y(), new Int32Array(sizeOf(g.outShape)));
     },
     x.dtype,
   );
@@ -57,14 +58,16 @@ export const maxPoolGrad: Kernel = ({ inputs, attrs, backend }) => {
   const { dy, input } = inputs;
   const g = withDyShape(poolGeometryOf(input, attrs), dy.shape);
   return makeResult(backend, input.shape, (dx) => {
-    const x = readNumbers(backend, 'input', input);
-    const dyValues = readFloats(backend, 'dy', dy);
+    const read = () => [readNumbers(backend, 'input', input), readFloats(backend, 'dy', dy)] as const;
     const done = poolBySimd(
       g,
-      [x, dyValues],
-      (instance, [xFloats, dyFloats]) => !simd.maxPoolGrad(instance, xFloats, dyFloats, g, dx),
+      read(),
+      (instance, [x, dyValues]) => !simd.maxPoolGrad(instance, x, dyValues, g, dx()),
+      heapOf(backend),
     );
-    if (!done) numeric.maxPoolGrad(dyValues, maxima(x, g, sizeOf(dy.shape)).positions, dx);
+    if (done) return;
+    const [x, dyValues] = read();
+    numeric.maxPoolGrad(dyValues, maxima(x, g, sizeOf(dy.shape)).positions, dx());
   });
 };
 

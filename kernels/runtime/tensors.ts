@@ -2,6 +2,7 @@
 import type { DataType, KernelBackend, NamedAttrMap, TensorInfo } from '@tensorflow/tfjs-core';
 import { type Floats, type Numbers, unwritten } from '../arrays.js';
 import { type Pair, type PoolGeometry, poolGeometry, type PoolOptions, sizeOf } from '../geometry.js';
+import type { Heap } from './simd/instance.js';
 
 /** A tfjs kernel. Unlike tfjs's own type, this type says that the inputs that a kernel needs are there. */
 export type Kernel<Backend extends object = object> = (args: {
@@ -33,15 +34,39 @@ export function checkNumbers(name: string, tensor: TensorInfo): void {
   }
 }
 
-/** The 'wasm' backend. Its tensors lie in one memory. A view of the memory is good until the backend allocates a tensor. */
+/**
+ * The 'wasm' backend. Its tensors lie in one memory. A view of the memory is good until something is allocated there: a tensor, or
+ * a micro-kernel's scratch.
+ */
 interface HeapBackend {
   typedArrayFromHeap(tensor: TensorInfo): Numbers;
   makeOutput(shape: number[], dtype: DataType): TensorInfo;
   disposeData(dataId: object): void;
+  /** Emscripten's module. */
+  wasm?: {
+    asm?: { memory?: WebAssembly.Memory };
+    _malloc?(bytes: number): number;
+    _free?(address: number): void;
+  };
 }
 
 function isOnHeap(backend: object): backend is HeapBackend {
   return 'typedArrayFromHeap' in backend;
+}
+
+/** The backend's memory, if its tensors lie in one and micro-kernels can run there. */
+export function heapOf(backend: object): Heap | undefined {
+  const { wasm } = backend as HeapBackend;
+  const memory = wasm?.asm?.memory;
+  const { _malloc: malloc, _free: free } = wasm ?? {};
+  if (!(memory instanceof WebAssembly.Memory) || !malloc || !free) return undefined;
+  if (!(memory.buffer instanceof ArrayBuffer)) return undefined; // shared: the threaded build
+  const allocate = (bytes: number): number => {
+    const address = malloc(bytes) >>> 0;
+    if (address === 0) throw new RangeError('malloc failed');
+    return address;
+  };
+  return { memory, allocate, release: free };
 }
 
 /** The values of a tensor as floats. float32 stays. int32 and bool become float64, which holds them exactly. */
@@ -51,20 +76,23 @@ export function readFloats(backend: object, name: string, tensor: TensorInfo): F
 }
 
 /**
- * A tensor whose values `write` writes, every one of them. They are undefined before, and `write` must read the inputs itself:
- * views of the wasm backend's memory that are older than the result may be stale.
+ * A tensor whose values `write` writes, every one of them. They are undefined before.
+ *
+ * On the wasm backend, arrays are views of its memory, which may become stale. So `write` must read the inputs itself, and read them
+ * and the result again after it has used the backend's heap.
  * @throws Error naming the shape if there is not enough memory
  */
 export function makeResult<Values extends Numbers = Float32Array>(
   backend: object,
   shape: readonly number[],
-  write: (values: Values) => void,
+  write: (values: () => Values) => void,
   dtype: DataType = 'float32',
 ): TensorInfo {
   try {
-    if (isOnHeap(backend)) return resultOnHeap(backend, shape, write as (values: Numbers) => void, dtype);
+    if (isOnHeap(backend))
+      return resultOnHeap(backend, shape, write as (values: () => Numbers) => void, dtype);
     const values = arrayOf(dtype, sizeOf(shape));
-    write(values as Values);
+    write(() => values as Values);
     return makeTensor(backend, shape, dtype, values);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
@@ -78,13 +106,13 @@ export function makeResult<Values extends Numbers = Float32Array>(
 function resultOnHeap(
   backend: HeapBackend,
   shape: readonly number[],
-  write: (values: Numbers) => void,
+  write: (values: () => Numbers) => void,
   dtype: DataType,
 ): TensorInfo {
   const result = backend.makeOutput([...shape], dtype);
   try {
-    const values = backend.typedArrayFromHeap(result);
-    if (values.length > 0 && values.byteOffset === 0) throw new RangeError('malloc failed');
+    const values = () => backend.typedArrayFromHeap(result);
+    if (sizeOf(shape) > 0 && values().byteOffset === 0) throw new RangeError('malloc failed');
     write(values);
     return result;
   } catch (error) {

@@ -19,7 +19,7 @@
  */
 import type { ConvGeometry } from '../../geometry.js';
 import type { WinogradTile } from '../../runtime/options.js';
-import { MR, NR, type Simd } from '../../runtime/simd/instance.js';
+import { type Data, dataOf, MR, NR, type Simd } from '../../runtime/simd/instance.js';
 import {
   type Axes,
   backwardAxis,
@@ -28,11 +28,16 @@ import {
   fitsCache,
   forwardAxis,
   type Image,
+  isReadInPlace,
   largest,
+  isUnbroken,
+  liesInPlace,
   planStrips,
   positionsIn,
-  type Rectangle,
+  type Grid,
+  regionOf,
   strideOf,
+  wholeOf,
   windowOf,
   writeGrid,
 } from '../../runtime/simd/strips.js';
@@ -41,7 +46,7 @@ import { correlateByWinograd, schemeFor } from './winograd.js';
 import { gradientByWinograd, gradientTileFor } from './winograd_gradient.js';
 import { correlateByLine, lineFor } from './winograd_line.js';
 
-const PLAIN: Epilogue = { lowest: -Infinity, highest: Infinity };
+const PLAIN = { lowest: -Infinity, highest: Infinity };
 
 /** y = conv2d(x, filter), through the epilogue. Every cell of y is written. */
 export function conv2d(
@@ -51,14 +56,23 @@ export function conv2d(
   g: ConvGeometry,
   y: Float32Array,
   winograd: WinogradTile = 0,
-  epilogue: Epilogue = PLAIN,
+  epilogue: Epilogue<Float32Array> = PLAIN,
 ): void {
   const axes = forwardAxes(g);
+  const [xData, filterData, yData] = [x, filter, y].map((values) => dataOf(simd, values));
+  const biasData = epilogue.bias && dataOf(simd, epilogue.bias);
   for (let group = 0; group < g.groups; group++) {
-    const [source, target] = [inputImage(x, g, group), outputImage(y, g, group)];
-    const groupsFilter = filterOf(filter, g, group, false);
-    const bias = epilogue.bias?.subarray(target.channel, target.channel + target.channels);
-    product(simd, source, target, axes, groupsFilter, { ...epilogue, bias }, winograd);
+    const [source, target] = [inputImage(xData, g, group), outputImage(yData, g, group)];
+    const bias = biasData && { ...biasData, start: biasData.start + target.channel };
+    product(
+      simd,
+      source,
+      target,
+      axes,
+      filterOf(filterData, g, group, false),
+      { ...epilogue, bias },
+      winograd,
+    );
   }
 }
 
@@ -75,9 +89,10 @@ export function conv2dBackpropInput(
     rows: backwardAxis(g.inHeight, g.filterHeight, g.strideHeight, g.dilationHeight, g.padTop),
     cols: backwardAxis(g.inWidth, g.filterWidth, g.strideWidth, g.dilationWidth, g.padLeft),
   };
+  const [dyData, filterData, dxData] = [dy, filter, dx].map((values) => dataOf(simd, values));
   for (let group = 0; group < g.groups; group++) {
-    const [source, target] = [outputImage(dy, g, group), inputImage(dx, g, group)];
-    product(simd, source, target, axes, filterOf(filter, g, group, true), PLAIN, winograd);
+    const [source, target] = [outputImage(dyData, g, group), inputImage(dxData, g, group)];
+    product(simd, source, target, axes, filterOf(filterData, g, group, true), PLAIN, winograd);
   }
 }
 
@@ -91,56 +106,49 @@ export function conv2dBackpropFilter(
   winograd: WinogradTile = 0,
 ): void {
   const axes = forwardAxes(g);
+  const [xData, dyData, data] = [x, dy, dFilter].map((values) => dataOf(simd, values));
+  const width = g.filterHeight * g.filterWidth * (g.inChannels / g.groups);
+  const size = width * g.outChannels;
+  const steps = { batch: size, row: size, col: g.outChannels, channel: 1 };
   for (let group = 0; group < g.groups; group++) {
-    const [source, target] = [inputImage(x, g, group), outputImage(dy, g, group)];
+    const [source, target] = [inputImage(xData, g, group), outputImage(dyData, g, group)];
+    // The rows of the filter's matrix lie along the width.
+    const result: Image = { ...target, data, steps, images: 1, height: 1, width };
     const tile = winograd !== 0 ? gradientTileFor(source, target, axes) : undefined;
-    const at = tile
-      ? gradientByWinograd(simd, source, target, axes, tile)
-      : gradientDirectly(simd, source, target, axes);
-    const rows = g.filterHeight * g.filterWidth * source.channels;
-    const result: Image = {
-      values: dFilter,
-      steps: { batch: 0, row: 0, col: g.outChannels, channel: 1 },
-      images: 1,
-      height: 1,
-      width: rows,
-      channel: target.channel,
-      channels: target.channels,
-    };
-    const all = { image: 0, images: 1, row: 0, rows: 1, col: 0, cols: rows };
-    copyOut(simd.f32, at / 4, all, result, all);
+    if (tile) gradientByWinograd(simd, source, target, axes, result, tile);
+    else gradientDirectly(simd, source, target, axes, result);
   }
 }
 
-/**
- * dFilter of one group, left in WebAssembly memory.
- * @returns its address: [filterHeight, filterWidth, source channels, target channels]
- */
-function gradientDirectly(simd: Simd, source: Image, target: Image, axes: Axes): number {
-  const taps = axes.rows.phases[0].length * axes.cols.phases[0].length * source.channels;
-  const tapCount = roundUp(taps, MR);
+/** Writes dFilter of one group. result: [filterHeight * filterWidth * source channels, target channels] */
+function gradientDirectly(simd: Simd, source: Image, target: Image, axes: Axes, result: Image): void {
+  const tapCount = roundUp(result.width, MR);
   const width = roundUp(target.channels, NR);
   const strips = planStrips(axes, target.images, [1, 1], (strip) =>
     fitsCache(strip, axes, source.channels, width),
   );
   const most = largest(strips, axes);
-  const [tapsAt, rowsAt, a, dense, panels, sums] = simd.place(
+  const reads = isReadInPlace(source, axes);
+  const packs = isUnbroken(target, strips);
+  const writes = liesInPlace(result) && tapCount === result.width && width === target.channels;
+  const [tapsAt, rowsAt, a, dense, panels, scratch] = simd.place(
     4 * tapCount,
     4 * most.rows,
-    4 * most.source * source.channels,
-    4 * most.target * target.channels,
+    reads ? 0 : 4 * most.source * source.channels,
+    packs ? 0 : 4 * most.target * target.channels,
     4 * most.target * width,
-    4 * tapCount * width,
+    writes ? 0 : 4 * tapCount * width,
   );
+  const all = wholeOf(result);
+  const sums = writes ? regionOf(result, all).address : scratch;
   const cell = 4 * source.channels;
   simd.f32.fill(0, sums / 4, sums / 4 + tapCount * width);
   for (const strip of strips) {
     const window = windowOf(strip, axes);
-    copyIn(simd.f32, a / 4, source, window);
-    copyIn(simd.f32, dense / 4, target, strip);
+    const from = reads ? regionOf(source, window) : copyIn(simd, a, source, window);
     const pixels = positionsIn(strip);
     simd.pack({
-      src: dense,
+      src: packs ? regionOf(target, strip).address : copyIn(simd, dense, target, strip).address,
       rowStep: 4 * target.channels,
       colStep: 4,
       rows: pixels,
@@ -148,13 +156,13 @@ function gradientDirectly(simd: Simd, source: Image, target: Image, axes: Axes):
       to: panels,
       panelStep: 4 * NR * pixels,
     });
-    writeFilterOffsets(simd.i32, tapsAt / 4, tapCount, axes, source.channels, window);
-    const row = cell * window.cols;
+    writeFilterOffsets(simd.i32, tapsAt / 4, tapCount, axes, source.channels, from);
+    const row = cell * from.cols;
     writeGrid(
       simd.i32,
       rowsAt / 4,
       [1, strip.images, strip.rows],
-      [0, window.rows * row, strideOf(axes.rows) * row],
+      [0, from.rows * row, strideOf(axes.rows) * row],
     );
     simd.accumulate({
       taps: tapsAt,
@@ -163,7 +171,7 @@ function gradientDirectly(simd: Simd, source: Image, target: Image, axes: Axes):
       rowCount: strip.images * strip.rows,
       cols: strip.cols,
       colStep: strideOf(axes.cols) * cell,
-      a,
+      a: from.address,
       panels,
       panelCount: width / NR,
       c: sums,
@@ -171,9 +179,9 @@ function gradientDirectly(simd: Simd, source: Image, target: Image, axes: Axes):
     });
   }
   if (width !== target.channels) {
-    simd.compact({ at: sums, rows: taps, length: 4 * target.channels, step: 4 * width });
+    simd.compact({ at: sums, rows: result.width, length: 4 * target.channels, step: 4 * width });
   }
-  return sums;
+  if (!writes) copyOut(simd, { address: sums, rows: 1, cols: result.width }, result, all);
 }
 
 function product(
@@ -199,7 +207,7 @@ function writeFilterOffsets(
   tapCount: number,
   axes: Axes,
   channels: number,
-  window: Rectangle,
+  window: Grid,
 ): void {
   const end = at + tapCount;
   // Two loops instead of `pairs`: its arrays would make small gradients take 1.2 to 1.4 times as long.
@@ -220,22 +228,22 @@ export function forwardAxes(g: ConvGeometry): Axes {
 }
 
 /** The group's channels of x, or of dx. */
-function inputImage(values: Float32Array, g: ConvGeometry, group: number): Image {
+function inputImage(data: Data, g: ConvGeometry, group: number): Image {
   const channels = g.inChannels / g.groups;
   const { batchSize: images, inHeight: height, inWidth: width, x: steps } = g;
-  return { values, steps, images, height, width, channel: group * channels, channels };
+  return { data, steps, images, height, width, channel: group * channels, channels };
 }
 
 /** The group's channels of y, or of dy. */
-function outputImage(values: Float32Array, g: ConvGeometry, group: number): Image {
+function outputImage(data: Data, g: ConvGeometry, group: number): Image {
   const channels = g.outChannels / g.groups;
   const { batchSize: images, outHeight: height, outWidth: width, y: steps } = g;
-  return { values, steps, images, height, width, channel: group * channels, channels };
+  return { data, steps, images, height, width, channel: group * channels, channels };
 }
 
-function filterOf(values: Float32Array, g: ConvGeometry, group: number, transposed: boolean): GroupFilter {
+function filterOf(data: Data, g: ConvGeometry, group: number, transposed: boolean): GroupFilter {
   return {
-    values,
+    data,
     filterWidth: g.filterWidth,
     tapSize: (g.inChannels / g.groups) * g.outChannels,
     start: (group * g.outChannels) / g.groups,

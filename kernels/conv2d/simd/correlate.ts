@@ -6,7 +6,7 @@
  * source: [batch, height, width, source channels], filter: for each tap a matrix [source channels, target channels],
  * target: [batch, height, width, target channels]. All of them belong to one group.
  */
-import { MR, NR, type Simd } from '../../runtime/simd/instance.js';
+import { type Data, MR, NR, type Simd } from '../../runtime/simd/instance.js';
 import {
   type Axes,
   type Axis,
@@ -14,25 +14,32 @@ import {
   copyOut,
   fitsCache,
   type Image,
+  isReadInPlace,
   largest,
+  liesInPlace,
   planStrips,
   positionsIn,
   type Rectangle,
+  type Grid,
+  regionOf,
   type Tap,
   windowOf,
 } from '../../runtime/simd/strips.js';
 
 /** The last step of the product before it is stored: min(max(sum + bias, lowest), highest). */
-export interface Epilogue {
+export interface Epilogue<Bias = Data> extends Bounds {
   /** [target channels]. Without it 0 is added. */
-  readonly bias?: Float32Array;
+  readonly bias?: Bias;
+}
+
+export interface Bounds {
   readonly lowest: number;
   readonly highest: number;
 }
 
 /** One group's part of the filter, as a matrix [source channels, target channels] for each tap. */
 export interface GroupFilter {
-  readonly values: Float32Array;
+  readonly data: Data;
   readonly filterWidth: number;
   /** The number of values of one tap, of all groups. */
   readonly tapSize: number;
@@ -64,6 +71,8 @@ export function correlate(
   const kept = strips.length > 1;
   const panelDepth = kept ? last.firstRow + last.depth : Math.max(...blocks.map(({ depth }) => depth));
   const tableSize = most.target + MR * phases.length;
+  const reads = isReadInPlace(source, axes);
+  const writes = liesInPlace(target) && width === target.channels;
   const [staging, panels, bias, segments, pixels, outs, a, c] = simd.place(
     4 * stagingSize(filter),
     4 * panelDepth * width,
@@ -71,21 +80,22 @@ export function correlate(
     4 * (last.firstSegment + segmentCount(last)),
     4 * tableSize,
     4 * tableSize,
-    4 * most.source * source.channels,
-    4 * (most.target + 1) * width,
+    reads ? 0 : 4 * most.source * source.channels,
+    writes ? 0 : 4 * most.target * width,
   );
-  writeBias(simd, bias, width, epilogue);
+  writeBias(simd, bias, target.channels, width, epilogue);
   const { lowest, highest } = epilogue;
 
   let counts: number[] = [];
   let tiled: Rectangle | undefined;
   for (const strip of strips) {
     const window = windowOf(strip, axes);
-    copyIn(simd.f32, a / 4, source, window);
+    const from = reads ? regionOf(source, window) : copyIn(simd, a, source, window);
+    const to = writes ? regionOf(target, strip) : { address: c, rows: strip.rows, cols: strip.cols };
     if (!tiled || !alike(tiled, strip)) {
-      writeSegments(simd.i32, segments / 4, phases, axes, window, source.channels);
+      writeSegments(simd.i32, segments / 4, phases, axes, from, source.channels);
       const steps = { source: 4 * source.channels, target: 4 * width };
-      counts = writeTiles(simd.i32, pixels / 4, outs / 4, phases, axes, strip, window, steps);
+      counts = writeTiles(simd.i32, pixels / 4, outs / 4, phases, axes, strip, from, to, steps);
       tiled = strip;
     }
     let tile = 0;
@@ -102,11 +112,11 @@ export function correlate(
           segments: segments + 4 * block.firstSegment,
           segmentCount: segmentCount(block),
           segmentLength: block.segmentLength,
-          a,
+          a: from.address,
           panels: at,
           panelCount: width / NR,
           bias,
-          c,
+          c: to.address,
           continued: block !== blocks[0],
           clamped: isLast && isClamped(epilogue),
           lowest,
@@ -118,7 +128,7 @@ export function correlate(
     if (width !== target.channels) {
       simd.compact({ at: c, rows: positionsIn(strip), length: 4 * target.channels, step: 4 * width });
     }
-    copyOut(simd.f32, c / 4, strip, target, strip);
+    if (!writes) copyOut(simd, to, target, strip);
   }
 }
 
@@ -206,14 +216,14 @@ export function pairs(rowTaps: readonly Tap[], colTaps: readonly Tap[]): TapPair
 const STAGED = 1 << 13;
 
 /** The number of floats that `packTap` needs at `staging`. */
-export function stagingSize({ tapSize, rowStep, colStep }: GroupFilter): number {
-  return Math.min(tapSize, STAGED + NR * Math.max(rowStep, colStep));
+export function stagingSize({ data, tapSize, rowStep, colStep }: GroupFilter): number {
+  return data.array ? Math.min(tapSize, STAGED + NR * Math.max(rowStep, colStep)) : 0;
 }
 
 /** Packs rows of a tap's matrix [source channels, target channels] into panels. They start at `to` and lie panelStep bytes apart. */
 function packTap(
   simd: Simd,
-  { values, filterWidth, tapSize, start, rowStep, colStep }: GroupFilter,
+  { data, filterWidth, tapSize, start, rowStep, colStep }: GroupFilter,
   { row, col }: TapPair,
   firstRow: number,
   rows: number,
@@ -222,24 +232,22 @@ function packTap(
   to: number,
   panelStep: number,
 ): void {
-  const first = (row.index * filterWidth + col.index) * tapSize + start + firstRow * rowStep;
+  const first = data.start + (row.index * filterWidth + col.index) * tapSize + start + firstRow * rowStep;
+  const steps = { rowStep: 4 * rowStep, colStep: 4 * colStep };
+  if (!data.array) {
+    simd.pack({ src: 4 * first, ...steps, rows, cols: columns, to, panelStep });
+    return;
+  }
+  const { array } = data;
   const part = (from: number, length: number) =>
-    simd.f32.set(values.subarray(from, from + length), staging / 4);
+    simd.f32.set(array.subarray(from, from + length), staging / 4);
   if (colStep === 1) {
     const together = Math.ceil(STAGED / rowStep);
     for (let r = 0; r < rows; r += together) {
       const count = Math.min(together, rows - r);
       part(first + r * rowStep, (count - 1) * rowStep + columns);
       const panel = to + 4 * NR * r;
-      simd.pack({
-        src: staging,
-        rowStep: 4 * rowStep,
-        colStep: 4,
-        rows: count,
-        cols: columns,
-        to: panel,
-        panelStep,
-      });
+      simd.pack({ src: staging, ...steps, rows: count, cols: columns, to: panel, panelStep });
     }
   } else {
     const together = roundUp(STAGED / colStep, NR);
@@ -247,7 +255,7 @@ function packTap(
       const count = Math.min(together, columns - c);
       part(first + c * colStep, (count - 1) * colStep + rows);
       const panel = to + (c / NR) * panelStep;
-      simd.pack({ src: staging, rowStep: 4, colStep: 4 * colStep, rows, cols: count, to: panel, panelStep });
+      simd.pack({ src: staging, ...steps, rows, cols: count, to: panel, panelStep });
     }
   }
 }
@@ -279,9 +287,16 @@ function clearRows({ f32 }: Simd, panel: number, rows: number, columns: number, 
   for (let n = 0; n < columns; n += NR, panel += panelStep) f32.fill(0, panel / 4, panel / 4 + NR * rows);
 }
 
-export function writeBias({ f32 }: Simd, at: number, width: number, { bias }: Epilogue): void {
+/** at[width] = the bias of the target's channels, then 0. */
+export function writeBias(
+  { f32 }: Simd,
+  at: number,
+  channels: number,
+  width: number,
+  { bias }: Epilogue,
+): void {
   f32.fill(0, at / 4, at / 4 + width);
-  if (bias) f32.set(bias, at / 4);
+  if (bias) f32.set((bias.array ?? f32).subarray(bias.start, bias.start + channels), at / 4);
 }
 
 function isClamped({ lowest, highest }: Epilogue): boolean {
@@ -294,7 +309,7 @@ function writeSegments(
   at: number,
   phases: readonly Phase[],
   axes: Axes,
-  window: Rectangle,
+  window: Grid,
   channels: number,
 ): void {
   for (const { taps, blocks } of phases) {
@@ -308,15 +323,15 @@ function writeSegments(
 }
 
 /** The distance from a pixel's first cell to the tap's cell, in cells of the window. */
-export function tapOffset({ row, col }: TapPair, { rows, cols }: Axes, window: Rectangle): number {
+export function tapOffset({ row, col }: TapPair, { rows, cols }: Axes, window: Grid): number {
   return (row.offset - rows.lowest) * window.cols + col.offset - cols.lowest;
 }
 
 /**
  * Writes two tables, phase after phase: `pixels`, where in the window each position of the strip has its first cell, and `outs`,
- * where in the strip its result goes. Each phase is filled up to whole tiles, by positions that read the same as the last one and
- * write past the strip. `writeGrid` does not fit here: the positions of a phase may start anywhere in the strip, and the two
- * tables are filled up together.
+ * where in the strip its result goes. Each phase is filled up to whole tiles by its last position, which then is computed again.
+ * `writeGrid` does not fit here: the positions of a phase may start anywhere in the strip, and the two tables are filled up
+ * together.
  * @returns the number of positions of each phase
  */
 function writeTiles(
@@ -326,7 +341,8 @@ function writeTiles(
   phases: readonly Phase[],
   { rows, cols }: Axes,
   strip: Rectangle,
-  window: Rectangle,
+  source: Grid,
+  target: Grid,
   step: { readonly source: number; readonly target: number },
 ): number[] {
   const firstRow = rows.base(strip.row);
@@ -338,8 +354,8 @@ function writeTiles(
     const first = pixels;
     for (let b = 0; b < strip.images; b++) {
       for (const row of stripRows) {
-        const from = (b * window.rows + rows.base(row) - firstRow) * window.cols;
-        const to = (b * strip.rows + row - strip.row) * strip.cols - strip.col;
+        const from = (b * source.rows + rows.base(row) - firstRow) * source.cols;
+        const to = (b * target.rows + row - strip.row) * target.cols - strip.col;
         for (let i = 0; i < stripCols.length; i++) {
           i32[pixels++] = step.source * (from + colBases[i]);
           i32[outs++] = step.target * (to + stripCols[i]);
@@ -349,7 +365,7 @@ function writeTiles(
     const count = roundUp(pixels - first, MR);
     for (; pixels < first + count; pixels++, outs++) {
       i32[pixels] = i32[pixels - 1];
-      i32[outs] = step.target * positionsIn(strip);
+      i32[outs] = i32[outs - 1];
     }
     return count;
   });

@@ -38,9 +38,12 @@ import {
   type Extent,
   type Image,
   largest,
+  liesInPlace,
   planStrips,
   positionsIn,
   type Rectangle,
+  type Grid,
+  regionOf,
   strideOf,
   windowOf,
   writeGrid,
@@ -153,6 +156,7 @@ export function correlateByWinograd(
   const blockWidth = Math.min(width, Math.max(NR, NR * Math.floor(BLOCK_SIZE / (n * n * depth * NR))));
   const { strips, whole, tileCount } = planTiles(axes, target.images, tile, n * n * (depth + blockWidth));
   const most = largest(whole, axes);
+  const writes = liesInPlace(target) && width === target.channels && isCutEvenly(axes, tile);
   // A single strip needs only one block of the transformed filter at a time.
   const kept = strips.length > 1;
   const plane = {
@@ -178,9 +182,9 @@ export function correlateByWinograd(
       4 * tileCount,
       4 * tileCount,
       4 * most.source * depth,
-      4 * most.target * width,
+      writes ? 0 : 4 * most.target * width,
     );
-  writeBias(simd, bias, width, epilogue);
+  writeBias(simd, bias, target.channels, width, epilogue);
   simd.f32.fill(0, none / 4, none / 4 + width);
   simd.i32[zero / 4] = 0;
   for (let t = 0; t < tileCount; t++) simd.i32[rows / 4 + t] = 4 * t * depth;
@@ -194,9 +198,10 @@ export function correlateByWinograd(
     const held = whole[i];
     const window = windowOf(held, axes);
     const count = tilesIn(strip, tile);
-    copyIn(simd.f32, a / 4, source, window);
+    copyIn(simd, a, source, window);
+    const to = writes ? regionOf(target, held) : { address: c, rows: held.rows, cols: held.cols };
     writeCorners(simd.i32, patches / 4, held, tile, window, 4 * depth);
-    writeCorners(simd.i32, tiles / 4, held, tile, held, 4 * width);
+    writeCorners(simd.i32, tiles / 4, held, tile, to, 4 * width);
     simd.winogradInput({
       n,
       patches,
@@ -249,8 +254,8 @@ export function correlateByWinograd(
         plane: plane.m,
         tiles,
         tileCount: count,
-        c: c + 4 * first,
-        rowStep: 4 * held.cols * width,
+        c: to.address + 4 * first,
+        rowStep: 4 * to.cols * width,
         colStep: 4 * width,
         channels: columns,
         bias: bias + 4 * first,
@@ -262,7 +267,7 @@ export function correlateByWinograd(
     if (width !== target.channels) {
       simd.compact({ at: c, rows: positionsIn(held), length: 4 * target.channels, step: 4 * width });
     }
-    copyOut(simd.f32, c / 4, held, target, strip);
+    if (!writes) copyOut(simd, to, target, strip);
   });
 }
 
@@ -276,6 +281,11 @@ export function tilesIn(
   tile: Tile,
 ): number {
   return images * Math.ceil(rows / tile[0]) * Math.ceil(cols / tile[1]);
+}
+
+/** Whether no tile reaches over the edge of the target. */
+export function isCutEvenly({ rows, cols }: Axes, tile: Tile): boolean {
+  return rows.size % tile[0] === 0 && cols.size % tile[1] === 0;
 }
 
 /**
@@ -300,7 +310,7 @@ export function writeCorners(
   at: number,
   held: Rectangle,
   [tileRows, tileCols]: Tile,
-  { rows, cols }: Rectangle,
+  { rows, cols }: Grid,
   step: number,
 ): void {
   writeGrid(

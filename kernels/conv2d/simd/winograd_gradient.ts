@@ -24,7 +24,18 @@
  * Source: Winograd, "Arithmetic complexity of computations", 1980; Lavin & Gray, 2015.
  */
 import { NR, type Simd } from '../../runtime/simd/instance.js';
-import { type Axes, copyIn, type Extent, type Image, largest, windowOf } from '../../runtime/simd/strips.js';
+import {
+  type Axes,
+  copyIn,
+  copyOut,
+  type Extent,
+  type Image,
+  largest,
+  liesInPlace,
+  regionOf,
+  wholeOf,
+  windowOf,
+} from '../../runtime/simd/strips.js';
 import {
   COSTS,
   isLarge,
@@ -67,17 +78,15 @@ export function gradientTileFor(source: Extent, target: Extent, axes: Axes): Gra
   ).sort((a, b) => cost(a) - cost(b))[0];
 }
 
-/**
- * Computes dFilter of one group by a tile, and leaves it in WebAssembly memory.
- * @returns its address: [3, 3, source channels, target channels]
- */
+/** Writes dFilter of one group by a tile. result: [3 * 3 * source channels, target channels] */
 export function gradientByWinograd(
   simd: Simd,
   source: Image,
   target: Image,
   axes: Axes,
+  result: Image,
   { m, n }: GradientTile,
-): number {
+): void {
   const [depth, width] = [source.channels, target.channels];
   const cells = n * n;
   const tile: Tile = [m, m];
@@ -89,7 +98,8 @@ export function gradientByWinograd(
     w: planeStep(tileCount * width),
     m: planeStep(depth * width),
   };
-  const [tapsAt, rowAt, scratch, v, w, sums, patches, tiles, a, dy, result] = simd.place(
+  const writes = liesInPlace(result);
+  const [tapsAt, rowAt, scratch, v, w, sums, patches, tiles, a, dy, taps] = simd.place(
     4 * depth,
     4,
     16 * cells,
@@ -100,7 +110,7 @@ export function gradientByWinograd(
     4 * tileCount,
     4 * most.source * depth,
     4 * most.target * width,
-    4 * 9 * depth * width,
+    writes ? 0 : 4 * 9 * depth * width,
   );
   for (let c = 0; c < depth; c++) simd.i32[tapsAt / 4 + c] = 4 * c;
   simd.i32[rowAt / 4] = 0;
@@ -109,8 +119,8 @@ export function gradientByWinograd(
     const held = whole[i];
     const window = windowOf(held, axes);
     const count = tilesIn(strip, tile);
-    copyIn(simd.f32, a / 4, source, window);
-    copyIn(simd.f32, dy / 4, target, held);
+    copyIn(simd, a, source, window);
+    copyIn(simd, dy, target, held);
     writeCorners(simd.i32, patches / 4, held, tile, window, 4 * depth);
     writeCorners(simd.i32, tiles / 4, held, tile, held, 4 * width);
     simd.winogradInput({
@@ -151,6 +161,8 @@ export function gradientByWinograd(
       });
     }
   });
-  simd.gradientTaps({ n, from: sums, plane: plane.m, size: 4 * depth * width, to: result, scratch });
-  return result;
+  const all = wholeOf(result);
+  const to = writes ? regionOf(result, all).address : taps;
+  simd.gradientTaps({ n, from: sums, plane: plane.m, size: 4 * depth * width, to, scratch });
+  if (!writes) copyOut(simd, { address: taps, rows: 1, cols: result.width }, result, all);
 }

@@ -32,7 +32,10 @@ import {
   type Extent,
   type Image,
   largest,
+  liesInPlace,
   type Rectangle,
+  type Grid,
+  regionOf,
   strideOf,
   type Tap,
   windowOf,
@@ -51,6 +54,7 @@ import {
   writeBias,
 } from './correlate.js';
 import {
+  isCutEvenly,
   isDense,
   MOST_HELD,
   planeStep,
@@ -163,6 +167,7 @@ export function correlateByLine(
   const { strips, whole, tileCount } = planTiles(axes, target.images, tile, perTile);
   const patchCount = patchesIn(whole[0], windowOf(whole[0], axes), line);
   const most = largest(whole, axes);
+  const writes = liesInPlace(target) && isCutEvenly(axes, tile);
   const plane = {
     g: planeStep(Math.max(...all.blocks.map(([, depth]) => depth)) * width),
     u: planeStep(all.depth * width),
@@ -182,11 +187,11 @@ export function correlateByLine(
     4 * pieces.length,
     4 * tileCount,
     4 * most.source * source.channels + 16,
-    4 * most.target * width,
+    writes ? 0 : 4 * most.target * width,
     ...[all, last].flatMap(({ blocks }) => [4 * blocks.length, 4 * tileCount]),
   );
   const sums = [all, last].map((sum, i) => ({ ...sum, segments: tables[2 * i], firsts: tables[2 * i + 1] }));
-  writeBias(simd, bias, width, epilogue);
+  writeBias(simd, bias, target.channels, width, epilogue);
   simd.f32.fill(0, none / 4, none / 4 + width);
   for (let t = 0; t < tileCount; t++) simd.i32[outs / 4 + t] = 4 * t * width;
   for (const { blocks, segments, firsts } of sums) {
@@ -218,10 +223,11 @@ export function correlateByLine(
     const window = windowOf(held, axes);
     const count = tilesIn(strip, tile);
     const step = stepsIn(window)[along];
-    copyIn(simd.f32, a / 4, source, window);
+    copyIn(simd, a, source, window);
+    const to = writes ? regionOf(target, held) : { address: c, rows: held.rows, cols: held.cols };
     if (i === 0 || !alike(held, whole[i - 1])) {
       writePatches(simd.i32, patches / 4, held, window, strideAlong, cell, line);
-      writeCorners(simd.i32, tiles / 4, held, tile, held, 4 * width);
+      writeCorners(simd.i32, tiles / 4, held, tile, to, 4 * width);
       for (const { firsts, patch } of sums) {
         writeFirsts(simd.i32, firsts / 4, held, window, strideOf(axes[across]), 4 * patch, line);
       }
@@ -269,14 +275,14 @@ export function correlateByLine(
       plane: plane.m,
       tiles,
       tileCount: count,
-      c,
-      step: 4 * width * stepsIn(held)[along],
+      c: to.address,
+      step: 4 * width * stepsIn(to)[along],
       channels: width,
       bias,
       lowest,
       highest,
     });
-    copyOut(simd.f32, c / 4, held, target, strip);
+    if (!writes) copyOut(simd, to, target, strip);
   });
 }
 
@@ -296,7 +302,7 @@ function tapsAcross(
 }
 
 /** The number of cells from one row of a rectangle to the next, and from one column to the next. */
-function stepsIn({ cols }: Rectangle): Record<keyof Axes, number> {
+function stepsIn({ cols }: Pick<Grid, 'cols'>): Record<keyof Axes, number> {
   return { rows: cols, cols: 1 };
 }
 

@@ -1,14 +1,28 @@
 /**
- * The WebAssembly module at run time: the build that this engine can run, its one instance and its memory.
+ * The WebAssembly module at run time: the build that this engine can run, its instances and their memories.
  *
- * The memory works like registers, not like a heap. A caller asks for arrays with `place`, fills them, runs a micro-kernel, and
- * copies the result out before another caller asks. Nothing in the memory outlives a call.
+ * An instance works on a memory of its own, or on a heap that holds the tensors already (that of tfjs's wasm backend).
+ *
+ * - Scratch works like registers. A caller asks for arrays with `place`, fills them, and runs micro-kernels. The arrays of the
+ *   next call of `place` take their place. Nothing of them outlives `withSimd`.
+ * - On a heap the micro-kernels also read inputs and write results where they lie: see `dataOf`.
  */
 import { RELAXED_SIMD, SIMD } from './binaries.js';
 import { type MicroKernels, named, type Positional } from './calls.js';
 
 /** The build relaxed-simd has fused multiply-add. */
 export type SimdLevel = 'relaxed-simd' | 'simd';
+
+/** Where an instance's memory comes from. */
+export interface Heap {
+  readonly memory: WebAssembly.Memory;
+  /**
+   * The address of a block, aligned to 8, whose contents are undefined. The memory may grow, which detaches older views of it.
+   * @throws RangeError if there is not enough memory
+   */
+  allocate(bytes: number): number;
+  release(address: number): void;
+}
 
 export interface Simd extends MicroKernels {
   /** The memory as floats and as integers. Both are replaced when `place` has to grow it. */
@@ -27,12 +41,23 @@ export const NR = 8;
 export const MR = 4;
 
 const PAGE = 1 << 16;
+/** In bytes: a cache line. */
+const ALIGNMENT = 64;
 /** In bytes. An instance that has grown beyond this is dropped after the call, as WebAssembly memory never shrinks. */
 const KEPT_BYTES = 1 << 26;
 const BINARIES = { 'relaxed-simd': RELAXED_SIMD, simd: SIMD };
 
 const modules = new Map<SimdLevel, WebAssembly.Module | string>();
-const instances = new Map<SimdLevel, Simd>();
+const own = new Map<SimdLevel, Instance>();
+const onHeaps = new WeakMap<WebAssembly.Memory, Map<SimdLevel, Instance>>();
+
+interface Instance {
+  readonly simd: Simd;
+  /** Replaces the views if the memory has grown. */
+  refresh(): void;
+  /** Gives the arrays of the last `place` back. */
+  release(): void;
+}
 
 /** Why this engine cannot run the build; undefined if it can. */
 export function whyNot(level: SimdLevel): string | undefined {
@@ -41,21 +66,36 @@ export function whyNot(level: SimdLevel): string | undefined {
 }
 
 /**
- * Calls `work` with the instance of the build.
+ * Calls `work` with the instance of the build on the heap or, without one, on a memory of its own.
  * @throws Error if the engine cannot run the build (see `whyNot`) or has no memory for it
  */
-export function withSimd<T>(level: SimdLevel, work: (simd: Simd) => T): T {
-  const simd = instances.get(level) ?? instantiate(level);
+export function withSimd<T>(level: SimdLevel, work: (simd: Simd) => T, heap?: Heap): T {
+  const instance = instanceFor(level, heap);
+  instance.refresh();
   try {
-    return work(simd);
+    return work(instance.simd);
   } finally {
-    if (simd.f32.byteLength > KEPT_BYTES) instances.delete(level);
+    instance.release();
+    if (!heap && instance.simd.f32.byteLength > KEPT_BYTES) own.delete(level);
   }
 }
 
-/** Bytes that the instances hold now. */
+/** Bytes of the memories of their own that instances hold now. */
 export function memoryBytes(): number {
-  return [...instances.values()].reduce((sum, { f32 }) => sum + f32.byteLength, 0);
+  return [...own.values()].reduce((sum, { simd }) => sum + simd.f32.byteLength, 0);
+}
+
+/** The values of a tensor: an array, or a block of the instance's memory. */
+export interface Data {
+  /** Undefined for a block, whose array is `simd.f32`. */
+  readonly array?: Float32Array;
+  /** Index of the first value in the array. The address of a block is 4 * start. */
+  readonly start: number;
+}
+
+/** A view of the instance's memory is taken as a block, which stays where it is when the memory grows. */
+export function dataOf({ f32 }: Simd, values: Float32Array): Data {
+  return values.buffer === f32.buffer ? { start: values.byteOffset / 4 } : { array: values, start: 0 };
 }
 
 /** The module, or the reason why there is none: no WebAssembly, no SIMD, or a Content-Security-Policy that forbids it. */
@@ -72,40 +112,70 @@ function compiled(level: SimdLevel): WebAssembly.Module | string {
   return module;
 }
 
-function instantiate(level: SimdLevel): Simd {
+function instanceFor(level: SimdLevel, heap?: Heap): Instance {
+  let instances = own;
+  if (heap) {
+    instances = onHeaps.get(heap.memory) ?? new Map();
+    onHeaps.set(heap.memory, instances);
+  }
+  const instance = instances.get(level) ?? instantiate(level, heap ?? ownHeap());
+  instances.set(level, instance);
+  return instance;
+}
+
+function instantiate(level: SimdLevel, heap: Heap): Instance {
   const module = compiled(level);
   if (typeof module === 'string') {
     throw new Error(`tfjs-convgrad: the ${level} kernels cannot run here: ${module}`);
   }
-  const memory = new WebAssembly.Memory({ initial: 1 });
+  const { memory } = heap;
   const exports = new WebAssembly.Instance(module, { env: { memory } }).exports;
+  let held: number | undefined;
+  const release = () => {
+    if (held !== undefined) heap.release(held);
+    held = undefined;
+  };
+  const refresh = () => {
+    if (simd.f32.buffer !== memory.buffer) Object.assign(simd, views(memory));
+  };
   const place = (...sizes: number[]): number[] => {
-    let end = 0;
-    const addresses = sizes.map((size) => {
-      const address = end;
-      end = Math.ceil((address + size) / 64) * 64;
+    const total = sizes.reduce((sum, size) => sum + aligned(size), 0);
+    release();
+    held = heap.allocate(total + ALIGNMENT);
+    refresh();
+    let next = aligned(held);
+    return sizes.map((size) => {
+      const address = next;
+      next += aligned(size);
       return address;
     });
-    if (end > memory.buffer.byteLength) grow(memory, end);
-    if (simd.f32.buffer !== memory.buffer) Object.assign(simd, views(memory));
-    return addresses;
   };
   const simd: Simd = { ...named(exports as Positional), ...views(memory), place };
-  instances.set(level, simd);
-  return simd;
+  return { simd, refresh, release };
+}
+
+function aligned(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 }
 
 function views({ buffer }: WebAssembly.Memory) {
   return { f32: new Float32Array(buffer), i32: new Int32Array(buffer) };
 }
 
-function grow(memory: WebAssembly.Memory, bytes: number): void {
-  try {
-    memory.grow(Math.ceil((bytes - memory.buffer.byteLength) / PAGE));
-  } catch {
-    throw new Error(
-      `tfjs-convgrad: out of memory: ${Math.ceil(bytes / 2 ** 20)} MiB of WebAssembly memory are needed, ` +
-        `and the engine gives no more than ${Math.floor(memory.buffer.byteLength / 2 ** 20)} MiB.`,
-    );
-  }
+/** A memory with a single block, which starts at 0. */
+function ownHeap(): Heap {
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  const allocate = (bytes: number): number => {
+    const missing = bytes - memory.buffer.byteLength;
+    try {
+      if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+    } catch {
+      throw new Error(
+        `tfjs-convgrad: out of memory: ${Math.ceil(bytes / 2 ** 20)} MiB of WebAssembly memory are needed, ` +
+          `and the engine gives no more than ${Math.floor(memory.buffer.byteLength / 2 ** 20)} MiB.`,
+      );
+    }
+    return 0;
+  };
+  return { memory, allocate, release: () => undefined };
 }

@@ -5,7 +5,7 @@
 import type { Numbers } from '../../arrays.js';
 import { simdFor } from '../options.js';
 import { type PoolGeometry, sizeOf, type Steps } from '../../geometry.js';
-import { type Simd, withSimd } from './instance.js';
+import { type Data, dataOf, type Heap, type Simd, withSimd } from './instance.js';
 import {
   type Axes,
   copyIn,
@@ -14,10 +14,16 @@ import {
   forwardAxis,
   identityAxis,
   type Image,
+  isReadInPlace,
+  isUnbroken,
   largest,
+  liesInPlace,
   planStrips,
   positionsIn,
   type Rectangle,
+  type Grid,
+  regionOf,
+  wholeOf,
   windowOf,
   writeGrid,
 } from './strips.js';
@@ -30,12 +36,13 @@ export function poolBySimd<T>(
   g: PoolGeometry,
   inputs: readonly Numbers[],
   work: (simd: Simd, inputs: Float32Array[]) => T,
+  heap?: Heap,
 ): T | undefined {
   const cells = sizeOf(g.outShape) * g.filterHeight * g.filterWidth;
   const level = simdFor(cells >= LEAST_CELLS);
   const fitting = g.x.channel === 1 && g.inChannels % 4 === 0;
   if (!level || !fitting || !inputs.every((values) => values instanceof Float32Array)) return undefined;
-  return withSimd(level, (simd) => work(simd, inputs as Float32Array[]));
+  return withSimd(level, (simd) => work(simd, inputs as Float32Array[]), heap);
 }
 
 /** The arguments of a strip's micro-kernel: addresses of the arrays that it reads and writes, and counts. */
@@ -64,23 +71,25 @@ export function poolForward(
   run: (at: StripAddresses, strip: Rectangle) => boolean,
 ): boolean {
   const axes = poolAxes(g);
-  const strips = planStrips(axes, g.batchSize, [1, 1], (strip) =>
-    fitsCache(strip, axes, g.inChannels, g.inChannels),
-  );
-  const at = place(simd, g, strips, axes, false);
+  const [source, target] = [imageOf(dataOf(simd, x), g, 'in'), imageOf(dataOf(simd, y), g, 'out')];
+  const strips = stripsOf(axes, g);
+  const reads = isReadInPlace(source, axes);
+  const writes = isUnbroken(target, strips);
+  const at = place(simd, g, strips, axes, { x: !reads, y: !writes, dx: false });
   for (const strip of strips) {
     const window = windowOf(strip, axes);
-    copyIn(simd.f32, at.x / 4, imageOf(x, g, 'in'), window, padding);
-    writeTables(simd, at, g, strip, window);
-    if (run({ ...at, pixelCount: positionsIn(strip) }, strip)) return true;
-    copyOut(simd.f32, at.y / 4, strip, imageOf(y, g, 'out'), strip);
+    const from = reads ? regionOf(source, window) : copyIn(simd, at.x, source, window, padding);
+    const to = writes ? regionOf(target, strip) : { ...strip, address: at.y };
+    writeTables(simd, at, g, strip, from);
+    if (run({ ...at, x: from.address, y: to.address, pixelCount: positionsIn(strip) }, strip)) return true;
+    if (!writes) copyOut(simd, to, target, strip);
   }
   return false;
 }
 
 /**
- * Writes dx, strip by strip. `run` adds the shares of all windows that reach into a strip to the cells at `dx`. It returns true to
- * give up. Otherwise every cell of dx is written.
+ * Writes dx. `run` adds the shares of all windows of a strip to the cells at `dx`. It returns true to give up. Otherwise every cell
+ * of dx is written.
  * @param x undefined if the gradient does not depend on it
  */
 export function poolBackward(
@@ -92,39 +101,94 @@ export function poolBackward(
   padding: number,
   run: (at: StripAddresses, strip: Rectangle) => boolean,
 ): boolean {
+  const images = {
+    x: x && imageOf(dataOf(simd, x), g, 'in'),
+    dy: imageOf(dataOf(simd, dy), g, 'out'),
+    dx: imageOf(dataOf(simd, dx), g, 'in'),
+  };
   const axes = poolAxes(g);
+  const strips = stripsOf(axes, g);
+  const inPlace =
+    isReadInPlace(images.dx, axes) && (!images.x || liesInPlace(images.x)) && isUnbroken(images.dy, strips);
+  return inPlace
+    ? backwardInPlace(simd, images, axes, strips, g, run)
+    : backwardByPieces(simd, images, axes, g, padding, run);
+}
+
+interface BackwardImages {
+  readonly x?: Image;
+  readonly dy: Image;
+  readonly dx: Image;
+}
+
+/** Without padding: strips of windows add to dx where it lies. */
+function backwardInPlace(
+  simd: Simd,
+  { x, dy, dx }: BackwardImages,
+  axes: Axes,
+  strips: readonly Rectangle[],
+  g: PoolGeometry,
+  run: (at: StripAddresses, strip: Rectangle) => boolean,
+): boolean {
+  const at = place(simd, g, strips, axes, { x: false, y: false, dx: false });
+  clear(simd, dx, wholeOf(dx));
+  for (const strip of strips) {
+    const window = windowOf(strip, axes);
+    const to = regionOf(dx, window);
+    writeTables(simd, at, g, strip, to);
+    const addresses = {
+      x: x ? regionOf(x, window).address : 0,
+      dx: to.address,
+      dy: regionOf(dy, strip).address,
+      pixelCount: positionsIn(strip),
+    };
+    if (run({ ...at, ...addresses }, strip)) return true;
+  }
+  return false;
+}
+
+/** Piece by piece of dx. All windows that reach into a piece add to a copy of it, and then it is copied out. */
+function backwardByPieces(
+  simd: Simd,
+  { x, dy, dx }: BackwardImages,
+  axes: Axes,
+  g: PoolGeometry,
+  padding: number,
+  run: (at: StripAddresses, strip: Rectangle) => boolean,
+): boolean {
   const rows = { rows: identityAxis(g.inHeight), cols: identityAxis(g.inWidth) };
   const pieces = planStrips(rows, g.batchSize, [1, g.inWidth], (piece) =>
     fitsCache(windowsOver(piece, g), axes, g.inChannels, g.inChannels),
   );
   const strips = pieces.map((piece) => windowsOver(piece, g));
-  const at = place(simd, g, strips, axes, true);
+  const at = place(simd, g, strips, axes, { x: x !== undefined, y: true, dx: true });
   for (const [i, strip] of strips.entries()) {
     const window = windowOf(strip, axes);
     const part = overlap(window, pieces[i]);
     const isEmpty = positionsIn(strip) === 0;
-    if (isEmpty || positionsIn(part) < positionsIn(pieces[i])) clear(dx, g, pieces[i]);
+    if (isEmpty || positionsIn(part) < positionsIn(pieces[i])) clear(simd, dx, pieces[i]);
     if (isEmpty) continue;
     const size = positionsIn(window) * g.inChannels;
-    if (x) copyIn(simd.f32, at.x / 4, imageOf(x, g, 'in'), window, padding);
-    copyIn(simd.f32, at.y / 4, imageOf(dy, g, 'out'), strip);
+    if (x) copyIn(simd, at.x, x, window, padding);
+    copyIn(simd, at.dy, dy, strip);
     simd.f32.fill(0, at.dx / 4, at.dx / 4 + size);
     writeTables(simd, at, g, strip, window);
     if (run({ ...at, pixelCount: positionsIn(strip) }, strip)) return true;
     const skipped = ((part.row - window.row) * window.cols + part.col - window.col) * g.inChannels;
-    copyOut(simd.f32, at.dx / 4 + skipped, window, imageOf(dx, g, 'in'), part);
+    copyOut(simd, { ...window, address: at.dx + 4 * skipped }, dx, part);
   }
   return false;
 }
 
 /** dx = 0 in the piece, which has all columns, and all rows if it has several images. */
-function clear(
-  dx: Float32Array,
-  { inHeight, x }: PoolGeometry,
-  { image, images, row, rows }: Rectangle,
-): void {
-  const first = (image * inHeight + row) * x.row;
-  dx.fill(0, first, first + images * rows * x.row);
+function clear(simd: Simd, { data, steps }: Image, { image, images, row, rows }: Rectangle): void {
+  const first = data.start + image * steps.batch + row * steps.row;
+  (data.array ?? simd.f32).fill(0, first, first + images * rows * steps.row);
+}
+
+/** The windows in strips. */
+function stripsOf(axes: Axes, { batchSize, inChannels }: PoolGeometry): Rectangle[] {
+  return planStrips(axes, batchSize, [1, 1], (strip) => fitsCache(strip, axes, inChannels, inChannels));
 }
 
 /** The windows that reach a row of the piece. The piece has all columns. */
@@ -155,17 +219,18 @@ function place(
   g: PoolGeometry,
   strips: readonly Rectangle[],
   axes: Axes,
-  backward: boolean,
+  copies: { readonly x: boolean; readonly y: boolean; readonly dx: boolean },
 ): StripAddresses {
   const most = largest(strips, axes);
   const tapCount = g.filterHeight * g.filterWidth;
+  const [source, target] = [4 * most.source * g.inChannels, 4 * most.target * g.inChannels];
   const [pixels, counts, taps, x, dx, y] = simd.place(
     4 * most.target,
     4 * most.target,
     4 * tapCount,
-    4 * most.source * g.inChannels,
-    backward ? 4 * most.source * g.inChannels : 0,
-    4 * most.target * g.inChannels,
+    copies.x ? source : 0,
+    copies.dx ? source : 0,
+    copies.y ? target : 0,
   );
   return { pixels, counts, pixelCount: 0, taps, tapCount, channels: g.inChannels, x, dx, y, dy: y };
 }
@@ -175,7 +240,7 @@ function writeTables(
   at: StripAddresses,
   g: PoolGeometry,
   strip: Rectangle,
-  window: Rectangle,
+  window: Grid,
 ): void {
   const cell = 4 * g.inChannels;
   const row = cell * window.cols;
@@ -201,8 +266,8 @@ function poolAxes(g: PoolGeometry): Axes {
   };
 }
 
-function imageOf(values: Float32Array, g: PoolGeometry, side: 'in' | 'out'): Image {
+function imageOf(data: Data, g: PoolGeometry, side: 'in' | 'out'): Image {
   const [height, width, steps]: [number, number, Steps] =
     side === 'in' ? [g.inHeight, g.inWidth, g.x] : [g.outHeight, g.outWidth, g.y];
-  return { values, steps, images: g.batchSize, height, width, channel: 0, channels: g.inChannels };
+  return { data, steps, images: g.batchSize, height, width, channel: 0, channels: g.inChannels };
 }

@@ -9,6 +9,7 @@
  * memory both are dense: [images, rows, cols, channels of one group].
  */
 import type { Steps } from '../../geometry.js';
+import type { Data, Simd } from './instance.js';
 
 export interface Tap {
   /** The row or column of the filter. */
@@ -98,6 +99,10 @@ export interface Rectangle {
 
 export function positionsIn({ images, rows, cols }: Rectangle): number {
   return images * rows * cols;
+}
+
+export function wholeOf({ images, height: rows, width: cols }: Image): Rectangle {
+  return { image: 0, images, row: 0, rows, col: 0, cols };
 }
 
 /** The source positions that the strip's taps reach. */
@@ -204,7 +209,7 @@ export function writeGrid(
 
 /** One group's channels of an image tensor. */
 export interface Image {
-  readonly values: Float32Array;
+  readonly data: Data;
   readonly steps: Steps;
   readonly images: number;
   readonly height: number;
@@ -216,53 +221,96 @@ export interface Image {
 /** The part of an image that, beside its axes, decides which algorithm serves. */
 export type Extent = Pick<Image, 'images' | 'channels'>;
 
-/** to[images, rows, cols, channels] = the image's values in the rectangle, and `padding` outside of the image. */
-export function copyIn(to: Float32Array, at: number, image: Image, r: Rectangle, padding = 0): void {
-  const { values, steps, height, width, channel, channels } = image;
+/** How cells lie in memory: the cell [image, row, col] comes (image * rows + row) * cols + col cells after the first one. */
+export type Grid = Pick<Rectangle, 'rows' | 'cols'>;
+
+/** Cells in memory. The first one is at `address`. */
+export interface Region extends Grid {
+  readonly address: number;
+}
+
+/** Whether micro-kernels can read and write the image where it lies: in their memory, with cells side by side, without other groups. */
+export function liesInPlace({ data, steps, channels }: Image): boolean {
+  return !data.array && channels > 0 && hasDenseCells(steps, channels);
+}
+
+/** Whether, beside this, no tap reaches outside of the image. Then no window needs a copy. */
+export function isReadInPlace(image: Image, { rows, cols }: Axes): boolean {
+  return liesInPlace(image) && staysInside(rows, image.height) && staysInside(cols, image.width);
+}
+
+function staysInside(axis: Axis, size: number): boolean {
+  const [first, count] = span(axis, 0, axis.size);
+  return first >= 0 && first + count <= size;
+}
+
+/** Where the rectangle lies in an image that `liesInPlace`. */
+export function regionOf({ data, steps }: Image, { image, row, col }: Rectangle): Region {
+  return {
+    address: 4 * (data.start + image * steps.batch + row * steps.row + col * steps.col),
+    rows: steps.batch / steps.row,
+    cols: steps.row / steps.col,
+  };
+}
+
+/** Whether micro-kernels that go from one cell to the next can read and write all strips where they lie. */
+export function isUnbroken(image: Image, strips: readonly Rectangle[]): boolean {
+  if (!liesInPlace(image)) return false;
+  const { rows, cols } = regionOf(image, strips[0]);
+  return strips.every((strip) => strip.cols === cols && (strip.images === 1 || strip.rows === rows));
+}
+
+/** Copies the rectangle to `to`, dense, and returns where it is. Outside of the image it is `padding`. */
+export function copyIn(simd: Simd, to: number, image: Image, r: Rectangle, padding = 0): Region {
+  const { data, steps, height, width, channel, channels } = image;
+  const { f32 } = simd;
+  const values = data.array ?? f32;
   const rowLength = r.cols * channels;
   const left = Math.min(r.cols, Math.max(0, -r.col)) * channels;
   const right = Math.max(left, Math.min(r.cols, width - r.col) * channels);
-  const dense = steps.channel === 1 && steps.col === channels;
+  const dense = hasDenseCells(steps, channels);
+  let at = to / 4;
   for (let b = r.image; b < r.image + r.images; b++) {
     for (let row = r.row; row < r.row + r.rows; row++, at += rowLength) {
       if (row < 0 || row >= height || right === left) {
-        fill(to, padding, at, at + rowLength);
+        fill(f32, padding, at, at + rowLength);
         continue;
       }
-      fill(to, padding, at, at + left);
-      fill(to, padding, at + right, at + rowLength);
+      fill(f32, padding, at, at + left);
+      fill(f32, padding, at + right, at + rowLength);
       const first = Math.max(0, r.col);
-      const from = b * steps.batch + row * steps.row + first * steps.col + channel * steps.channel;
-      if (dense) copyRun(values, from, right - left, to, at + left);
-      else gatherRow(values, from, steps, (right - left) / channels, channels, to, at + left);
+      const from =
+        data.start + b * steps.batch + row * steps.row + first * steps.col + channel * steps.channel;
+      if (dense) copyRun(values, from, right - left, f32, at + left);
+      else gatherRow(values, from, steps, (right - left) / channels, channels, f32, at + left);
+    }
+  }
+  return { address: to, rows: r.rows, cols: r.cols };
+}
+
+/**
+ * The image's values in the rectangle = the first rows and columns of the region, which holds `channels` values per cell.
+ */
+export function copyOut({ f32 }: Simd, from: Region, image: Image, r: Rectangle): void {
+  const { data, steps, channel, channels } = image;
+  const values = data.array ?? f32;
+  const dense = hasDenseCells(steps, channels);
+  const together = dense && r.cols === from.cols && steps.row === r.cols * channels;
+  const rowLength = from.cols * channels;
+  for (let b = 0; b < r.images; b++) {
+    const first = data.start + (r.image + b) * steps.batch + r.col * steps.col + channel * steps.channel;
+    const start = from.address / 4 + b * from.rows * rowLength;
+    if (together) copyRun(f32, start, r.rows * rowLength, values, first + r.row * steps.row);
+    for (let row = 0; row < r.rows && !together; row++) {
+      const to = first + (r.row + row) * steps.row;
+      if (dense) copyRun(f32, start + row * rowLength, r.cols * channels, values, to);
+      else scatterRow(f32, start + row * rowLength, r.cols, channels, values, to, steps);
     }
   }
 }
 
-/**
- * The image's values in the rectangle = the first rows and columns of from[images, held.rows, held.cols, channels].
- */
-export function copyOut(
-  from: Float32Array,
-  at: number,
-  held: { readonly rows: number; readonly cols: number },
-  image: Image,
-  r: Rectangle,
-): void {
-  const { values, steps, channel, channels } = image;
-  const dense = steps.channel === 1 && steps.col === channels;
-  const together = dense && r.cols === held.cols && steps.row === r.cols * channels;
-  const rowLength = held.cols * channels;
-  for (let b = 0; b < r.images; b++) {
-    const first = (r.image + b) * steps.batch + r.col * steps.col + channel * steps.channel;
-    const start = at + b * held.rows * rowLength;
-    if (together) copyRun(from, start, r.rows * rowLength, values, first + r.row * steps.row);
-    for (let row = 0; row < r.rows && !together; row++) {
-      const to = first + (r.row + row) * steps.row;
-      if (dense) copyRun(from, start + row * rowLength, r.cols * channels, values, to);
-      else scatterRow(from, start + row * rowLength, r.cols, channels, values, to, steps);
-    }
-  }
+function hasDenseCells({ col, channel }: Steps, channels: number): boolean {
+  return channel === 1 && col === channels;
 }
 
 /** In floats. For shorter runs a loop is faster than `set` and `fill`. */
