@@ -42,16 +42,20 @@ export interface MicroKernels {
   pack(call: Numbers<'src' | 'rowStep' | 'colStep' | 'rows' | 'cols' | 'to' | 'panelStep'>): void;
   compact(call: Numbers<'at' | 'rows' | 'length' | 'step'>): void;
   /** True: the result is of no use. */
-  maxPool(call: Numbers<'pixels' | 'pixelCount' | 'taps' | 'tapCount' | 'channels' | 'x' | 'y'>): boolean;
+  maxPool(
+    call: Numbers<'pixels' | 'outs' | 'pixelCount' | 'taps' | 'tapCount' | 'channels' | 'x' | 'y'>,
+  ): boolean;
   /** True: the result is of no use. */
   maxPoolGrad(
-    call: Numbers<'pixels' | 'pixelCount' | 'taps' | 'tapCount' | 'channels' | 'x' | 'dy' | 'dx'>,
+    call: Numbers<'pixels' | 'outs' | 'pixelCount' | 'taps' | 'tapCount' | 'channels' | 'x' | 'dy' | 'dx'>,
   ): boolean;
   avgPool(
-    call: Numbers<'pixels' | 'counts' | 'pixelCount' | 'taps' | 'tapCount' | 'channels' | 'x' | 'y'>,
+    call: Numbers<'pixels' | 'outs' | 'counts' | 'pixelCount' | 'taps' | 'tapCount' | 'channels' | 'x' | 'y'>,
   ): void;
   avgPoolGrad(
-    call: Numbers<'pixels' | 'counts' | 'pixelCount' | 'taps' | 'tapCount' | 'channels' | 'dy' | 'dx'>,
+    call: Numbers<
+      'pixels' | 'outs' | 'counts' | 'pixelCount' | 'taps' | 'tapCount' | 'channels' | 'dy' | 'dx'
+    >,
   ): void;
   winogradFilter(call: Numbers<'n' | 'taps' | 'tapStep' | 'size' | 'to' | 'plane' | 'scratch'>): void;
   winogradInput(
@@ -149,12 +153,16 @@ export function named(wasm: Positional): MicroKernels {
       ),
     pack: (k) => wasm.pack(k.src, k.rowStep, k.colStep, k.rows, k.cols, k.to, k.panelStep),
     compact: (k) => wasm.compact(k.at, k.rows, k.length, k.step),
-    maxPool: (k) => Boolean(wasm.maxPool(k.pixels, k.pixelCount, k.taps, k.tapCount, k.channels, k.x, k.y)),
+    maxPool: (k) =>
+      Boolean(wasm.maxPool(k.pixels, k.outs, k.pixelCount, k.taps, k.tapCount, k.channels, k.x, k.y)),
     maxPoolGrad: (k) =>
-      Boolean(wasm.maxPoolGrad(k.pixels, k.pixelCount, k.taps, k.tapCount, k.channels, k.x, k.dy, k.dx)),
-    avgPool: (k) => wasm.avgPool(k.pixels, k.counts, k.pixelCount, k.taps, k.tapCount, k.channels, k.x, k.y),
+      Boolean(
+        wasm.maxPoolGrad(k.pixels, k.outs, k.pixelCount, k.taps, k.tapCount, k.channels, k.x, k.dy, k.dx),
+      ),
+    avgPool: (k) =>
+      wasm.avgPool(k.pixels, k.outs, k.counts, k.pixelCount, k.taps, k.tapCount, k.channels, k.x, k.y),
     avgPoolGrad: (k) =>
-      wasm.avgPoolGrad(k.pixels, k.counts, k.pixelCount, k.taps, k.tapCount, k.channels, k.dy, k.dx),
+      wasm.avgPoolGrad(k.pixels, k.outs, k.counts, k.pixelCount, k.taps, k.tapCount, k.channels, k.dy, k.dx),
     winogradFilter: (k) => wasm.winogradFilter(k.n, k.taps, k.tapStep, k.size, k.to, k.plane, k.scratch),
     winogradInput: (k) =>
       wasm.winogradInput(k.n, k.patches, k.patchCount, k.a, k.rowStep, k.channels, k.to, k.plane, k.scratch),

@@ -78,11 +78,6 @@ export function backwardAxis(
   };
 }
 
-/** The axis by which each target position reads the source position of the same number. */
-export function identityAxis(size: number): Axis {
-  return forwardAxis(size, 1, 1, 1, 0);
-}
-
 /** The number of source positions from one target position to the next, if all positions are of one phase. */
 export function strideOf({ base }: Axis): number {
   return base(1) - base(0);
@@ -240,8 +235,25 @@ export function isReadInPlace(image: Image, { rows, cols }: Axes): boolean {
 }
 
 function staysInside(axis: Axis, size: number): boolean {
-  const [first, count] = span(axis, 0, axis.size);
-  return first >= 0 && first + count <= size;
+  const [first, end] = positionsInside(axis, size);
+  return first === 0 && end === axis.size;
+}
+
+/** The first and the end of the target positions whose taps all lie in a source of this size. */
+export function positionsInside({ size, lowest, highest, base }: Axis, sourceSize: number): [number, number] {
+  let [first, end] = [0, size];
+  while (first < end && base(first) + lowest < 0) first++;
+  while (end > first && base(end - 1) + highest >= sourceSize) end--;
+  return [first, end];
+}
+
+/** The part of the rectangle that lies in the image. */
+export function inside({ height, width }: Image, r: Rectangle): Rectangle {
+  const row = Math.max(0, r.row);
+  const col = Math.max(0, r.col);
+  const rows = Math.max(0, Math.min(height, r.row + r.rows) - row);
+  const cols = Math.max(0, Math.min(width, r.col + r.cols) - col);
+  return { ...r, row, rows, col, cols };
 }
 
 /** Where the rectangle lies in an image that `liesInPlace`. */

@@ -5,9 +5,10 @@
  *   avgPool      y[p] = sum over taps of x[p + tap] / n[p]      avgPoolGrad   dx[p + tap] += dy[p] / n[p] for all taps
  *
  * x and dx are images in memory. The caller pads them; for maxima it pads with -Infinity. The first cell of pixel p's window
- * lies at x + pixels[p], and tap t lies taps[t] bytes after it. y and dy are dense: [pixelCount, channels].
+ * lies at x + pixels[p], and tap t lies taps[t] bytes after it. The output of pixel p lies at y + outs[p], its gradient at
+ * dy + outs[p].
  *
- * - Addresses are in bytes. The number of channels is a multiple of 4.
+ * - Addresses are in bytes. The number of channels is a multiple of 4. Sixteen channels share the reading of the table of taps.
  * - A maximum skips NaN. If a window holds only padding, -Infinity or NaN, its maximum is -Infinity, and it is unknown which
  *   cell it came from. maxPool and maxPoolGrad then return true, and the caller must not use the result.
  * - The four functions repeat the loops over pixels and channels: AssemblyScript has no closures, so a shared loop could not
@@ -15,6 +16,7 @@
  */
 export function maxPool(
   pixels: usize,
+  outs: usize,
   pixelCount: u32,
   taps: usize,
   tapCount: u32,
@@ -23,22 +25,44 @@ export function maxPool(
   y: usize,
 ): bool {
   const tapsEnd = taps + (tapCount << 2);
-  const nothing = f32x4.splat(-f32.MAX_VALUE);
-  let empty = i32x4.splat(0);
-  for (let p: u32 = 0; p < pixelCount; p++) {
-    let cell = x + load<u32>(pixels + (p << 2));
-    for (const end = cell + (channels << 2); cell < end; cell += 16) {
+  const lowest = f32x4.splat(f32.NEGATIVE_INFINITY);
+  let least = f32x4.splat(f32.POSITIVE_INFINITY);
+  for (let p: usize = 0; p < <usize>pixelCount << 2; p += 4) {
+    let cell = x + load<u32>(pixels + p);
+    let to = y + load<u32>(outs + p);
+    const end = cell + (channels << 2);
+    for (const last = end - 64; cell <= last; cell += 64) {
+      let max0 = lowest;
+      let max1 = lowest;
+      let max2 = lowest;
+      let max3 = lowest;
+      for (let tap = taps; tap < tapsEnd; tap += 4) {
+        const at = cell + load<u32>(tap);
+        max0 = f32x4.pmax(max0, v128.load(at));
+        max1 = f32x4.pmax(max1, v128.load(at, 16));
+        max2 = f32x4.pmax(max2, v128.load(at, 32));
+        max3 = f32x4.pmax(max3, v128.load(at, 48));
+      }
+      v128.store(to, max0);
+      v128.store(to, max1, 16);
+      v128.store(to, max2, 32);
+      v128.store(to, max3, 48);
+      least = f32x4.pmin(least, f32x4.pmin(f32x4.pmin(max0, max1), f32x4.pmin(max2, max3)));
+      to += 64;
+    }
+    for (; cell < end; cell += 16) {
       const max = maximum(cell, taps, tapsEnd);
-      empty = v128.or(empty, f32x4.lt(max, nothing));
-      v128.store(y, max);
-      y += 16;
+      v128.store(to, max);
+      least = f32x4.pmin(least, max);
+      to += 16;
     }
   }
-  return v128.any_true(empty);
+  return v128.any_true(f32x4.eq(least, lowest));
 }
 
 export function maxPoolGrad(
   pixels: usize,
+  outs: usize,
   pixelCount: u32,
   taps: usize,
   tapCount: u32,
@@ -48,14 +72,15 @@ export function maxPoolGrad(
   dx: usize,
 ): bool {
   const tapsEnd = taps + (tapCount << 2);
-  const nothing = f32x4.splat(-f32.MAX_VALUE);
-  let empty = i32x4.splat(0);
-  for (let p: u32 = 0; p < pixelCount; p++) {
-    let cell = x + load<u32>(pixels + (p << 2));
+  const lowest = f32x4.splat(f32.NEGATIVE_INFINITY);
+  let least = f32x4.splat(f32.POSITIVE_INFINITY);
+  for (let p: usize = 0; p < <usize>pixelCount << 2; p += 4) {
+    let cell = x + load<u32>(pixels + p);
+    let from = dy + load<u32>(outs + p);
     for (const end = cell + (channels << 2); cell < end; cell += 16) {
       const max = maximum(cell, taps, tapsEnd);
-      empty = v128.or(empty, f32x4.lt(max, nothing));
-      let rest = v128.load(dy);
+      least = f32x4.pmin(least, max);
+      let rest = v128.load(from);
       for (let tap = taps; tap < tapsEnd; tap += 4) {
         const at = cell + load<u32>(tap);
         const found = f32x4.eq(v128.load(at), max);
@@ -63,10 +88,10 @@ export function maxPoolGrad(
         v128.store(to, f32x4.add(v128.load(to), v128.and(rest, found)));
         rest = v128.andnot(rest, found);
       }
-      dy += 16;
+      from += 16;
     }
   }
-  return v128.any_true(empty);
+  return v128.any_true(f32x4.eq(least, lowest));
 }
 
 /** The largest value of the window that is not NaN; -Infinity if there is none. */
@@ -82,6 +107,7 @@ function maximum(cell: usize, taps: usize, tapsEnd: usize): v128 {
 
 export function avgPool(
   pixels: usize,
+  outs: usize,
   counts: usize,
   pixelCount: u32,
   taps: usize,
@@ -91,22 +117,43 @@ export function avgPool(
   y: usize,
 ): void {
   const tapsEnd = taps + (tapCount << 2);
-  for (let p: u32 = 0; p < pixelCount; p++) {
-    let cell = x + load<u32>(pixels + (p << 2));
-    const n = v128.load32_splat(counts + (p << 2));
-    for (const end = cell + (channels << 2); cell < end; cell += 16) {
+  for (let p: usize = 0; p < <usize>pixelCount << 2; p += 4) {
+    let cell = x + load<u32>(pixels + p);
+    let to = y + load<u32>(outs + p);
+    const n = v128.load32_splat(counts + p);
+    const end = cell + (channels << 2);
+    for (const last = end - 64; cell <= last; cell += 64) {
+      let sum0 = f32x4.splat(0);
+      let sum1 = sum0;
+      let sum2 = sum0;
+      let sum3 = sum0;
+      for (let tap = taps; tap < tapsEnd; tap += 4) {
+        const at = cell + load<u32>(tap);
+        sum0 = f32x4.add(sum0, v128.load(at));
+        sum1 = f32x4.add(sum1, v128.load(at, 16));
+        sum2 = f32x4.add(sum2, v128.load(at, 32));
+        sum3 = f32x4.add(sum3, v128.load(at, 48));
+      }
+      v128.store(to, f32x4.div(sum0, n));
+      v128.store(to, f32x4.div(sum1, n), 16);
+      v128.store(to, f32x4.div(sum2, n), 32);
+      v128.store(to, f32x4.div(sum3, n), 48);
+      to += 64;
+    }
+    for (; cell < end; cell += 16) {
       let sum = f32x4.splat(0);
       for (let tap = taps; tap < tapsEnd; tap += 4) {
         sum = f32x4.add(sum, v128.load(cell + load<u32>(tap)));
       }
-      v128.store(y, f32x4.div(sum, n));
-      y += 16;
+      v128.store(to, f32x4.div(sum, n));
+      to += 16;
     }
   }
 }
 
 export function avgPoolGrad(
   pixels: usize,
+  outs: usize,
   counts: usize,
   pixelCount: u32,
   taps: usize,
@@ -116,16 +163,17 @@ export function avgPoolGrad(
   dx: usize,
 ): void {
   const tapsEnd = taps + (tapCount << 2);
-  for (let p: u32 = 0; p < pixelCount; p++) {
-    let cell = dx + load<u32>(pixels + (p << 2));
-    const n = v128.load32_splat(counts + (p << 2));
+  for (let p: usize = 0; p < <usize>pixelCount << 2; p += 4) {
+    let cell = dx + load<u32>(pixels + p);
+    let from = dy + load<u32>(outs + p);
+    const n = v128.load32_splat(counts + p);
     for (const end = cell + (channels << 2); cell < end; cell += 16) {
-      const share = f32x4.div(v128.load(dy), n);
+      const share = f32x4.div(v128.load(from), n);
       for (let tap = taps; tap < tapsEnd; tap += 4) {
         const to = cell + load<u32>(tap);
         v128.store(to, f32x4.add(v128.load(to), share));
       }
-      dy += 16;
+      from += 16;
     }
   }
 }
