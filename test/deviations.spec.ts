@@ -1,8 +1,10 @@
 /**
- * The rows of docs/deviations.md: the results of tfjs's own kernels on the cpu (row 21: on webgl, rows 5, 25 and 26: on wasm), and the results of our
- * kernels.
+ * The rows of docs/deviations.md: the results of tfjs's own kernels on cpu and wasm (row 21: also on webgl), and the results of our
+ * kernels on every backend.
  */
+import type { BackendName } from '../kernels/registry.js';
 import { isSimd } from '../kernels/runtime/options.js';
+import { makeTensor } from '../kernels/runtime/tensors.js';
 import { avgPool, backendInfo, configure, conv2d, maxPool } from '../src/index.js';
 import { conv2dDefinition, convGeometry } from '../src/numeric.js';
 import {
@@ -14,23 +16,36 @@ import {
   tf,
   valuesOf,
 } from './support/tfjs.js';
+import { amidMarks, behind, MARK } from './support/wasm.js';
 
 type T3 = tf.Tensor3D;
 type T4 = tf.Tensor4D;
 type Op = (x: T4) => tf.Tensor;
 
-/** The spec of tfjs runs only on the backend `tfjsOn`. The spec of the plugin runs on all backends of the plugin. */
-function deviation(
-  number: number,
-  title: string,
-  specs: { tfjs: () => void; ours: () => void },
-  tfjsOn = 'cpu',
-): void {
+interface Specs {
+  /** What tfjs does on cpu and wasm. */
+  tfjs: () => void;
+  /** What tfjs does on a backend where it does something else. */
+  tfjsOn?: { [backendName in BackendName]?: () => void };
+  /** What the plugin does on every backend. */
+  ours: () => void;
+}
+
+/** On wasm all of it runs amid marks: they show what tfjs's kernels leave undefined, and that ours leave nothing undefined. */
+function deviation(number: number, title: string, { tfjs, tfjsOn, ours }: Specs): void {
+  const byTfjs: Specs['tfjsOn'] = { cpu: tfjs, wasm: tfjs, ...tfjsOn };
   describeOnBackends(`deviation ${number}: ${title},`, (backendName) => {
-    if (backendName === tfjsOn) it('tfjs 4.22', specs.tfjs);
-    it('tfjs-convgrad', () => installed(specs.ours));
+    const run = backendName === 'wasm' ? amidMarks : (f: () => void) => f();
+    const spec = byTfjs[backendName];
+    if (spec) it('tfjs 4.22', () => run(spec));
+    it('tfjs-convgrad', () => run(() => installed(ours)));
   });
 }
+
+/** On wasm a maximum starts from this value, except in the kernel MaxPool: see row 26. */
+const SMALLEST = 2 ** -126;
+/** The error of whatever needs the gradient of a filter on wasm: see row 5. */
+const NO_FILTER_GRADIENT = /Kernel 'Conv2DBackpropFilter' not registered for backend 'wasm'/;
 
 /** One image of one channel. */
 function image(rows: number[][]): T4 {
@@ -61,14 +76,20 @@ const withCeil: Op[] = [
   (x) => tf.conv2d(x, corner(), 2, 0, 'NHWC', 1, 'ceil'),
   (x) => tf.fused.conv2d({ x, filter: corner(), strides: 2, pad: 0, dimRoundingMode: 'ceil' }),
 ];
-const expectSums = (sum: number) => {
-  for (const op of withCeil) {
+const expectSums = (sum: number, ops = withCeil) => {
+  for (const op of ops) {
     expect(op(ones(1, 6, 6, 1)).size).toBe(9);
     expectWithin(tf.sum(gradient(op, distinct([1, 6, 6, 1]))), [sum], 2 ** -20);
   }
 };
 deviation(2, "'ceil' loses no gradient", {
   tfjs: () => expectSums(4),
+  tfjsOn: {
+    wasm() {
+      expectSums(4, withCeil.slice(0, 3));
+      expect(() => expectSums(4, withCeil.slice(3))).toThrowError(NO_FILTER_GRADIENT);
+    },
+  },
   ours: () => expectSums(9),
 });
 
@@ -81,6 +102,14 @@ const expectShapes = (...shapes: number[][]) =>
   numericPads().forEach((y, i) => expect<number[]>(y.shape).toEqual(shapes[i]));
 deviation(3, 'a numeric pad knows the width of filter and stride', {
   tfjs: () => expectShapes([1, 3, 3, 1], [1, 5, 5, 1], [1, 7, 7, 1]),
+  tfjsOn: {
+    wasm() {
+      expectShapes([1, 3, 3, 1], [1, 5, 5, 1], [1, 7, 7, 1]);
+      const [pastEnd, ...unfilled] = numericPads();
+      expectExactly(behind(pastEnd, 7), [3, 3, 3, 3, 3, 3, MARK]);
+      expect(unfilled.map((y) => valuesOf(y).indexOf(MARK))).toEqual([15, 35]);
+    },
+  },
   ours: () => expectShapes([1, 3, 5, 1], [1, 5, 3, 1], [1, 7, 5, 1]),
 });
 
@@ -128,46 +157,59 @@ const secondOrder: Record<string, { gradient: () => tf.Tensor; expected: number[
 function byDy(op: Op, x = squares()): tf.Tensor {
   return tf.grad((dy) => tf.mul(gradient(op, x, dy), x))(tf.zerosLike(op(x)));
 }
+const expectNone = (kernelNames: string[]) => {
+  for (const name of kernelNames) {
+    const message = `Cannot compute gradient: gradient function not found for ${name}.`;
+    expect(secondOrder[name].gradient).toThrowError(message);
+  }
+};
 deviation(6, 'there are second gradients', {
-  tfjs() {
-    for (const [kernelName, { gradient }] of Object.entries(secondOrder)) {
-      expect(gradient).toThrowError(
-        `Cannot compute gradient: gradient function not found for ${kernelName}.`,
-      );
-    }
+  tfjs: () => expectNone(Object.keys(secondOrder)),
+  tfjsOn: {
+    wasm() {
+      expectNone(['MaxPoolGrad', 'AvgPoolGrad']);
+      expect(secondOrder.Conv2DBackpropFilter.gradient).toThrowError(NO_FILTER_GRADIENT);
+    },
   },
   ours() {
     for (const { gradient, expected } of Object.values(secondOrder)) expectExactly(gradient(), expected);
   },
 });
 
-const expectFirstOfTies = () => {
-  const { result, indexes } = tf.maxPoolWithArgmax(image([[1, 5, 5], [5, 5, 5]]), 2, 1, 'valid'); // prettier-ignore
-  expectExactly(result, [5, 5]);
-  expectExactly(indexes, [1, 1]);
-  expect(indexes.dtype).toBe('int32');
+const expectTies = (indexes: number[], dx: number[]) => {
+  const pooled = tf.maxPoolWithArgmax(image([[1, 5, 5], [5, 5, 5]]), 2, 1, 'valid'); // prettier-ignore
+  expectExactly(pooled.result, [5, 5]);
+  expectExactly(pooled.indexes, indexes);
+  expect(pooled.indexes.dtype).toBe('int32');
   expectExactly(
     gradient((x) => tf.maxPool(x, 2, 2, 'valid'), ones(1, 2, 2, 1)),
-    [1, 0, 0, 0],
+    dx,
   );
 };
 deviation(7, 'of equal maxima the first counts, as on the cpu; indexes are int32', {
-  tfjs: expectFirstOfTies,
-  ours: expectFirstOfTies,
+  tfjs: () => expectTies([1, 1], [1, 0, 0, 0]),
+  tfjsOn: { wasm: () => expectTies([4, 5], [0, 0, 0, 1]) },
+  ours: () => expectTies([1, 1], [1, 0, 0, 0]),
 });
 
 const pairMax = (x: T4) => tf.maxPool(x, [1, 2], [1, 2], 'valid');
-const expectSmallMaxima = () => {
-  const float32 = image([[-Infinity, -Infinity, -1e25, -Infinity, -3e38, -2e38]]);
-  expectExactly(pairMax(float32), Float32Array.of(-Infinity, -1e25, -2e38));
+const smallMaxima = () => pairMax(image([[-Infinity, -Infinity, -1e25, -Infinity, -3e38, -2e38]]));
+const int32Maxima = () => {
   // webgl keeps int32 in float32 textures. They hold odd numbers only up to 2^24.
   const largest = tf.getBackend() === 'webgl' ? 2 ** 24 - 1 : 2 ** 31 - 1;
-  const int32 = tf.tensor4d([-(2 ** 31), -(2 ** 31), largest - 1, largest], [1, 1, 4, 1], 'int32');
-  expectExactly(pairMax(int32), [-(2 ** 31), largest]);
+  const values = [-(2 ** 31), -(2 ** 31), largest - 1, largest];
+  return { maxima: pairMax(tf.tensor4d(values, [1, 1, 4, 1], 'int32')), expected: [-(2 ** 31), largest] };
 };
-const expectInfinityAt = (index: number, dx: number[]) => {
+const expectSmallMaxima = () => {
+  expectExactly(smallMaxima(), Float32Array.of(-Infinity, -1e25, -2e38));
+  const { maxima, expected } = int32Maxima();
+  expectExactly(maxima, expected);
+};
+const expectInfinityAt = (index: number, dx: number[], maximum = -Infinity) => {
   const x = image([[-Infinity, -Infinity]]);
-  expectExactly(tf.maxPoolWithArgmax(x, [1, 2], [1, 2], 'valid').indexes, [index]);
+  const { result, indexes } = tf.maxPoolWithArgmax(x, [1, 2], [1, 2], 'valid');
+  expectExactly(result, [maximum]);
+  expectExactly(indexes, [index]);
   expectExactly(gradient(pairMax, x), dx);
 };
 deviation(
@@ -178,6 +220,13 @@ deviation(
       expectSmallMaxima();
       expectInfinityAt(-1, [0, 0]);
     },
+    tfjsOn: {
+      wasm() {
+        expectExactly(smallMaxima(), Float32Array.of(-Infinity, -1e25, -2e38));
+        expect(int32Maxima).toThrowError(/only float32 input is supported/);
+        expectInfinityAt(0, [1, 0], SMALLEST);
+      },
+    },
     ours() {
       expectSmallMaxima();
       expectInfinityAt(0, [1, 0]);
@@ -185,13 +234,21 @@ deviation(
   },
 );
 
-/** One cell. One window lies on it, one lies to its left and one to its right. */
-const outside = (x: T4) => tf.avgPool(x, 1, 1, [[0, 0], [0, 0], [1, 1], [0, 0]]); // prettier-ignore
+/** Two cells. Of five windows the first and the last lie beside them. */
+const outside = (x: T4) => tf.avgPool(x, [1, 2], 1, [[0, 0], [0, 0], [2, 2], [0, 0]]); // prettier-ignore
+const pair = () => image([[7, 9]]);
 deviation(9, 'an average of nothing is 0', {
-  tfjs: () => expectExactly(outside(image([[7]])), [NaN, 7, NaN]),
+  tfjs: () => expectExactly(outside(pair()), [NaN, 7, 8, 9, NaN]),
+  tfjsOn: {
+    wasm() {
+      expectExactly(outside(pair()), [-Infinity, 7, 8, 9, -Infinity]);
+      const beyondCorner = valuesOf(tf.avgPool(ones(1, 2, 2, 1), 2, 2, 3))[15];
+      expect(beyondCorner).toBe(0);
+    },
+  },
   ours() {
-    expectExactly(outside(image([[7]])), [0, 7, 0]);
-    expectExactly(gradient(outside, image([[7]])), [1]);
+    expectExactly(outside(pair()), [0, 7, 8, 9, 0]);
+    expectExactly(gradient(outside, pair()), [1.5, 1.5]);
   },
 });
 
@@ -200,6 +257,13 @@ deviation(10, 'a maximum skips NaN, unless there is nothing else', {
   tfjs() {
     expectExactly(pairMax(withNaN()), [-1, -Infinity]);
     expectExactly(gradient(pairMax, withNaN()), [0, 1, 0, 0]);
+  },
+  tfjsOn: {
+    wasm() {
+      expectExactly(pairMax(withNaN()), [-Infinity, -Infinity]);
+      expectExactly(pairMax(image([[-1, NaN]])), [-1]);
+      expectExactly(gradient(pairMax, image([[NaN, 1, NaN, NaN]])), [0, 1, 0, 0]);
+    },
   },
   ours() {
     expectExactly(pairMax(withNaN()), [-1, NaN]);
@@ -237,6 +301,15 @@ const expectIdentities = (dx: number[]) => {
 };
 deviation(12, 'where 1x1 pooling is the identity, so is its gradient', {
   tfjs: () => expectIdentities([0, 0, 0, 1]),
+  tfjsOn: {
+    wasm() {
+      for (const op of identities) {
+        const x = image([[1, 2], [3, 4]]); // prettier-ignore
+        expectExactly(op(x), [1, MARK, MARK, MARK]);
+        expectExactly(gradient(op, x), [0, 0, 0, 1]);
+      }
+    },
+  },
   ours() {
     expectIdentities([1, 1, 1, 1]);
     const noIdentity: Op = (x) => tf.maxPoolWithArgmax(x, 1, 2, 1).result;
@@ -248,6 +321,7 @@ deviation(12, 'where 1x1 pooling is the identity, so is its gradient', {
 const besidePadding = () => tf.conv2d(image([[2]]), filterOf([[Infinity, 1, NaN]]), 1, 'same');
 deviation(14, 'an infinite filter over padding is skipped, or gives NaN on fast paths', {
   tfjs: () => expectExactly(besidePadding(), [2]),
+  tfjsOn: { wasm: () => expectExactly(besidePadding(), [NaN]) },
   ours() {
     expect([2, NaN]).toContain(valuesOf(besidePadding())[0]);
     const g = convGeometry([1, 1, 1, 1], [1, 3, 1, 1], { pad: 'same' });
@@ -269,6 +343,10 @@ const besideInfinity = (height = 3, width = 3, channels = 16) => {
   const count = (is: (value: number) => boolean) => y.filter(is).length / channels;
   return { notFinite: count((value) => !Number.isFinite(value)), notANumber: count(Number.isNaN) };
 };
+const expectNoNaN = () => {
+  expect(besideInfinity()).toEqual({ notFinite: 9, notANumber: 0 });
+  expect(besideInfinity(1, 3, 64)).toEqual({ notFinite: 3, notANumber: 0 });
+};
 /** How many of the nine taps of a filter's gradient are not finite. x is Infinity in its first cell. Four taps meet it. */
 const tapsBesideInfinity = () => {
   const x = tf.buffer([1, 24, 24, 16]);
@@ -278,9 +356,14 @@ const tapsBesideInfinity = () => {
 };
 deviation(24, 'an Infinity in x gives Infinity in the outputs that see it, or NaN by Winograd', {
   tfjs() {
-    expect(besideInfinity()).toEqual({ notFinite: 9, notANumber: 0 });
-    expect(besideInfinity(1, 3, 64)).toEqual({ notFinite: 3, notANumber: 0 });
+    expectNoNaN();
     expect(tapsBesideInfinity()).toBe(4);
+  },
+  tfjsOn: {
+    wasm() {
+      expectNoNaN();
+      expect(tapsBesideInfinity).toThrowError(NO_FILTER_GRADIENT);
+    },
   },
   ours() {
     const tiled = tf.getBackend() !== 'webgl' && isSimd(backendInfo().cpu.serving);
@@ -294,8 +377,7 @@ deviation(24, 'an Infinity in x gives Infinity in the outputs that see it, or Na
     configure({ cpu: { winograd: 4 } });
     expect(besideInfinity().notFinite).toBe(tiled ? 16 : 9);
     configure({ cpu: { winograd: 0 } });
-    expect(besideInfinity()).toEqual({ notFinite: 9, notANumber: 0 });
-    expect(besideInfinity(1, 3, 64)).toEqual({ notFinite: 3, notANumber: 0 });
+    expectNoNaN();
     expect(tapsBesideInfinity()).toBe(4);
     configure({ cpu: { winograd: 2 } });
   },
@@ -303,20 +385,31 @@ deviation(24, 'an Infinity in x gives Infinity in the outputs that see it, or Na
 
 const amidPadding = (x: T4) => tf.maxPoolWithArgmax(x, 1, 1, 1);
 const around = (n: number, center: number) => [n, n, n, n, center, n, n, n, n];
-const expectAmidPadding = (smallestInt32: number) => {
+const expectAmidPadding = (ofNothing: { float32: number; int32: number; index: number }) => {
   const { result, indexes } = amidPadding(image([[7]]));
-  expectExactly(result, around(-Infinity, 7));
-  expectExactly(indexes, around(-1, 0));
+  expectExactly(result, around(ofNothing.float32, 7));
+  expectExactly(indexes, around(ofNothing.index, 0));
   expectExactly(
     gradient((x) => tf.maxPool(x, 1, 1, 1), image([[7]])),
     [1],
   );
-  expectExactly(amidPadding(tf.cast(image([[7]]), 'int32')).result, around(smallestInt32, 7));
+  expectExactly(amidPadding(tf.cast(image([[7]]), 'int32')).result, around(ofNothing.int32, 7));
 };
+const besideCells = () => tf.maxPool(pair(), [1, 2], 1, [[0, 0], [0, 0], [2, 2], [0, 0]]); // prettier-ignore
 deviation(15, 'a maximum of nothing is the smallest value, has no gradient and no index', {
-  tfjs: () => expectAmidPadding(0),
+  tfjs() {
+    expectAmidPadding({ float32: -Infinity, int32: 0, index: -1 });
+    expectExactly(besideCells(), [-Infinity, 7, 9, 9, -Infinity]);
+  },
+  tfjsOn: {
+    wasm() {
+      expectAmidPadding({ float32: SMALLEST, int32: -(2 ** 31), index: 0 });
+      expectExactly(besideCells(), [7, 7, 9, 9, 9]);
+    },
+  },
   ours() {
-    expectAmidPadding(-(2 ** 31));
+    expectAmidPadding({ float32: -Infinity, int32: -(2 ** 31), index: -1 });
+    expectExactly(besideCells(), [-Infinity, 7, 9, 9, -Infinity]);
     const dx = (dy: tf.Tensor) => gradient((x) => tf.maxPool(x, 1, 1, 1), image([[7]]), dy);
     expectExactly(tf.grad(dx)(ones(1, 3, 3, 1)), around(0, 1));
   },
@@ -332,12 +425,14 @@ const leaky = () =>
   });
 deviation(16, 'fused leakyrelu has a slope of 0.2 unless told', {
   tfjs: () => expectExactly(leaky(), [NaN, 5]),
+  tfjsOn: { wasm: () => expectExactly(leaky(), [0, 5]) },
   ours: () => expectExactly(leaky(), [-1, 5]),
 });
 
 const tooSmall = () => tf.conv2dTranspose(ones(1, 1, 1, 1), ones(2, 2, 1, 1), [1, 3, 3, 1], 1, 'valid');
 deviation(17, 'a dy smaller than the output is refused', {
   tfjs: () => expect(valuesOf(tooSmall())).toContain(NaN),
+  tfjsOn: { wasm: () => expect(valuesOf(tooSmall())).toContain(MARK) },
   ours: () => expect(tooSmall).toThrowError(/dy is of shape \[1,1,1,1\].*\[1,2,2,1\]/),
 });
 
@@ -354,6 +449,13 @@ deviation(18, 'a fused convolution has a gradient in NCHW and without a batch', 
   tfjs() {
     for (const [message, dx] of fusedGradients) expect(dx).toThrowError(message);
   },
+  tfjsOn: {
+    wasm() {
+      const [[, ofNCHW], [message, withoutBatch]] = fusedGradients;
+      expect(ofNCHW).toThrowError(/does not support dataFormat:'NCHW'/);
+      expect(withoutBatch).toThrowError(message);
+    },
+  },
   ours() {
     for (const [, dx] of fusedGradients) expectExactly(dx(), [1, 1, 1, 1]);
   },
@@ -368,15 +470,36 @@ deviation(19, 'arguments that make no sense are refused', {
   tfjs() {
     for (const [, op] of senseless) expect(op).not.toThrow();
   },
+  tfjsOn: {
+    wasm() {
+      const [[, fractional], [, ofChannels], [, largeBias]] = senseless;
+      expect(valuesOf(fractional())).toContain(MARK);
+      expect(ofChannels).not.toThrow();
+      expect(largeBias).toThrowError(/only supports rank-1 bias/);
+    },
+  },
   ours() {
     for (const [message, op] of senseless) expect(op).toThrowError(message);
   },
 });
 
 const tooLarge = () => tf.conv2d(ones(1, 2, 2, 1), ones(5, 5, 1, 1), 1, 'valid');
+const tooLargePool = () => tf.maxPool(ones(1, 2, 2, 1), 5, 1, 'valid');
+const negative = [1, -2, -2, 1];
 deviation(22, 'a window that does not fit into x is refused by name', {
-  tfjs: () => expect(tooLarge).not.toThrowError(/effective height/),
-  ours: () => expect(tooLarge).toThrowError(/filter is of effective height 5.* padded input of height 2/),
+  tfjs() {
+    expect<number[]>(tooLarge().shape).toEqual(negative);
+    expect(tooLargePool).toThrowError(/positive integers but got shape \[1,-2,-2,1\]/);
+  },
+  tfjsOn: {
+    wasm() {
+      for (const op of [tooLarge, tooLargePool]) expect<number[]>(op().shape).toEqual(negative);
+    },
+  },
+  ours() {
+    expect(tooLarge).toThrowError(/filter is of effective height 5.* padded input of height 2/);
+    expect(tooLargePool).toThrowError(/effective height 5.* padded input of height 2/);
+  },
 });
 
 /** dy has one row and one column more than stride 2 needs. */
@@ -405,9 +528,17 @@ const int32Pool = () =>
     ) as tf.Tensor;
 deviation(20, "convolution and averages of int32, which tfjs's ops refuse, are float32", {
   tfjs: () => expect([int32Conv().dtype, int32Pool().dtype]).toEqual(['int32', 'int32']),
+  tfjsOn: {
+    wasm() {
+      const oneAsFloat = new Float32Array(Int32Array.of(1).buffer)[0];
+      expectExactly(int32Conv(), [oneAsFloat, oneAsFloat, oneAsFloat, oneAsFloat]);
+      expectExactly(int32Pool(), [oneAsFloat]);
+    },
+  },
   ours: () => {
     expect([int32Conv().dtype, int32Pool().dtype]).toEqual(['float32', 'float32']);
     expectExactly(int32Conv(), [1, 1, 1, 1]);
+    expectExactly(int32Pool(), [1]);
   },
 });
 
@@ -420,69 +551,72 @@ const broadcastBias = () =>
     pad: 'same',
     bias: tf.scalar(1),
   });
-deviation(
-  25,
-  'wasm has all options of a convolution, and pads rightly',
-  {
-    tfjs: () => {
+const inNCHW = () => tf.conv2d(ones(1, 1, 3, 3), corner(), 1, 'same', 'NCHW');
+const ceilings = () => withCeil.map((op) => op(ones(1, 6, 6, 1)));
+const expectAllOptions = () => {
+  expectExactly(skipping(), [2, 2]);
+  expectExactly(inNCHW(), [0, 0, 0, 0, 1, 1, 0, 1, 1]);
+  expectExactly(broadcastBias(), [2, 2, 2, 2, 2, 2, 2, 2]);
+  for (const y of ceilings()) expectExactly(y, [1, 1, 1, 1, 1, 1, 1, 1, 1]);
+};
+deviation(25, 'wasm has all options, and pads rightly', {
+  tfjs: expectAllOptions,
+  tfjsOn: {
+    wasm() {
       expectExactly(skipping(), [0, 0]);
-      expect(() => tf.conv2d(ones(1, 1, 3, 3), corner(), 1, 'same', 'NCHW')).toThrowError(
-        /does not support dataFormat/,
-      );
+      expect(inNCHW).toThrowError(/does not support dataFormat/);
       expect(broadcastBias).toThrowError(/only supports rank-1 bias/);
-    },
-    ours: () => {
-      expectExactly(skipping(), [2, 2]);
-      expect(tf.conv2d(ones(1, 1, 3, 3), corner(), 1, 'same', 'NCHW').shape).toEqual([1, 1, 3, 3]);
-      expectExactly(broadcastBias(), [2, 2, 2, 2, 2, 2, 2, 2]);
+      for (const y of ceilings()) expectExactly(y, [1, 1, 1, 1, MARK, MARK, MARK, MARK, MARK]);
     },
   },
-  'wasm',
-);
+  ours: expectAllOptions,
+});
 
-const below0 = () => image([[-2, -1], [-3, -4]]); // prettier-ignore
-deviation(
-  26,
-  'a maximum below 0 is found on wasm',
-  {
-    tfjs: () => {
-      expectExactly(tf.maxPoolWithArgmax(below0(), 2, 2, 'valid').result, [2 ** -126]);
-      expectExactly(
-        gradient((x) => tf.maxPool(x, 2, 2, 'valid'), below0()),
-        [1, 0, 0, 0],
-      );
-    },
-    ours: () => {
-      expectExactly(tf.maxPoolWithArgmax(below0(), 2, 2, 'valid').result, [-1]);
-      expectExactly(
-        gradient((x) => tf.maxPool(x, 2, 2, 'valid'), below0()),
-        [0, 1, 0, 0],
-      );
-    },
-  },
-  'wasm',
-);
+/** tf.conv2d refuses groups, so this asks the kernel. It destroys the memory of its backend, so this backend is its own. */
+it('deviation 25: a convolution with groups, on wasm tfjs 4.22', async () => {
+  await tf.setBackend('wasm');
+  const backend = await tf.findBackendFactory('wasm')();
+  const x = makeTensor(backend, [1, 5, 5, 4], 'float32', new Float32Array(100));
+  const filter = makeTensor(backend, [3, 3, 2, 2], 'float32', new Float32Array(36).fill(1));
+  const attrs = { strides: 1, pad: 'valid', dilations: 1, dataFormat: 'NHWC' };
+  const { setupFunc, kernelFunc } = tf.getKernel('Conv2D', 'wasm');
+  setupFunc!(backend);
+  expect(() => kernelFunc({ inputs: { x, filter }, attrs, backend })).toThrowError(WebAssembly.RuntimeError);
+  setupFunc!(tf.backend());
+});
+
+/** The windows of two columns hold only values below 0. */
+const below0 = () => image([[-2, -1, -4, -3], [-3, -4, -1, -2]]); // prettier-ignore
+const expectMaxima = (maxima: number[], indexes: number[], dx: number[]) => {
+  const pooled = tf.maxPoolWithArgmax(below0(), 2, 2, 'valid');
+  expectExactly(pooled.result, maxima);
+  expectExactly(pooled.indexes, indexes);
+  expectExactly(
+    gradient((x) => tf.maxPool(x, 2, 2, 'valid'), below0()),
+    dx,
+  );
+};
+deviation(26, 'a maximum below 0 is found on wasm', {
+  tfjs: () => expectMaxima([-1, -1], [1, 6], [0, 1, 0, 0, 0, 0, 1, 0]),
+  tfjsOn: { wasm: () => expectMaxima([SMALLEST, SMALLEST], [0, 0], [1, 0, 0, 0, 0, 0, 0, 0]) },
+  ours: () => expectMaxima([-1, -1], [1, 6], [0, 1, 0, 0, 0, 0, 1, 0]),
+});
 
 const filterGradient = () =>
   tf.grad((filter) => tf.conv2d(ones(1, 3, 3, 1), filter as T4, 1, 'valid'))(ones(2, 2, 1, 1));
-deviation(
-  5,
-  'a filter has a gradient on wasm',
-  {
-    tfjs: () => expect(filterGradient).toThrowError(/Conv2DBackpropFilter' not registered/),
-    ours: () => expectExactly(filterGradient(), [4, 4, 4, 4]),
-  },
-  'wasm',
-);
+deviation(5, 'a filter has a gradient on wasm', {
+  tfjs: () => expectExactly(filterGradient(), [4, 4, 4, 4]),
+  tfjsOn: { wasm: () => expect(filterGradient).toThrowError(NO_FILTER_GRADIENT) },
+  ours: () => expectExactly(filterGradient(), [4, 4, 4, 4]),
+});
 
 const withoutChannels = () =>
-  valuesOf(tf.conv2d(tf.zeros<tf.Rank.R4>([1, 3, 3, 0]), tf.zeros<tf.Rank.R4>([2, 2, 0, 1]), 1, 'valid'));
-deviation(
-  21,
-  'a convolution of nothing is 0 on webgl too',
-  {
-    tfjs: () => expect(withoutChannels).toThrowError(),
-    ours: () => expect(withoutChannels()).toEqual([0, 0, 0, 0]),
+  tf.conv2d(tf.zeros<tf.Rank.R4>([1, 3, 3, 0]), tf.zeros<tf.Rank.R4>([2, 2, 0, 1]), 1, 'valid');
+deviation(21, 'a convolution of nothing is 0 on every backend', {
+  tfjs: () => expectExactly(withoutChannels(), [0, 0, 0, 0]),
+  tfjsOn: {
+    webgl: () => expect(() => withoutChannels().dataSync()).toThrowError(),
+    wasm: () => expectExactly(withoutChannels(), [MARK, MARK, MARK, MARK]),
   },
-  'webgl',
-);
+  ours: () => expectExactly(withoutChannels(), [0, 0, 0, 0]),
+});

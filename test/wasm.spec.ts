@@ -2,13 +2,11 @@
 import { avgPool, conv2d, maxPool } from '../src/index.js';
 import { compare } from '../src/verify/exact.js';
 import { expectExactly, expectNoLeak, installed, integers, tf } from './support/tfjs.js';
+import { insideWasm } from './support/wasm.js';
 
 type T4 = tf.Tensor4D;
 
-interface Inside {
-  wasm: { asm: { memory: WebAssembly.Memory }; _malloc(bytes: number): number };
-}
-const bytes = () => (tf.backend() as unknown as Inside).wasm.asm.memory.buffer.byteLength;
+const bytes = () => insideWasm().wasm.asm.memory.buffer.byteLength;
 
 describe('the wasm backend', () => {
   beforeEach(async () => {
@@ -52,7 +50,7 @@ describe('the wasm backend', () => {
 
   it('refuses a result for which there is no memory, and writes nothing', () => {
     const x = integers([1, 4, 4, 1]);
-    const malloc = spyOn((tf.backend() as unknown as Inside).wasm, '_malloc').and.returnValue(0);
+    const malloc = spyOn(insideWasm().wasm, '_malloc').and.returnValue(0);
     expectNoLeak(() => {
       expect(() => maxPool(x, 2)).toThrowError(/out of memory: a result of shape \[1,2,2,1\].*malloc failed/);
       expect(() => maxPool(x, 1, { pad: 2 ** 17 })).toThrowError(/out of memory: a result of shape/);

@@ -22,7 +22,8 @@ export function avgPoolSubjects(c: PoolCase): Subject[] {
       definition: (v) => forward(v.x),
       magnitude: linearMagnitude,
       tfjsDiffers:
-        poolDiffers(c) ?? (inPadding(c) ? 'row 9: NaN where the window is all padding' : undefined),
+        poolDiffers(c) ??
+        (inPadding(c) ? 'row 9: NaN or -Infinity where the window is all padding' : undefined),
       tfjsDiffersOn: { ...(inPadding(c) && { webgl: null }), ...wasmCeil(c) },
     },
     {

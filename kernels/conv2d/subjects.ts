@@ -122,7 +122,7 @@ function convDiffers(c: ConvCase, g: ConvGeometry): string | undefined {
 function convDiffersOnWasm(c: ConvCase, g: ConvGeometry): string | undefined {
   if (g.dataFormat === 'NCHW') return 'row 25: no NCHW';
   if (c.bias && c.bias.length !== 1) return 'row 25: the bias must be of shape [outChannels]';
-  if (c.dimRoundingMode === 'ceil') return "row 25: 'ceil' reads past x";
+  if (c.dimRoundingMode === 'ceil') return "row 25: 'ceil' leaves cells undefined";
   const skips = g.strideHeight > g.effectiveFilterHeight || g.strideWidth > g.effectiveFilterWidth;
   return c.pad === 'same' && skips ? "row 25: 'same' with a stride above the window pads wrongly" : undefined;
 }

@@ -23,7 +23,7 @@ export function maxPoolSubjects(c: PoolCase): Subject[] {
   const untiedX = { untied: 'x' };
   const emptyWindows = inPadding(c) && {
     webgl: 'row 15: -1e20 where the window is all padding',
-    wasm: 'row 15: 1 where the window is all padding',
+    wasm: 'row 15: the nearest cell where the window is all padding',
   };
   // On wasm MaxPool is XNNPACK's. MaxPoolWithArgmax and MaxPoolGrad have code of their own.
   const startsAboveZero = 'row 26: a maximum is at least 1.18e-38';
@@ -102,7 +102,7 @@ export function inPadding(c: PoolCase): boolean {
 }
 
 export function wasmCeil(c: PoolCase) {
-  return c.dimRoundingMode === 'ceil' && { wasm: "row 25: 'ceil' reads past x" };
+  return c.dimRoundingMode === 'ceil' && { wasm: "row 25: 'ceil' leaves cells undefined" };
 }
 
 export function poolDiffers(c: PoolCase): string | undefined {
