@@ -26,6 +26,7 @@ import { backendInfo, configure, install } from '../src/index.js';
 import { floats, integers, random } from '../src/verify/data.js';
 import { compare, describeWorst } from '../src/verify/exact.js';
 import { roundingBound } from '../src/verify/rounded.js';
+import { bothWays, onHeap, outside, type Run } from './support/memory.js';
 import { expectExactly, tf } from './support/tfjs.js';
 import { gradientBound, lineBound, winogradBound } from './support/winograd_bound.js';
 
@@ -40,15 +41,19 @@ describe('WebAssembly', () => {
     describe(level, () => {
       const reason = whyNot(level);
       if (reason) it('is skipped', () => pending(reason));
-      else buildSpecs(level);
+      else {
+        buildSpecs(bothWays(level));
+        poolSpecs(level);
+        memorySpecs(level);
+      }
     });
   }
 });
 
-function buildSpecs(level: SimdLevel): void {
+function buildSpecs(run: Run): void {
   it('equals the definition on random geometries', () => {
     const next = random(20261122);
-    for (let i = 0; i < 400; i++) expectAllRight(level, drawn(next), i);
+    for (let i = 0; i < 400; i++) expectAllRight(run, drawn(next), i);
   });
 
   const large: [string, number[], number[], ConvOptions][] = [
@@ -67,7 +72,7 @@ function buildSpecs(level: SimdLevel): void {
     ['blocks in strips', [3, 40, 42, 130], [2, 3, 130, 12], { pad: 'same' }],
   ]; // prettier-ignore
   for (const [title, x, filter, options] of large) {
-    it(`equals the definition in ${title}`, () => expectAllRight(level, { x, filter, options }, 1));
+    it(`equals the definition in ${title}`, () => expectAllRight(run, { x, filter, options }, 1));
   }
 
   it('bounds whole sums, not those of blocks', () => {
@@ -76,14 +81,18 @@ function buildSpecs(level: SimdLevel): void {
     const filter = Float32Array.from({ length: 8 * 1100 }, (_, i) => (i < 8 * 550 ? -1 : 2));
     const y = new Float32Array(sizeOf(g.outShape));
     const bias = new Float32Array(8).fill(-50);
-    withSimd(level, (w) => simd.conv2d(w, x, filter, g, y, 0, { bias, lowest: 0, highest: 600 }));
+    run([x, filter, y, bias], (w, x, filter, y, bias) =>
+      simd.conv2d(w, x, filter, g, y, 0, { bias, lowest: 0, highest: 600 }),
+    );
     expect(y).toEqual(new Float32Array(y.length).fill(500));
   });
 
-  for (const m of [2, 4] as const) winogradSpecs(level, m);
-  lineSpecs(level);
-  gradientSpecs(level);
+  for (const m of [2, 4] as const) winogradSpecs(run, m);
+  lineSpecs(run);
+  gradientSpecs(run);
+}
 
+function poolSpecs(level: SimdLevel): void {
   it('pools as the definition does on random geometries', () => {
     const next = random(20261123);
     for (let i = 0; i < 300; i++) expectPoolsRight(level, drawnPool(next), i);
@@ -107,16 +116,20 @@ function buildSpecs(level: SimdLevel): void {
       const x = new Float32Array(64).fill(1);
       for (const cell of [0, 1, 4, 5]) x[4 * cell + 2] = nothing;
       const [y, dx] = [new Float32Array(16), new Float32Array(64)];
-      withSimd(level, (w) => {
-        expect(maxSimd.maxPool(w, x, g, y)).toBeTrue();
-        expect(maxSimd.maxPoolGrad(w, x, y, g, dx)).toBeTrue();
+      for (const run of [outside(level), onHeap(level)]) {
+        const forward = () => run([x, y], (w, x, y) => maxSimd.maxPool(w, x, g, y));
+        x[2] = nothing;
+        expect(forward()).toBeTrue();
+        expect(run([x, y, dx], (w, x, dy, dx) => maxSimd.maxPoolGrad(w, x, dy, g, dx))).toBeTrue();
         x[2] = 1;
-        expect(maxSimd.maxPool(w, x, g, y)).toBeFalse();
-      });
+        expect(forward()).toBeFalse();
+      }
       expect(Array.from(y)).toEqual(new Array(16).fill(1));
     }
   });
+}
 
+function memorySpecs(level: SimdLevel): void {
   it('does not grow with batch and image', () => {
     // An instance as large as this one is given up. So the instance below is new.
     for (const other of LEVELS.filter((l) => !whyNot(l))) withSimd(other, (w) => w.place(2 ** 26 + 1));
@@ -178,7 +191,7 @@ function buildSpecs(level: SimdLevel): void {
  * Cases: tiles that stick out of the image at each side, channels that fill no panel, every layout. The last number of a case
  * is n for m = 2: forward takes n x n products.
  */
-function winogradSpecs(level: SimdLevel, m: 2 | 4): void {
+function winogradSpecs(run: Run, m: 2 | 4): void {
   const cases: [number[], number[], ConvOptions, number?][] = [
     [[1, 32, 32, 16], [3, 3, 16, 16], { pad: 'same' }, 7],
     [[2, 33, 31, 20], [3, 3, 20, 18], { pad: 'valid' }, 7],
@@ -197,7 +210,7 @@ function winogradSpecs(level: SimdLevel, m: 2 | 4): void {
     const n = m === 2 ? side : 6;
     it(`${n}x${n} products are ${m === 2 ? 'exact' : 'right to the unit'} on whole numbers, on [${inShape}] * [${filterShape}]`, () => {
       expect(schemeOf(g, m)?.n).toBe(n as 4 | 6 | 7);
-      expectBothRight(level, m, g);
+      expectBothRight(run, m, g);
     });
   }
 
@@ -207,7 +220,7 @@ function winogradSpecs(level: SimdLevel, m: 2 | 4): void {
       const g = convGeometry([1, ...size, 16 + 4 * seed], [3, 3, 16 + 4 * seed, 16], { pad: 'same' });
       const scheme = schemeOf(g, m) as Scheme;
       expect(scheme.n).toBe(m === 4 ? 6 : seed % 2 === 0 ? 7 : 4);
-      const { x, filter, y, direct } = forward(level, m, g, 10 * seed);
+      const { x, filter, y, direct } = forward(run, m, g, 10 * seed);
       const bound = winogradBound(scheme, x, filter, g);
       const worst = compare(y.got, y.want, (i) => bound[i]);
       expect(worst.error).withContext(describeWorst(worst)).toBeLessThanOrEqual(1);
@@ -222,7 +235,8 @@ function winogradSpecs(level: SimdLevel, m: 2 | 4): void {
       const x = new Float32Array(sizeOf(g.inShape)).fill(1);
       x[(10 * size + 10) * 16] = NaN;
       const y = new Float32Array(sizeOf(g.outShape));
-      withSimd(level, (w) => simd.conv2d(w, x, new Float32Array(sizeOf(g.filterShape)).fill(1), g, y, m));
+      const filter = new Float32Array(sizeOf(g.filterShape)).fill(1);
+      run([x, filter, y], (w, x, filter, y) => simd.conv2d(w, x, filter, g, y, m));
       for (let i = 0; i < y.length; i++) {
         const [row, col] = [Math.floor(i / 16 / size), Math.floor(i / 16) % size];
         const near = Math.max(Math.abs(row - 10), Math.abs(col - 10));
@@ -253,7 +267,7 @@ function imagesOf({ batchSize: images, inChannels, outChannels, groups }: ConvGe
  * Filters along a line. Cases: pieces of every length, tiles that stick out, rows across the line, strides, strips, blocks,
  * channels that fill no vector.
  */
-function lineSpecs(level: SimdLevel): void {
+function lineSpecs(run: Run): void {
   const cases: [number[], number[], ConvOptions, 3 | 4][] = [
     [[1, 17, 17, 64], [1, 7, 64, 72], { pad: 'same' }, 3],
     [[1, 17, 17, 66], [7, 1, 66, 64], { pad: 'same' }, 3],
@@ -278,7 +292,7 @@ function lineSpecs(level: SimdLevel): void {
     const g = convGeometry(inShape, filterShape, options);
     it(`F(${m},${7 - m}) is exact on whole numbers, on [${inShape}] * [${filterShape}]`, () => {
       expect(lineOf(g)?.m).toBe(m);
-      expectBothRight(level, 2, g);
+      expectBothRight(run, 2, g);
     });
   }
 
@@ -287,7 +301,7 @@ function lineSpecs(level: SimdLevel): void {
       const windows: [number[], number, number][] = [[[1, taps], 30, 1], [[taps, 1], 30, 1], [[2, taps], 15, 1], [[2, taps], 150, 1], [[taps, 3], 20, 2]];
       for (const [window, channels, strides] of windows) {
         const g = convGeometry([1, 8 * strides, 27, channels], [...window, channels, 40], { pad: 'same', strides });
-        const { x, filter, y, direct } = forward(level, 2, g, taps);
+        const { x, filter, y, direct } = forward(run, 2, g, taps);
         const line = lineOf(g);
         const bound = line ? lineBound(line, x, filter, g) : new Float64Array(direct.length).fill(Infinity);
         const worst = compare(y.got, y.want, (i) => bound[i]);
@@ -331,9 +345,11 @@ function lineSpecs(level: SimdLevel): void {
       filter.fill(-1, 0, 64 * 64);
       const bias = Float32Array.from({ length: 64 }, (_, i) => i);
       const y = results(g.outShape).got;
-      const epilogue = { bias, lowest: 80, highest: 64 * (taps - 2) + 40 };
+      const epilogue = { lowest: 80, highest: 64 * (taps - 2) + 40 };
       const x = new Float32Array(sizeOf(g.inShape)).fill(1);
-      withSimd(level, (w) => simd.conv2d(w, x, filter, g, y, 2, epilogue));
+      run([x, filter, y, bias], (w, x, filter, y, bias) =>
+        simd.conv2d(w, x, filter, g, y, 2, { ...epilogue, bias }),
+      );
       const want = Array.from(y, (_, i) =>
         Math.min(Math.max(64 * (taps - 2) + (i % 64), epilogue.lowest), epilogue.highest),
       );
@@ -347,7 +363,7 @@ function lineSpecs(level: SimdLevel): void {
     x[(5 * 24 + 10) * 64] = Infinity;
     const y = new Float32Array(sizeOf(g.outShape));
     const filter = new Float32Array(sizeOf(g.filterShape)).fill(1);
-    withSimd(level, (w) => simd.conv2d(w, x, filter, g, y, 2));
+    run([x, filter, y], (w, x, filter, y) => simd.conv2d(w, x, filter, g, y, 2));
     // A window has four cells, a tile three outputs. Outputs 7 to 10 see the Infinity. Outputs 6 to 11 share a tile with them.
     y.forEach((value, i) => {
       const [row, col] = [Math.floor(i / 64 / 21), Math.floor(i / 64) % 21];
@@ -361,7 +377,7 @@ function lineSpecs(level: SimdLevel): void {
  * The gradient of the filter. Cases: tiles that stick out, padding on one side, strips of rows, of columns and of images,
  * layouts, groups.
  */
-function gradientSpecs(level: SimdLevel): void {
+function gradientSpecs(run: Run): void {
   const cases: [number[], number[], ConvOptions, 4 | 7][] = [
     [[1, 32, 32, 16], [3, 3, 16, 16], { pad: 'same' }, 7],
     [[1, 26, 25, 16], [3, 3, 16, 16], { pad: 'valid' }, 7],
@@ -379,14 +395,12 @@ function gradientSpecs(level: SimdLevel): void {
     [[3, 14, 13, 36], [3, 3, 36, 40], { pad: 'same' }, 4],
   ]; // prettier-ignore
   const tileOf = (g: ConvGeometry) => gradientTileFor(...imagesOf(g), simd.forwardAxes(g));
-  const run = (g: ConvGeometry, make: typeof whole, dyShape: readonly number[] = g.outShape) => {
+  const gradients = (g: ConvGeometry, make: typeof whole, dyShape: readonly number[] = g.outShape) => {
     const [x, dy] = [g.inShape, dyShape].map((s, i) => make(sizeOf(s), i + 1));
     const { got, want: sums } = results(g.filterShape);
     const direct = results(g.filterShape).got;
-    withSimd(level, (w) => {
-      simd.conv2dBackpropFilter(w, x, dy, g, got, 2);
-      simd.conv2dBackpropFilter(w, x, dy, g, direct, 0);
-    });
+    run([x, dy, got], (w, x, dy, dFilter) => simd.conv2dBackpropFilter(w, x, dy, g, dFilter, 2));
+    run([x, dy, direct], (w, x, dy, dFilter) => simd.conv2dBackpropFilter(w, x, dy, g, dFilter, 0));
     const want = () => {
       definition.conv2dBackpropFilter(x, dy, g, sums);
       return sums;
@@ -397,19 +411,19 @@ function gradientSpecs(level: SimdLevel): void {
     it(`the gradient by ${n}x${n} products is exact on whole numbers, on [${inShape}] * [${filterShape}]`, () => {
       const g = convGeometry(inShape, filterShape, options);
       expect(tileOf(g)?.n).toBe(n);
-      const { got, want } = run(g, whole);
+      const { got, want } = gradients(g, whole);
       const worst = compare(got, want());
       expect(worst.error).withContext(describeWorst(worst)).toBe(0);
-      const other = run(g, fractions);
+      const other = gradients(g, fractions);
       expectOther(other.got, other.direct);
     });
   }
 
   it('leaves 12 channels to the direct sum', () => {
     const g = convGeometry([1, 14, 13, 16], [3, 3, 16, 12], { pad: 'same' });
-    const { got, want } = run(g, whole);
+    const { got, want } = gradients(g, whole);
     expect(compare(got, want()).error).toBe(0);
-    const other = run(g, fractions);
+    const other = gradients(g, fractions);
     expectExactly(other.got, other.direct);
   });
 
@@ -422,7 +436,7 @@ function gradientSpecs(level: SimdLevel): void {
       const dyShape = [1, size - 1, size - 1, 8];
       const g = withDyShape(forward, dyShape);
       expect(tileOf(g)?.n).toBe(n as 4 | 7);
-      const { got, want } = run(g, whole, dyShape);
+      const { got, want } = gradients(g, whole, dyShape);
       expectExactly(got, want());
     }
   });
@@ -435,7 +449,7 @@ function gradientSpecs(level: SimdLevel): void {
       const g = convGeometry([batch, height, width, 8], [3, 3, 8, 16], { pad: 'same' });
       const tile = tileOf(g) as GradientTile;
       expect(tile.n).toBe(n as 4 | 7);
-      const { x, dy, got, want, direct } = run(g, (size, seed) => fractions(size, seed + 10 * i));
+      const { x, dy, got, want, direct } = gradients(g, (size, seed) => fractions(size, seed + 10 * i));
       const bound = gradientBound(tile, x, dy, g);
       const worst = compare(got, want(), (k) => bound[k]);
       expect(worst.error).withContext(describeWorst(worst)).toBeLessThanOrEqual(1);
@@ -450,7 +464,7 @@ function gradientSpecs(level: SimdLevel): void {
       x[(5 * size + 6) * 8 + 3] = Infinity;
       dy[(7 * size + 2) * 8 + 6] = Infinity;
       const dFilter = results(g.filterShape).got;
-      withSimd(level, (w) => simd.conv2dBackpropFilter(w, x, dy, g, dFilter, 2));
+      run([x, dy, dFilter], (w, x, dy, dFilter) => simd.conv2dBackpropFilter(w, x, dy, g, dFilter, 2));
       dFilter.forEach((value, i) => {
         expect(Number.isFinite(value)).toBe((i >> 3) % 8 !== 3 && i % 8 !== 6);
       });
@@ -462,8 +476,8 @@ function gradientSpecs(level: SimdLevel): void {
  * Compares forward and the gradient of the input with the definition, on whole numbers. With m = 2 both must be equal. With
  * m = 4 the constants are not exact, so both must be equal after rounding to whole numbers.
  */
-function expectBothRight(level: SimdLevel, m: 2 | 4, g: ConvGeometry): void {
-  const { y, dx } = bothPasses(level, m, g, whole);
+function expectBothRight(run: Run, m: 2 | 4, g: ConvGeometry): void {
+  const { y, dx } = bothPasses(run, m, g, whole);
   for (const { got, want } of [y, dx]) {
     const worst = compare(m === 2 ? got : got.map(Math.round), want);
     expect(worst.error).withContext(describeWorst(worst)).toBe(0);
@@ -473,7 +487,7 @@ function expectBothRight(level: SimdLevel, m: 2 | 4, g: ConvGeometry): void {
 
 /** Forward and the gradient of the input, with the definition's results for the same inputs. */
 function bothPasses(
-  level: SimdLevel,
+  run: Run,
   winograd: WinogradTile,
   g: ConvGeometry,
   make: (size: number, seed: number) => Float32Array,
@@ -483,19 +497,19 @@ function bothPasses(
   const dx = results(g.inShape);
   definition.conv2d(x, filter, g, y.want);
   definition.conv2dBackpropInput(dy, filter, g, dx.want);
-  withSimd(level, (w) => simd.conv2d(w, x, filter, g, y.got, winograd));
-  withSimd(level, (w) => simd.conv2dBackpropInput(w, dy, filter, g, dx.got, winograd));
+  run([x, filter, y.got], (w, x, filter, y) => simd.conv2d(w, x, filter, g, y, winograd));
+  run([dy, filter, dx.got], (w, dy, filter, dx) => simd.conv2dBackpropInput(w, dy, filter, g, dx, winograd));
   return { x, filter, y, dx };
 }
 
 /** Forward by Winograd, by the definition and by the direct sum, on fractions. */
-function forward(level: SimdLevel, winograd: WinogradTile, g: ConvGeometry, seed: number) {
+function forward(run: Run, winograd: WinogradTile, g: ConvGeometry, seed: number) {
   const [x, filter] = [g.inShape, g.filterShape].map((s, i) => fractions(sizeOf(s), seed + i + 1));
   const y = results(g.outShape);
   const direct = results(g.outShape).got;
   definition.conv2d(x, filter, g, y.want);
-  withSimd(level, (w) => simd.conv2d(w, x, filter, g, y.got, winograd));
-  withSimd(level, (w) => simd.conv2d(w, x, filter, g, direct, 0));
+  run([x, filter, y.got], (w, x, filter, y) => simd.conv2d(w, x, filter, g, y, winograd));
+  run([x, filter, direct], (w, x, filter, y) => simd.conv2d(w, x, filter, g, y, 0));
   return { x, filter, y, direct };
 }
 
@@ -518,7 +532,7 @@ interface Problem {
 }
 
 /** Compares forward and both gradients with the definition on whole numbers, cell by cell. */
-function expectAllRight(level: SimdLevel, problem: Problem, seed: number): void {
+function expectAllRight(run: Run, problem: Problem, seed: number): void {
   const forward = convGeometry(problem.x, problem.filter, problem.options);
   const rest = forward.dataFormat === 'NHWC' ? [1, 1, 0] : [0, 1, 1];
   const dyShape = forward.outShape.map((size, i) => size + (problem.largerDy ? [0, ...rest][i] : 0));
@@ -530,11 +544,9 @@ function expectAllRight(level: SimdLevel, problem: Problem, seed: number): void 
   definition.conv2d(x, filter, forward, y.want);
   definition.conv2dBackpropInput(dy, filter, g, dx.want);
   definition.conv2dBackpropFilter(x, dy, g, dFilter.want);
-  withSimd(level, (w) => {
-    simd.conv2d(w, x, filter, forward, y.got);
-    simd.conv2dBackpropInput(w, dy, filter, g, dx.got);
-    simd.conv2dBackpropFilter(w, x, dy, g, dFilter.got);
-  });
+  run([x, filter, y.got], (w, x, filter, y) => simd.conv2d(w, x, filter, forward, y));
+  run([dy, filter, dx.got], (w, dy, filter, dx) => simd.conv2dBackpropInput(w, dy, filter, g, dx));
+  run([x, dy, dFilter.got], (w, x, dy, dFilter) => simd.conv2dBackpropFilter(w, x, dy, g, dFilter));
   for (const [name, { got, want }] of Object.entries({ y, dx, dFilter })) {
     const worst = compare(got, want);
     const context = `${name} of ${JSON.stringify(problem)}: ${describeWorst(worst)}`;
@@ -618,29 +630,33 @@ function expectPoolsRight(level: SimdLevel, problem: PoolProblem, seed: number):
   maxDefinition.maxPoolGrad(dy, positions, dMax.want);
   avgDefinition.avgPool(x, forward, avg.want);
   avgDefinition.avgPoolGrad(dy, g, dAvg.want);
-  const gaveUp = withSimd(level, (w) => {
-    avgSimd.avgPool(w, x, forward, avg.got);
-    avgSimd.avgPoolGrad(w, dy, g, dAvg.got);
-    return [maxSimd.maxPool(w, x, forward, max.got), maxSimd.maxPoolGrad(w, x, dy, g, dMax.got)];
-  });
-  const context = JSON.stringify(problem);
-  const hasEmpty = max.want.includes(-Infinity);
-  expect(gaveUp[0]).withContext(context).toBe(hasEmpty);
-  expect(gaveUp[1] && !hasEmpty)
-    .withContext(context)
-    .toBeFalse();
-  const window = g.filterHeight * g.filterWidth;
-  for (const [name, { got, want }, bound] of [
-    ['max', max, 0],
-    ['dMax', dMax, 0],
-    ['avg', avg, roundingBound(1, 4)],
-    ['dAvg', dAvg, roundingBound(window, 4 * window)],
-  ] as const) {
-    if ((name === 'max' && gaveUp[0]) || (name === 'dMax' && gaveUp[1])) continue;
-    const worst = compare(got, want, () => bound);
-    expect(worst.error)
-      .withContext(`${name} of ${context}: ${describeWorst(worst)}`)
-      .toBeLessThanOrEqual(bound && 1);
+  for (const run of [outside(level), onHeap(level)]) {
+    for (const { got } of [max, dMax, avg, dAvg]) got.fill(UNWRITTEN);
+    run([x, avg.got], (w, x, y) => avgSimd.avgPool(w, x, forward, y));
+    run([dy, dAvg.got], (w, dy, dx) => avgSimd.avgPoolGrad(w, dy, g, dx));
+    const gaveUp = [
+      run([x, max.got], (w, x, y) => maxSimd.maxPool(w, x, forward, y)),
+      run([x, dy, dMax.got], (w, x, dy, dx) => maxSimd.maxPoolGrad(w, x, dy, g, dx)),
+    ];
+    const context = JSON.stringify(problem);
+    const hasEmpty = max.want.includes(-Infinity);
+    expect(gaveUp[0]).withContext(context).toBe(hasEmpty);
+    expect(gaveUp[1] && !hasEmpty)
+      .withContext(context)
+      .toBeFalse();
+    const window = g.filterHeight * g.filterWidth;
+    for (const [name, { got, want }, bound] of [
+      ['max', max, 0],
+      ['dMax', dMax, 0],
+      ['avg', avg, roundingBound(1, 4)],
+      ['dAvg', dAvg, roundingBound(window, 4 * window)],
+    ] as const) {
+      if ((name === 'max' && gaveUp[0]) || (name === 'dMax' && gaveUp[1])) continue;
+      const worst = compare(got, want, () => bound);
+      expect(worst.error)
+        .withContext(`${name} of ${context}: ${describeWorst(worst)}`)
+        .toBeLessThanOrEqual(bound && 1);
+    }
   }
 }
 

@@ -54,9 +54,17 @@ function isOnHeap(backend: object): backend is HeapBackend {
   return 'typedArrayFromHeap' in backend;
 }
 
+const heaps = new WeakMap<object, Heap>();
+
 /** The backend's memory, if its tensors lie in one and micro-kernels can run there. */
 export function heapOf(backend: object): Heap | undefined {
-  const { wasm } = backend as HeapBackend;
+  if (!isOnHeap(backend)) return undefined;
+  const heap = heaps.get(backend) ?? reach(backend);
+  if (heap) heaps.set(backend, heap);
+  return heap;
+}
+
+function reach({ wasm }: HeapBackend): Heap | undefined {
   const memory = wasm?.asm?.memory;
   const { _malloc: malloc, _free: free } = wasm ?? {};
   if (!(memory instanceof WebAssembly.Memory) || !malloc || !free) return undefined;

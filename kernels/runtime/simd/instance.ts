@@ -49,7 +49,7 @@ const BINARIES = { 'relaxed-simd': RELAXED_SIMD, simd: SIMD };
 
 const modules = new Map<SimdLevel, WebAssembly.Module | string>();
 const own = new Map<SimdLevel, Instance>();
-const onHeaps = new WeakMap<WebAssembly.Memory, Map<SimdLevel, Instance>>();
+const onHeaps = new WeakMap<Heap, Map<SimdLevel, Instance>>();
 
 interface Instance {
   readonly simd: Simd;
@@ -115,8 +115,8 @@ function compiled(level: SimdLevel): WebAssembly.Module | string {
 function instanceFor(level: SimdLevel, heap?: Heap): Instance {
   let instances = own;
   if (heap) {
-    instances = onHeaps.get(heap.memory) ?? new Map();
-    onHeaps.set(heap.memory, instances);
+    instances = onHeaps.get(heap) ?? new Map();
+    onHeaps.set(heap, instances);
   }
   const instance = instances.get(level) ?? instantiate(level, heap ?? ownHeap());
   instances.set(level, instance);

@@ -268,7 +268,7 @@ export function regionOf({ data, steps }: Image, { image, row, col }: Rectangle)
 /** Whether micro-kernels that go from one cell to the next can read and write all strips where they lie. */
 export function isUnbroken(image: Image, strips: readonly Rectangle[]): boolean {
   if (!liesInPlace(image)) return false;
-  const { rows, cols } = regionOf(image, strips[0]);
+  const { rows, cols } = regionOf(image, wholeOf(image));
   return strips.every((strip) => strip.cols === cols && (strip.images === 1 || strip.rows === rows));
 }
 
