@@ -219,9 +219,11 @@ function windowsAlong(
   dilation: number,
   inSize: number,
 ) {
-  return Array.from({ length: outSize }, (_, o) =>
-    windowAt(o * stride - pad, effectiveFilterSize, dilation, inSize),
-  );
+  const windows: ReturnType<typeof windowAt>[] = [];
+  for (let o = 0; o < outSize; o++) {
+    windows.push(windowAt(o * stride - pad, effectiveFilterSize, dilation, inSize));
+  }
+  return windows;
 }
 
 /**

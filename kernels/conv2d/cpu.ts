@@ -46,7 +46,8 @@ export const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
 /** dx: attrs.inputShape */
 export const conv2dBackpropInput: Kernel = ({ inputs, attrs, backend }) => {
   const { dy, filter } = inputs;
-  const { inputShape, ...options } = attrs as unknown as ConvAttrs;
+  const options = attrs as unknown as ConvAttrs;
+  const { inputShape } = options;
   const g = withDyShape(convGeometry(inputShape, filter.shape, options), dy.shape);
   return makeResult(backend, inputShape, (dx) => {
     const [dyValues, filterValues] = [readFloats(backend, 'dy', dy), readFloats(backend, 'filter', filter)];
@@ -58,7 +59,8 @@ export const conv2dBackpropInput: Kernel = ({ inputs, attrs, backend }) => {
 /** dFilter: attrs.filterShape */
 export const conv2dBackpropFilter: Kernel = ({ inputs, attrs, backend }) => {
   const { x, dy } = inputs;
-  const { filterShape, ...options } = attrs as unknown as ConvAttrs;
+  const options = attrs as unknown as ConvAttrs;
+  const { filterShape } = options;
   const g = withDyShape(convGeometry(x.shape, filterShape, options), dy.shape);
   return makeResult(backend, filterShape, (dFilter) => {
     const [xValues, dyValues] = [readFloats(backend, 'x', x), readFloats(backend, 'dy', dy)];

@@ -49,7 +49,8 @@ export const fusedConv2d = webglKernel(({ inputs, attrs, backend }) => {
 /** dx: attrs.inputShape */
 export const conv2dBackpropInput = webglKernel(({ inputs, attrs, backend }) => {
   const { dy, filter } = inputs;
-  const { inputShape, ...options } = attrs as unknown as ConvAttrs;
+  const options = attrs as unknown as ConvAttrs;
+  const { inputShape } = options;
   const g = withDyShape(convGeometry(inputShape, filter.shape, options), dy.shape);
   const targets = blockTargets(backend, g, dy, filter);
   if (targets > 0) {
@@ -61,7 +62,8 @@ export const conv2dBackpropInput = webglKernel(({ inputs, attrs, backend }) => {
 /** dFilter: attrs.filterShape */
 export const conv2dBackpropFilter = webglKernel(({ inputs, attrs, backend }) => {
   const { x, dy } = inputs;
-  const { filterShape, ...options } = attrs as unknown as ConvAttrs;
+  const options = attrs as unknown as ConvAttrs;
+  const { filterShape } = options;
   const g = withDyShape(convGeometry(x.shape, filterShape, options), dy.shape);
   const targets = blockTargets(backend, g, x, dy);
   if (targets > 0) return blockedConv2dBackpropFilter(backend, g, x, dy, targets);

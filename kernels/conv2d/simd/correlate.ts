@@ -209,7 +209,11 @@ function segmentCount({ depth, segmentLength }: Pick<Block, 'depth' | 'segmentLe
 }
 
 export function pairs(rowTaps: readonly Tap[], colTaps: readonly Tap[]): TapPair[] {
-  return rowTaps.flatMap((row) => colTaps.map((col) => ({ row, col })));
+  const taps: TapPair[] = [];
+  for (const row of rowTaps) {
+    for (const col of colTaps) taps.push({ row, col });
+  }
+  return taps;
 }
 
 /** The number of a filter's floats that are copied into WebAssembly memory and packed there at a time. */

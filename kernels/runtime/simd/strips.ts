@@ -42,7 +42,8 @@ export function forwardAxis(
   dilation: number,
   pad: number,
 ): Axis {
-  const taps = Array.from({ length: filterSize }, (_, index) => ({ index, offset: index * dilation - pad }));
+  const taps: Tap[] = [];
+  for (let index = 0; index < filterSize; index++) taps.push({ index, offset: index * dilation - pad });
   return {
     size,
     phases: [taps],
