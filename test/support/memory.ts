@@ -1,5 +1,5 @@
 /** Where a spec's arrays lie when the WebAssembly kernels work on them: outside of their memory, or on a heap that they share. */
-import { compare } from '../../src/verify/exact.js';
+import { compare, describeWorst } from '../../src/verify/exact.js';
 import { type Heap, type Simd, type SimdLevel, withSimd } from '../../kernels/runtime/simd/instance.js';
 
 /** Calls `work` with an instance, and with the arrays as it finds them. What it writes to them is in `arrays` afterwards. */
@@ -19,7 +19,10 @@ export function bothWays(level: SimdLevel): Run {
     const others = arrays.map((values) => values.slice());
     const result = first(arrays, work);
     expect(second(others, work)).toEqual(result);
-    others.forEach((values, i) => expect(compare(values, arrays[i]).error).withContext('on a heap').toBe(0));
+    others.forEach((values, i) => {
+      const worst = compare(values, arrays[i]);
+      expect(worst.error).withContext(`array ${i} on a heap: ${describeWorst(worst)}`).toBe(0);
+    });
     return result;
   };
 }

@@ -49,6 +49,9 @@ export interface GroupFilter {
   readonly colStep: number;
 }
 
+/** Up to this many target channels, `dot` is faster than `multiply`. */
+const FEW = 5;
+
 /** Writes every cell of the target: strip by strip, and each strip phase by phase. */
 export function correlate(
   simd: Simd,
@@ -58,7 +61,8 @@ export function correlate(
   filter: GroupFilter,
   epilogue: Epilogue,
 ): void {
-  const width = roundUp(target.channels, NR);
+  const few = target.channels <= FEW && source.channels % 4 === 0;
+  const width = few ? target.channels : roundUp(target.channels, NR);
   const phases = phasesOf(axes, source.channels);
   const units = [axes.rows.phases.length, axes.cols.phases.length] as const;
   const strips = planStrips(axes, target.images, units, (strip) =>
@@ -85,6 +89,7 @@ export function correlate(
   );
   writeBias(simd, bias, target.channels, width, epilogue);
   const { lowest, highest } = epilogue;
+  const product = few ? simd.dot : simd.multiply;
 
   let counts: number[] = [];
   let tiled: Rectangle | undefined;
@@ -102,10 +107,12 @@ export function correlate(
     phases.forEach(({ taps, blocks }, i) => {
       for (const block of blocks) {
         const at = panels + (kept ? 4 * block.firstRow * width : 0);
-        if (strip === strips[0])
-          packBlock(simd, filter, taps, block, source.channels, target.channels, staging, at);
+        if (strip === strips[0]) {
+          if (few) packFew(simd, filter, taps, block, source.channels, target.channels, at);
+          else packBlock(simd, filter, taps, block, source.channels, target.channels, staging, at);
+        }
         const isLast = block === blocks[blocks.length - 1];
-        simd.multiply({
+        product({
           pixels: pixels + tile,
           outs: outs + tile,
           pixelCount: counts[i],
@@ -114,7 +121,7 @@ export function correlate(
           segmentLength: block.segmentLength,
           a: from.address,
           panels: at,
-          panelCount: width / NR,
+          panelCount: few ? width : width / NR,
           bias,
           c: to.address,
           continued: block !== blocks[0],
@@ -187,7 +194,7 @@ export type Part = readonly [number, number, number];
 export function partsOf(rows: number, runLength: number): Part[] {
   const parts: Part[] = [];
   if (runLength > BLOCK_DEPTH) {
-    const length = Math.ceil(runLength / Math.ceil(runLength / BLOCK_DEPTH));
+    const length = roundUp(runLength / Math.ceil(runLength / BLOCK_DEPTH), 4);
     for (let run = 0; run < rows; run += runLength) {
       for (let start = 0; start < runLength; start += length) {
         const depth = Math.min(length, runLength - start);
@@ -224,11 +231,16 @@ export function stagingSize({ data, tapSize, rowStep, colStep }: GroupFilter): n
   return data.array ? Math.min(tapSize, STAGED + NR * Math.max(rowStep, colStep)) : 0;
 }
 
+/** Where the tap's matrix [source channels, target channels] starts in the filter's array. */
+function startOf({ data, filterWidth, tapSize, start }: GroupFilter, { row, col }: TapPair): number {
+  return data.start + (row.index * filterWidth + col.index) * tapSize + start;
+}
+
 /** Packs rows of a tap's matrix [source channels, target channels] into panels. They start at `to` and lie panelStep bytes apart. */
 function packTap(
   simd: Simd,
-  { data, filterWidth, tapSize, start, rowStep, colStep }: GroupFilter,
-  { row, col }: TapPair,
+  filter: GroupFilter,
+  tap: TapPair,
   firstRow: number,
   rows: number,
   columns: number,
@@ -236,7 +248,8 @@ function packTap(
   to: number,
   panelStep: number,
 ): void {
-  const first = data.start + (row.index * filterWidth + col.index) * tapSize + start + firstRow * rowStep;
+  const { data, rowStep, colStep } = filter;
+  const first = startOf(filter, tap) + firstRow * rowStep;
   const steps = { rowStep: 4 * rowStep, colStep: 4 * colStep };
   if (!data.array) {
     simd.pack({ src: 4 * first, ...steps, rows, cols: columns, to, panelStep });
@@ -284,6 +297,31 @@ export function packBlock(
     if (pair) packTap(simd, filter, pair, first, rows, targetChannels, staging, panel, 4 * NR * depth);
     else clearRows(simd, panel, rows, targetChannels, 4 * NR * depth);
     row += rows;
+  }
+}
+
+/** Packs the block's rows for `dot`: [target channels][depth]. */
+function packFew(
+  { f32 }: Simd,
+  filter: GroupFilter,
+  taps: readonly TapPair[],
+  { start, depth }: Block,
+  channels: number,
+  targetChannels: number,
+  to: number,
+): void {
+  const { data, rowStep, colStep } = filter;
+  const values = data.array ?? f32;
+  let at = to / 4;
+  for (let n = 0; n < targetChannels; n++) {
+    for (let row = start; row < start + depth;) {
+      const tap = Math.floor(row / channels);
+      const first = row - tap * channels;
+      const rows = Math.min(channels - first, start + depth - row);
+      let from = startOf(filter, taps[tap]) + first * rowStep + n * colStep;
+      for (let r = 0; r < rows; r++, from += rowStep) f32[at++] = values[from];
+      row += rows;
+    }
   }
 }
 

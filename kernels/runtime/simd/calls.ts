@@ -6,24 +6,26 @@
  */
 type Numbers<Names extends string> = Readonly<Record<Names, number>>;
 
+/** The arguments of `multiply` and of `dot`. */
+type Product = Numbers<
+  | 'pixels'
+  | 'outs'
+  | 'pixelCount'
+  | 'segments'
+  | 'segmentCount'
+  | 'segmentLength'
+  | 'a'
+  | 'panels'
+  | 'panelCount'
+  | 'bias'
+  | 'c'
+  | 'lowest'
+  | 'highest'
+> & { readonly continued: boolean; readonly clamped: boolean };
+
 export interface MicroKernels {
-  multiply(
-    call: Numbers<
-      | 'pixels'
-      | 'outs'
-      | 'pixelCount'
-      | 'segments'
-      | 'segmentCount'
-      | 'segmentLength'
-      | 'a'
-      | 'panels'
-      | 'panelCount'
-      | 'bias'
-      | 'c'
-      | 'lowest'
-      | 'highest'
-    > & { readonly continued: boolean; readonly clamped: boolean },
-  ): void;
+  multiply(call: Product): void;
+  dot(call: Product): void;
   accumulate(
     call: Numbers<
       | 'taps'
@@ -121,6 +123,24 @@ export function named(wasm: Positional): MicroKernels {
   return {
     multiply: (k) =>
       wasm.multiply(
+        k.pixels,
+        k.outs,
+        k.pixelCount,
+        k.segments,
+        k.segmentCount,
+        k.segmentLength,
+        k.a,
+        k.panels,
+        k.panelCount,
+        k.bias,
+        k.c,
+        k.continued,
+        k.clamped,
+        k.lowest,
+        k.highest,
+      ),
+    dot: (k) =>
+      wasm.dot(
         k.pixels,
         k.outs,
         k.pixelCount,

@@ -258,9 +258,10 @@ export function inside({ height, width }: Image, r: Rectangle): Rectangle {
 }
 
 /** Where the rectangle lies in an image that `liesInPlace`. */
-export function regionOf({ data, steps }: Image, { image, row, col }: Rectangle): Region {
+export function regionOf({ data, steps, channel }: Image, { image, row, col }: Rectangle): Region {
+  const first = channel * steps.channel + image * steps.batch + row * steps.row + col * steps.col;
   return {
-    address: 4 * (data.start + image * steps.batch + row * steps.row + col * steps.col),
+    address: 4 * (data.start + first),
     rows: steps.batch / steps.row,
     cols: steps.row / steps.col,
   };

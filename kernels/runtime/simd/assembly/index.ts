@@ -1,4 +1,5 @@
 export { accumulate } from './accumulate';
+export { dot } from './dot';
 export { multiply } from './multiply';
 export { compact, pack } from './pack';
 export { winogradFilter, winogradInput, winogradOutput } from './winograd';
