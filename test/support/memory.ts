@@ -21,7 +21,9 @@ export function bothWays(level: SimdLevel): Run {
     expect(second(others, work)).toEqual(result);
     others.forEach((values, i) => {
       const worst = compare(values, arrays[i]);
-      expect(worst.error).withContext(`array ${i} on a heap: ${describeWorst(worst)}`).toBe(0);
+      expect(worst.error)
+        .withContext(`array ${i} on a heap: ${describeWorst(worst)}`)
+        .toBe(0);
     });
     return result;
   };
