@@ -70,22 +70,32 @@ function buildSpecs(run: Run): void {
     ['blocks of single taps', [1, 9, 9, 300], [2, 3, 300, 8], { pad: 2, dilations: [1, 2] }],
     ['blocks of groups', [1, 6, 5, 1030], [2, 1, 515, 20], { pad: 'same', groups: 2 }],
     ['blocks in strips', [3, 40, 42, 130], [2, 3, 130, 12], { pad: 'same' }],
+    ['few target channels', [2, 20, 21, 44], [3, 3, 44, 5], { pad: 'same', strides: [2, 1] }],
+    ['few target channels, in blocks', [2, 9, 10, 1028], [1, 3, 1028, 2], { pad: 'same' }],
+    ['few source channels', [2, 60, 61, 3], [5, 5, 3, 64], { pad: 'same', strides: 2 }],
+    ['a dense layer', [3, 5, 6, 70], [5, 6, 70, 44], { strides: 2 }],
+    ['a dense layer of odd width', [2, 1, 1, 301], [1, 1, 301, 203], {}],
+    ['a dense layer in NCHW', [2, 130, 1, 1], [1, 1, 130, 164], { dataFormat: 'NCHW', dilations: 2 }],
+    ['a dense layer of many images', [9, 1, 1, 67], [1, 1, 67, 40], {}],
   ]; // prettier-ignore
   for (const [title, x, filter, options] of large) {
     it(`equals the definition in ${title}`, () => expectAllRight(run, { x, filter, options }, 1));
   }
 
-  it('bounds whole sums, not those of blocks', () => {
-    const g = convGeometry([1, 2, 2, 1100], [1, 1, 1100, 8]);
-    const x = new Float32Array(sizeOf(g.inShape)).fill(1);
-    const filter = Float32Array.from({ length: 8 * 1100 }, (_, i) => (i < 8 * 550 ? -1 : 2));
-    const y = new Float32Array(sizeOf(g.outShape));
-    const bias = new Float32Array(8).fill(-50);
-    run([x, filter, y, bias], (w, x, filter, y, bias) =>
-      simd.conv2d(w, x, filter, g, y, 0, { bias, lowest: 0, highest: 600 }),
-    );
-    expect(y).toEqual(new Float32Array(y.length).fill(500));
-  });
+  it('adds the bias once and bounds whole sums, not those of blocks', () => {
+    // many target channels, few of them, a dense layer
+    for (const [size, channels] of [[2, 8], [2, 3], [1, 8]]) {
+      const g = convGeometry([1, size, size, 1100], [1, 1, 1100, channels]);
+      const x = new Float32Array(sizeOf(g.inShape)).fill(1);
+      const filter = Float32Array.from({ length: channels * 1100 }, (_, i) => (i < channels * 550 ? -1 : 2));
+      const y = new Float32Array(sizeOf(g.outShape));
+      const bias = Float32Array.from({ length: channels }, (_, i) => 60 * i - 50);
+      run([x, filter, y, bias], (w, x, filter, y, bias) =>
+        simd.conv2d(w, x, filter, g, y, 0, { bias, lowest: 0, highest: 600 }),
+      );
+      expectExactly(y, Array.from(y, (_, i) => Math.min(500 + 60 * (i % channels), 600)));
+    }
+  }); // prettier-ignore
 
   for (const m of [2, 4] as const) winogradSpecs(run, m);
   lineSpecs(run);

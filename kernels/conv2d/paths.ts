@@ -12,6 +12,7 @@ import * as definition from './definition.js';
 import { TILE } from './plain/gemm.js';
 import * as im2col from './plain/im2col.js';
 import * as simd from './simd/conv2d.js';
+import { isDenseLayer } from './simd/dense.js';
 import * as thin from './plain/thin.js';
 
 const PLAIN = { definition, thin, im2col };
@@ -44,13 +45,10 @@ function filterSize(g: ConvGeometry): number {
   return sizeOf(g.filterShape);
 }
 
-/**
- * As `pathOf`, for dx. Where few pixels meet many cells, as in a convolution in place of a dense layer, nearly all of
- * a strip is padding. There a plain path serves.
- */
+/** As `pathOf`, for dx. Where few pixels meet many cells, nearly all of a strip is padding. There a plain path serves. */
 export function pathOfBackpropInput(g: ConvGeometry, dy: Floats, filter: Floats): CpuPath {
   const cells = g.inHeight * g.inWidth;
-  const sparse = cells > 8 * g.outHeight * g.outWidth * g.strideHeight * g.strideWidth;
+  const sparse = cells > 8 * g.outHeight * g.outWidth * g.strideHeight * g.strideWidth && !isDenseLayer(g);
   return chosen().path === 'auto' && sparse ? plainPath(g) : pathOf(g, dy, filter);
 }
 

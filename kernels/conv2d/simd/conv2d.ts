@@ -43,6 +43,7 @@ import {
 } from '../../runtime/simd/strips.js';
 import { correlate, type Epilogue, type GroupFilter, roundUp, tapOffset } from './correlate.js';
 import { correlateByWinograd, schemeFor } from './winograd.js';
+import { denseBackward, denseForward, hasFewImages, isDenseLayer } from './dense.js';
 import { gradientByWinograd, gradientTileFor } from './winograd_gradient.js';
 import { correlateByLine, lineFor } from './winograd_line.js';
 
@@ -61,6 +62,10 @@ export function conv2d(
   const axes = forwardAxes(g);
   const [xData, filterData, yData] = [x, filter, y].map((values) => dataOf(simd, values));
   const biasData = epilogue.bias && dataOf(simd, epilogue.bias);
+  if (isDenseLayer(g) && hasFewImages(g)) {
+    denseForward(simd, xData, filterData, g, yData, { ...epilogue, bias: biasData });
+    return;
+  }
   for (let group = 0; group < g.groups; group++) {
     const [source, target] = [inputImage(xData, g, group), outputImage(yData, g, group)];
     const bias = biasData && { ...biasData, start: biasData.start + target.channel };
@@ -90,6 +95,10 @@ export function conv2dBackpropInput(
     cols: backwardAxis(g.inWidth, g.filterWidth, g.strideWidth, g.dilationWidth, g.padLeft),
   };
   const [dyData, filterData, dxData] = [dy, filter, dx].map((values) => dataOf(simd, values));
+  if (isDenseLayer(g) && g.outChannels % 4 === 0) {
+    denseBackward(simd, dyData, filterData, g, dxData);
+    return;
+  }
   for (let group = 0; group < g.groups; group++) {
     const [source, target] = [outputImage(dyData, g, group), inputImage(dxData, g, group)];
     product(simd, source, target, axes, filterOf(filterData, g, group, true), PLAIN, winograd);

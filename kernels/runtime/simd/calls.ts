@@ -26,6 +26,7 @@ type Product = Numbers<
 export interface MicroKernels {
   multiply(call: Product): void;
   dot(call: Product): void;
+  addRows(call: Numbers<'a' | 'b' | 'rows' | 'cols' | 'c'>): void;
   accumulate(
     call: Numbers<
       | 'taps'
@@ -157,6 +158,7 @@ export function named(wasm: Positional): MicroKernels {
         k.lowest,
         k.highest,
       ),
+    addRows: (k) => wasm.addRows(k.a, k.b, k.rows, k.cols, k.c),
     accumulate: (k) =>
       wasm.accumulate(
         k.taps,

@@ -1,4 +1,5 @@
 export { accumulate } from './accumulate';
+export { addRows } from './add_rows';
 export { dot } from './dot';
 export { multiply } from './multiply';
 export { compact, pack } from './pack';
