@@ -122,7 +122,7 @@ const program = new Command('npm start --')
     '--steps <number>',
     'number of training steps with the plugin',
     whole(Math.floor((DIGITS - HELD_OUT) / BATCH)),
-    55,
+    50,
   )
   .option('--no-training', 'skip the training')
   .option('--report <file>', "file for the report; '' writes none", writable, 'report.html')

@@ -21,7 +21,7 @@ export function printTraining(training: Training): void {
   console.log('\nTraining. All start with the same weights and see the same batches.');
   for (const [heading, ...cells] of trainingTable(training))
     console.log(heading.padEnd(31) + cells.map((cell) => cell.padStart(16)).join(''));
-  console.log(`${mark(training.ok)} ${agreement(training)}\n${limitsOfTfjs(training)}`);
+  console.log([`${mark(training.ok)} ${agreement(training)}`, ...limitsOfTfjs(training)].join('\n'));
 }
 
 function row(

@@ -94,7 +94,7 @@ function trainingSection(training: Training): string {
   const sentence = agreement(training);
   return `<h2>Training on handwritten digits</h2>
 <p>All start with the same weights and see the same batches. ${training.ok ? escape(sentence) : failed(sentence)}
-${escape(limitsOfTfjs(training))}</p>
+${escape(limitsOfTfjs(training).join(' '))}</p>
 ${table(head, rows)}
 ${figure('Loss of each step', lossPlot(runs))}
 ${table(

@@ -68,12 +68,12 @@ export function agreement({ difference, ok }: Training): string {
   );
 }
 
-/** Why tfjs's own kernels do not have a whole column for each backend. */
-export function limitsOfTfjs({ runs: [builtin, ...others] }: Training): string {
+/** Sentences: why tfjs's own kernels do not have a whole column for each backend. */
+export function limitsOfTfjs({ runs: [builtin, ...others] }: Training): string[] {
   const steps = builtin.losses.length;
   const isCut = others.some(({ losses }) => losses.length > steps);
-  return (
-    (isCut ? `tfjs's own kernels on cpu are slow, so they take ${steps} steps only. ` : '') +
-    'On wasm tfjs cannot train without the plugin: it has no gradient of a filter there.'
-  );
+  return [
+    ...(isCut ? [`tfjs's own kernels on cpu are slow, so they take ${steps} steps only.`] : []),
+    'On wasm tfjs cannot train without the plugin: it has no gradient of a filter there.',
+  ];
 }
