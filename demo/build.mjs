@@ -1,10 +1,19 @@
-/** `npm run demo:build` writes the page to build/demo, which needs no other file. `npm run demo` also serves it. */
+/**
+ * `npm run demo:build` writes the page, and the binaries of tfjs's wasm backend beside it, to build/demo, which needs no other
+ * file. `npm run demo` also serves it.
+ */
 import { context } from 'esbuild';
 
 const page = await context({
-  entryPoints: ['demo/main.ts', 'demo/style.css', 'demo/index.html'],
-  loader: { '.html': 'copy' },
+  entryPoints: [
+    'demo/main.ts',
+    'demo/style.css',
+    'demo/index.html',
+    'node_modules/@tensorflow/tfjs-backend-wasm/dist/*.wasm',
+  ],
+  loader: { '.html': 'copy', '.wasm': 'copy' },
   outdir: 'build/demo',
+  entryNames: '[name]',
   bundle: true,
   minify: true,
   format: 'iife', // a page that is opened from a file may not load modules

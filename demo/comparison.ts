@@ -1,22 +1,29 @@
 /** Runs one kernel on one case in this browser, and compares it with its definition and with the built-in. */
 import * as tf from '@tensorflow/tfjs-core';
 import { BACKENDS, KERNEL_NAMES } from '../kernels/registry.js';
-import type { Subject } from '../kernels/proof.js';
+import { canAskBuiltin, type Subject } from '../kernels/proof.js';
 import { subjects } from '../kernels/subjects.js';
 import { html, labelledSelect, setOptions, short } from './dom.js';
 import { errorFigure, inBounds, inTimes, legend, place, slopeFigure, timeFigure } from './figures.js';
 import { type Errors, measure, type Measured } from './measure.js';
 
-/** For each backend of the plugin: does it start in this browser? The last one that starts stays active. */
-export async function usableBackends(): Promise<Map<string, boolean>> {
-  const usable = new Map<string, boolean>();
-  for (const name of BACKENDS) usable.set(name, await starts(name));
-  return usable;
+/** For each backend of the plugin: why it does not start here, or '' if it does. The last one that starts stays active. */
+export async function backendsHere(): Promise<Map<string, string>> {
+  const backends = new Map<string, string>();
+  for (const name of BACKENDS) backends.set(name, (await starts(name)) ? '' : whyNot(name));
+  return backends;
 }
 
 const starts = (name: string) => tf.setBackend(name).catch(() => false);
 
-export function comparison(backends: Map<string, boolean>): HTMLElement {
+function whyNot(name: string): string {
+  if (name !== 'wasm') return 'This browser does not start it.';
+  return location.protocol === 'file:'
+    ? 'A page that is opened from a file cannot load its .wasm files. A page from a server can: npm run demo.'
+    : 'Its .wasm files do not load from beside this page, or this page may not run them.';
+}
+
+export function comparison(backends: Map<string, string>): HTMLElement {
   const all = subjects();
   const op = labelledSelect('Kernel', KERNEL_NAMES);
   const one = labelledSelect('Case', []);
@@ -27,9 +34,10 @@ export function comparison(backends: Map<string, boolean>): HTMLElement {
   const form = html('form', { class: 'controls' }, op.field, one.field, backend.field, button);
 
   for (const option of Array.from(backend.select.options)) {
-    option.disabled = !backends.get(option.value);
-    if (option.disabled) option.textContent += ' (does not start in this browser)';
+    option.disabled = backends.get(option.value) !== '';
+    if (option.disabled) option.textContent += ' (does not start here)';
   }
+  const reasons = [...backends].filter(([, why]) => why);
   const cases = () => all.filter(({ kernelName }) => kernelName === op.select.value);
   const listCases = () => setOptions(one.select, cases().map(({ caseName }) => caseName)); // prettier-ignore
   op.select.addEventListener('change', listCases);
@@ -72,6 +80,7 @@ export function comparison(backends: Map<string, boolean>): HTMLElement {
         'also compared with differences.',
     ),
     form,
+    ...reasons.map(([name, why]) => html('p', {}, `${name} does not start here. ${why}`)),
     status,
     results,
   );
@@ -104,13 +113,19 @@ function facts(subject: Subject, { comparison, ours, builtin, time }: Measured):
     'Shape of the result': `[${subject.outShape.join(', ')}]`,
     Error: `${inBounds(error)}. ${worstInWords(subject, ours)}`,
     ...(gradientError !== null && { Gradient: `${inBounds(gradientError)}, compared with differences` }),
-    'tfjs’s own kernel': `${agreement(comparison.builtin)}. ${builtin ? worstInWords(subject, builtin) : 'It throws, or gives a result of another shape.'}`,
+    'tfjs’s own kernel': `${agreement(comparison.builtin)}. ${builtin ? worstInWords(subject, builtin) : noResult(subject)}`,
     Time: time
       ? inTimes(time)
       : 'not measured: tfjs gives no result to compare with, or the browser’s clock is too coarse',
   };
   const entries = Object.entries(lines);
   return html('dl', {}, ...entries.flatMap(([name, value]) => [html('dt', {}, name), html('dd', {}, value)]));
+}
+
+function noResult(subject: Subject): string {
+  return canAskBuiltin(subject, tf.getBackend())
+    ? 'It throws, or gives a result of another shape.'
+    : 'It was not run: there is none on wasm, or it may write anywhere in memory.';
 }
 
 /** How the built-in agrees, in words. A known deviation, 'row 1: why', names its row of docs/deviations.md. */

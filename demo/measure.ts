@@ -1,9 +1,10 @@
 /**
  * Measures one kernel on one case for the comparison: each element's error, the gradient against differences, and time.
  */
+import { getBackend } from '@tensorflow/tfjs-core';
 import { OWN } from '../kernels/registry.js';
 import { compareSubject, type Comparison } from '../src/cli/comparison.js';
-import type { Subject } from '../kernels/proof.js';
+import { canAskBuiltin, type Subject } from '../kernels/proof.js';
 import { runSubject } from '../src/verify/prove.js';
 import { drawn, floats } from '../src/verify/data.js';
 import { difference } from '../src/verify/differences.js';
@@ -14,7 +15,7 @@ import { alternate } from '../src/verify/time.js';
 export interface Measured {
   comparison: Comparison;
   ours: Errors;
-  /** null if the built-in throws, or gives a result of another shape. */
+  /** null if the built-in throws, gives a result of another shape, or must not run. */
   builtin: Errors | null;
   /** Some elements of the gradient; absent for forward kernels. */
   gradient?: Slope[];
@@ -55,7 +56,9 @@ export async function measure(subject: Subject): Promise<Measured> {
   const want = subject.definition(values);
   const bound = boundOf(subject, values);
   const ours = await runSubject(subject, OWN, values);
-  const builtin = await runSubject(subject, '', values).catch(() => null);
+  const builtin = canAskBuiltin(subject, getBackend())
+    ? await runSubject(subject, '', values).catch(() => null)
+    : null;
   return {
     comparison,
     ours: errors(ours, want, bound),

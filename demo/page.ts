@@ -1,5 +1,5 @@
 /** The demo page: the worked examples and, when the backends have started, the comparison of kernels. */
-import { comparison, usableBackends } from './comparison.js';
+import { comparison, backendsHere } from './comparison.js';
 import { html } from './dom.js';
 import { stepper } from './stepper.js';
 
@@ -19,5 +19,5 @@ export async function mountPage(root: HTMLElement): Promise<void> {
     ),
     main,
   );
-  main.append(comparison(await usableBackends()));
+  main.append(comparison(await backendsHere()));
 }

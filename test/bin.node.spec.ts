@@ -1,15 +1,16 @@
 /**
- * Specs of the published command, as built, in a project that has tfjs installed. They also run the code of
- * docs/custom-ops.md.
+ * Specs of the published command, as built, in a project that has tfjs installed; they also run the code of
+ * docs/custom-ops.md. And specs of `npm start`.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { CHROMIUM, findBrowser } from '../src/cli/browser.js';
+import { agreement, trainingOf } from '../src/cli/training.js';
 
-/** Makes a folder that has these packages of this repository installed, and this package as it is published. */
-function project(packages: string[]): string {
+/** Makes a folder that has these packages of this repository installed. */
+function withTfjs(packages: string[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'tfjs-convgrad-'));
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   const modules = join(folder, 'node_modules');
@@ -17,6 +18,13 @@ function project(packages: string[]): string {
   for (const name of packages) {
     symlinkSync(resolve('node_modules/@tensorflow', name), join(modules, '@tensorflow', name), 'junction');
   }
+  return folder;
+}
+
+/** The same, with this package as it is published. */
+function project(packages: string[]): string {
+  const folder = withTfjs(packages);
+  const modules = join(folder, 'node_modules');
   mkdirSync(join(modules, 'tfjs-convgrad'));
   cpSync('package.json', join(modules, 'tfjs-convgrad/package.json'));
   cpSync('dist', join(modules, 'tfjs-convgrad/dist'), { recursive: true });
@@ -218,5 +226,52 @@ describe('tfjs-convgrad compare', () => {
       expect(compare(folder, '--kernels', 'verified-swish.js').status).toBe(1);
       writeFileSync(join(folder, 'swish.js'), code);
     });
+  });
+});
+
+describe('npm start', () => {
+  /** Runs it in a folder, which may lack wasm, and returns the lines of the training. */
+  function start(folder: string, steps: number) {
+    const script = [resolve('node_modules/tsx/dist/cli.mjs'), resolve('src/cli/main.ts')];
+    const few = ['--op', 'AvgPoolGrad', '--case', 'same', '--steps', String(steps)];
+    const { status, stdout, stderr } = run(folder, ...script, ...few, '--report', 'report.html');
+    const html = readFileSync(join(folder, 'report.html'), 'utf8');
+    rmSync(folder, { recursive: true, force: true });
+    return { status, stdout, stderr, html };
+  }
+
+  it('trains alike by tfjs on cpu, and with the plugin on cpu and on wasm', () => {
+    const { status, stdout, stderr, html } = start(withTfjs(['tfjs-core', 'tfjs-backend-wasm']), 5);
+    expect(status).withContext(stderr).toBe(0);
+    expect(stdout).toMatch(/^ +tfjs on cpu +plugin on cpu +plugin on wasm$/m);
+    expect(stdout).toMatch(/^steps +4 +5 +5$/m);
+    expect(stdout).toMatch(/^ms a step, median +\d+ +\d+ +\d+$/m);
+    expect(stdout).toMatch(/^loss of step 4( +[1-9]\.\d{6}){3}$/m);
+    expect(stdout).toMatch(/^loss of step 5 +-( +[1-9]\.\d{6}){2}$/m);
+    expect(stdout).toMatch(/^accuracy on 300 held-out digits +-( +\d+\.\d%){2}$/m);
+    expect(stdout).toMatch(/^ok In each step the losses agree to rounding/m);
+    expect(stdout).toMatch(
+      /^tfjs's own kernels on cpu are slow, so they take 4 steps only\.\nOn wasm tfjs cannot train/m,
+    );
+    expect(html).toContain('<th scope="col">plugin on wasm');
+    expect(html).toContain('In each step the losses agree to rounding');
+  }, 120_000);
+
+  it('trains without wasm where it is not installed', () => {
+    const { status, stdout, stderr, html } = start(withTfjs(['tfjs-core']), 1);
+    expect(status).withContext(stderr).toBe(0);
+    expect(stdout).toMatch(/^steps +1 +1 +not installed$/m);
+    expect(stdout).not.toContain('steps only');
+    expect(stdout).toMatch(/^accuracy on 300 held-out digits +- +\d+\.\d% +-$/m);
+    expect(html).toContain('not installed');
+  }, 120_000);
+
+  it('finds losses that differ by more than rounding, in the steps that two trainings share', () => {
+    const verdict = (...losses: number[][]) => trainingOf(losses.map((losses) => ({ title: '', losses })));
+    expect(verdict([2], [2 + 1e-6, 1], []).ok).toBeTrue();
+    expect(verdict([2], [2, 1], [2, 1.001]).ok).toBeFalse();
+    expect(verdict([2], [2.001, 1], [2, 1]).ok).toBeFalse();
+    expect(verdict([2], [2, NaN], [2, 1]).ok).toBeFalse();
+    expect(agreement(verdict([2], [2.5]))).toContain('disagree: they differ by at most 5.0e-1');
   });
 });

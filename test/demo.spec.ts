@@ -119,10 +119,10 @@ describe('the demo page', () => {
     expect(find('figure:last-child svg').getAttribute('aria-label')).toBe('y: 37 empty; empty empty');
   });
 
-  for (const backendName of ['cpu', 'webgl']) {
+  for (const backendName of ['cpu', 'wasm', 'webgl']) {
     it(`compares on ${backendName}`, async () => {
       const option = find<HTMLOptionElement>(`option[value=${backendName}]`);
-      if (!option || option.disabled) return pending(`there is no ${backendName} here`);
+      if (backendName === 'webgl' && option.disabled) return pending('there is no webgl here');
       expect(await run('Conv2D', 'same', backendName)).toBe(`✓ Right: Conv2D, same, on ${backendName}.`);
       expect(root.querySelectorAll('.error').length).toBeGreaterThan(2 * 6 * 5 * 4);
     });
@@ -136,6 +136,12 @@ describe('the demo page', () => {
     // In a 5x5 image, only the middle cell is in no window that touches padding. There are two channels, and one more
     // '.over' in the legend.
     expect(root.querySelectorAll('.over').length).toBe(2 * 24 + 1);
+  });
+
+  it('does not run a built-in on wasm that may write anywhere in memory, and says so', async () => {
+    expect(await run('AvgPoolGrad', '3x3, stride 1, same', 'wasm')).toContain('✓ Right');
+    expect(find('dl').textContent).toContain('row 1 of docs/deviations.md');
+    expect(find('dl').textContent).toContain('It was not run');
   });
 
   it('shows a case without elements', async () => {

@@ -2,13 +2,13 @@
  * `tfjs-convgrad compare`: starts a backend, in this process or in a browser, compares kernels, and prints the results.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import type { BackendName } from '../../kernels/registry.js';
+import { packageOf, startBackend } from './backend.js';
 import { inBrowser, SENDER } from './browser.js';
 import type { Comparison } from './comparison.js';
 import { printComparisons } from './print.js';
@@ -59,27 +59,12 @@ export async function compareCommand(options: CompareOptions): Promise<boolean> 
   return ok;
 }
 
-/** Resolves packages from the user's project. */
-const project = createRequire(join(process.cwd(), 'package.json'));
-
-function packageOf(name: string): string {
-  try {
-    return dirname(project.resolve(`${name}/package.json`));
-  } catch {
-    throw new Error(`${name} is not installed in ${process.cwd()}: npm install ${name}`);
-  }
-}
-
 /** It throws if nothing is selected. That must end the run. */
 type OnMessage = (message: CompareMessage) => void;
 
 async function here({ backend, kernels, ...asked }: CompareOptions, onMessage: OnMessage): Promise<void> {
   tf.enableProdMode(); // no advice to use another backend
-  const name = `@tensorflow/tfjs-backend-${backend}`;
-  packageOf(name);
-  await import(pathToFileURL(project.resolve(name)).href);
-  if (!(await tf.setBackend(backend).catch(() => false)))
-    throw new Error(`Backend ${backend} does not start in this Node.`);
+  await startBackend(backend);
   await runComparisons(asked, kernels ? await moduleOf(kernels) : undefined, onMessage);
 }
 

@@ -2,7 +2,7 @@
  * `npm start`:
  *   - reproduces the worked examples;
  *   - compares every kernel with its definition, the built-in and its numerical gradient;
- *   - trains a CNN on digits, with and without the plugin;
+ *   - trains a CNN on digits, without the plugin, and with it on cpu and wasm;
  *   - writes a report.
  */
 import { writeFileSync } from 'node:fs';
@@ -13,15 +13,17 @@ import '@tensorflow/tfjs-layers';
 import { Command } from 'commander';
 import { install } from '../index.js';
 import { median } from '../verify/time.js';
+import { isInstalled, startBackend } from './backend.js';
 import type { Comparison } from './comparison.js';
 import { backwardOnTenDigits, featureMaps } from './feature-maps.js';
 import { type Digits, loadDigits } from './mnist.js';
 import { whole, writable } from './options.js';
-import { mark, printComparisons } from './print.js';
+import { mark, printComparisons, printTraining } from './print.js';
 import { type Progress, progress } from './progress.js';
-import { pageOf, type Training } from './report.js';
+import { pageOf } from './report.js';
 import { runComparisons } from './run-comparisons.js';
 import { train } from './train.js';
+import { HELD_OUT, type Run, type Training, trainingOf } from './training.js';
 import { type Example, workedExamples } from './worked-examples.js';
 
 interface Options {
@@ -34,8 +36,6 @@ interface Options {
 }
 
 const BATCH = 16;
-/** Number of digits that are kept for the accuracy. */
-const HELD_OUT = 300;
 /** Number of digits in the package `mnist`. */
 const DIGITS = 10_000;
 /** Number of training steps with the built-ins, which are slow. */
@@ -55,7 +55,8 @@ async function main(options: Options): Promise<boolean> {
   printExamples(examples);
   const comparisons = await compareAll(options);
   printComparisons(comparisons);
-  const training = options.training ? await trainBoth(digits, test, options) : undefined;
+  const training = options.training ? await trainAll(digits, test, options) : undefined;
+  if (training) printTraining(training);
 
   const ok = [...examples, ...comparisons, ...(training ? [training] : [])].every((part) => part.ok);
   if (options.report) {
@@ -87,33 +88,27 @@ async function compareAll({ op, case: caseName, seed }: Options): Promise<Compar
   }).finally(() => bar?.done());
 }
 
-/** Trains with the plugin and, for a few steps, without it. Weights and batches are the same. */
-async function trainBoth(digits: Digits, test: Digits, { steps, seed }: Options): Promise<Training> {
-  const run = async (title: string, count: number, heldOut?: Digits) => {
-    const bar = progress(title, count);
+/**
+ * Trains by tfjs's own kernels for a few steps, and with the plugin on cpu and wasm. Weights and batches are the same.
+ */
+async function trainAll(digits: Digits, test: Digits, { steps, seed }: Options): Promise<Training> {
+  const run = async (title: string, count: number, heldOut?: Digits): Promise<Run> => {
+    const bar = progress(`Training, ${title}`, count);
     const onStep = (_: number, loss: number) => bar.step(`loss ${loss.toFixed(4)}`);
     const result = await train({ steps: count, batch: BATCH, digits, heldOut, seed, onStep });
     bar.done();
-    return { ...result, msPerStep: median(result.msPerStep) };
+    return { title, ...result, msPerStep: median(result.msPerStep) };
   };
-  const builtin = await run('Training, built-ins', Math.min(BUILTIN_STEPS, steps));
+  const onWasm = async (title: string): Promise<Run> => {
+    if (!isInstalled('wasm')) return { title, losses: [] };
+    await startBackend('wasm');
+    return run(title, steps, test).finally(() => tf.setBackend('cpu'));
+  };
+  const builtin = await run('tfjs on cpu', Math.min(BUILTIN_STEPS, steps));
   const installation = install();
-  const plugin = await run('Training, plugin', steps, test);
+  const runs = [builtin, await run('plugin on cpu', steps, test), await onWasm('plugin on wasm')];
   installation.uninstall();
-
-  const differences = builtin.losses.map((loss, i) => Math.abs(loss - plugin.losses[i]));
-  // Both round differently, and each step passes the difference on to the next. The losses are near 2.
-  const ok = Math.max(...differences) < 1e-4;
-  console.log('step   plugin    built-in');
-  builtin.losses.forEach((loss, i) =>
-    console.log(`${i + 1}      ${plugin.losses[i].toFixed(6)}  ${loss.toFixed(6)}`),
-  );
-  const accuracy = plugin.accuracy ?? 0;
-  console.log(
-    `${mark(ok)} ${builtin.msPerStep.toFixed(0)} ms a step with the built-ins, ${plugin.msPerStep.toFixed(0)} ms with the plugin;` +
-      ` ${(100 * accuracy).toFixed(1)}% of ${HELD_OUT} held-out digits are right after ${steps} steps`,
-  );
-  return { plugin: { ...plugin, accuracy }, builtin, ok };
+  return trainingOf(runs);
 }
 
 const program = new Command('npm start --')
@@ -127,7 +122,7 @@ const program = new Command('npm start --')
     '--steps <number>',
     'number of training steps with the plugin',
     whole(Math.floor((DIGITS - HELD_OUT) / BATCH)),
-    60,
+    50,
   )
   .option('--no-training', 'skip the training')
   .option('--report <file>', "file for the report; '' writes none", writable, 'report.html')

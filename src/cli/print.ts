@@ -1,6 +1,7 @@
-/** Prints comparisons as text. */
+/** Prints comparisons and trainings as text. */
 import { median } from '../verify/time.js';
 import type { Comparison } from './comparison.js';
+import { agreement, limitsOfTfjs, type Training, trainingTable } from './training.js';
 
 /** Prints a row for each comparison. Errors are in units of their bounds: at most 1 is right. */
 export function printComparisons(comparisons: Comparison[]): void {
@@ -14,6 +15,13 @@ export function printComparisons(comparisons: Comparison[]): void {
   const right = comparisons.filter((c) => c.ok).length;
   const speed = ratios.length > 0 ? `; the median speed is ${median(ratios).toFixed(1)}x the built-in's` : '';
   console.log(`${right} of ${comparisons.length} right${speed}\n`);
+}
+
+export function printTraining(training: Training): void {
+  console.log('\nTraining. All start with the same weights and see the same batches.');
+  for (const [heading, ...cells] of trainingTable(training))
+    console.log(heading.padEnd(31) + cells.map((cell) => cell.padStart(16)).join(''));
+  console.log([`${mark(training.ok)} ${agreement(training)}`, ...limitsOfTfjs(training)].join('\n'));
 }
 
 function row(
