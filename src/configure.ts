@@ -1,5 +1,7 @@
 /** Options for how the kernels compute, and a report of how they do. */
+import { findBackend } from '@tensorflow/tfjs-core';
 import { configureCpu, type CpuInfo, cpuInfo, type CpuOptions } from '../kernels/runtime/options.js';
+import { heapOf } from '../kernels/runtime/tensors.js';
 
 /** Options of each backend. */
 export interface BackendOptions {
@@ -11,6 +13,17 @@ export interface BackendOptions {
 export interface BackendInfo {
   /** Of the kernels on cpu and on wasm. */
   cpu: CpuInfo;
+  /** Undefined if the backend has not been started. */
+  wasm?: WasmInfo;
+}
+
+export interface WasmInfo {
+  /** The path that serves on wasm, as in `cpu`. */
+  serving: CpuInfo['serving'];
+  /** The kernels read and write tensors where they lie in tfjs's memory. Otherwise they work on copies, which is right, but slower. */
+  inPlace: boolean;
+  /** Why they work on copies. */
+  reason?: string;
 }
 
 /**
@@ -25,5 +38,13 @@ export function configure({ cpu = {} }: BackendOptions): void {
 
 /** Says which implementation serves on each backend, and why a faster one does not. */
 export function backendInfo(): BackendInfo {
-  return { cpu: cpuInfo() };
+  const cpu = cpuInfo();
+  const backend = findBackend('wasm');
+  return backend ? { cpu, wasm: wasmInfo(cpu, backend) } : { cpu };
+}
+
+function wasmInfo({ serving }: CpuInfo, backend: object): WasmInfo {
+  if (heapOf(backend)) return { serving, inPlace: true };
+  const reason = 'this version of @tensorflow/tfjs-backend-wasm keeps its memory where it is not found';
+  return { serving, inPlace: false, reason };
 }

@@ -140,6 +140,14 @@ function poolSpecs(level: SimdLevel): void {
 }
 
 function memorySpecs(level: SimdLevel): void {
+  it('works in a memory that threads share', () => {
+    const shared = { initial: 1, maximum: 1 << 16, shared: true };
+    if (!isAllowed(shared)) return pending('the engine shares no memory here');
+    const run = onHeap(level, shared);
+    const next = random(20261128);
+    for (let i = 0; i < 20; i++) expectAllRight(run, drawn(next), i);
+  });
+
   it('does not grow with batch and image', () => {
     // An instance as large as this one is given up. So the instance below is new.
     for (const other of LEVELS.filter((l) => !whyNot(l))) withSimd(other, (w) => w.place(2 ** 26 + 1));
@@ -623,6 +631,14 @@ function drawnPool(next: () => number): PoolProblem {
     } catch {
       // a window that does not fit: draw again
     }
+  }
+}
+
+function isAllowed(descriptor: WebAssembly.MemoryDescriptor): boolean {
+  try {
+    return new WebAssembly.Memory(descriptor).buffer.byteLength > 0;
+  } catch {
+    return false;
   }
 }
 

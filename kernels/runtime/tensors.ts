@@ -45,6 +45,8 @@ interface HeapBackend {
   /** Emscripten's module. */
   wasm?: {
     asm?: { memory?: WebAssembly.Memory };
+    /** Of the build with threads. */
+    wasmMemory?: WebAssembly.Memory;
     _malloc?(bytes: number): number;
     _free?(address: number): void;
   };
@@ -56,7 +58,7 @@ function isOnHeap(backend: object): backend is HeapBackend {
 
 const heaps = new WeakMap<object, Heap>();
 
-/** The backend's memory, if its tensors lie in one and micro-kernels can run there. */
+/** The memory of the wasm backend, where micro-kernels can run on tensors as they lie. Undefined for another backend. */
 export function heapOf(backend: object): Heap | undefined {
   if (!isOnHeap(backend)) return undefined;
   const heap = heaps.get(backend) ?? reach(backend);
@@ -64,17 +66,16 @@ export function heapOf(backend: object): Heap | undefined {
   return heap;
 }
 
+/** Undefined if this version of tfjs has its memory or its allocator elsewhere. Then micro-kernels work on copies. */
 function reach({ wasm }: HeapBackend): Heap | undefined {
-  const memory = wasm?.asm?.memory;
-  const { _malloc: malloc, _free: free } = wasm ?? {};
-  if (!(memory instanceof WebAssembly.Memory) || !malloc || !free) return undefined;
-  if (!(memory.buffer instanceof ArrayBuffer)) return undefined; // shared: the threaded build
+  const memory = wasm?.wasmMemory ?? wasm?.asm?.memory;
+  if (!wasm?._malloc || !wasm._free || !(memory instanceof WebAssembly.Memory)) return undefined;
   const allocate = (bytes: number): number => {
-    const address = malloc(bytes) >>> 0;
+    const address = wasm._malloc!(bytes) >>> 0;
     if (address === 0) throw new RangeError('malloc failed');
     return address;
   };
-  return { memory, allocate, release: free };
+  return { memory, allocate, release: (address) => wasm._free!(address) };
 }
 
 /** The values of a tensor as floats. float32 stays. int32 and bool become float64, which holds them exactly. */

@@ -71,12 +71,14 @@ export type Message<T> = { message: T } | { done: true } | { error: string };
  * @param html the page. It POSTs each Message as JSON to /message.
  * @param fileOf gives the file for a path that the page asks for, or the text to send
  * @param onMessage called with each message
+ * @param headers HTTP headers of all answers
  * @throws Error if no browser is found, if the browser ends early, or if the page sends an error
  */
 export async function inBrowser<T>(
   html: string,
   fileOf: (path: string) => { file: string } | { text: string } | undefined,
   onMessage: (message: T) => void,
+  headers: Record<string, string> = {},
 ): Promise<void> {
   const browser = findBrowser(CHROMIUM);
   if (!browser) throw new Error(`No browser was found: ${CHROMIUM.hint}.`);
@@ -99,6 +101,7 @@ export async function inBrowser<T>(
       response.writeHead(404).end();
       return;
     }
+    response.setHeaders(new Map(Object.entries(headers)));
     response.setHeader('Content-Type', path === '/' ? 'text/html' : (TYPES[extname(path)] ?? 'text/plain'));
     response.end('text' in found ? found.text : readFileSync(found.file));
   });

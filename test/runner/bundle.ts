@@ -53,11 +53,11 @@ export async function bundle(suite: Suite, platform: Platform): Promise<string> 
   return outfile;
 }
 
-/** Bundles the page that the specs of a strict Content-Security-Policy load. See test/support/csp_page.ts. */
-export async function bundleCspPage(): Promise<string> {
-  const outfile = 'build/test/csp_page.js';
+/** Bundles the script of a page of its own: test/support/csp_page.ts or isolated_page.ts. */
+export async function bundlePage(name: 'csp_page' | 'isolated_page'): Promise<string> {
+  const outfile = `build/test/${name}.js`;
   await build({
-    entryPoints: ['test/support/csp_page.ts'],
+    entryPoints: [`test/support/${name}.ts`],
     outfile,
     bundle: true,
     format: 'iife',

@@ -8,7 +8,7 @@ import { inspect } from 'node:util';
 import karma from 'karma';
 import { CHROMIUM_FLAGS } from '../../src/cli/browser.js';
 import { type Browser, BROWSERS } from './browsers.js';
-import { bundle, bundleCspPage, type Platform, type Suite } from './bundle.js';
+import { bundle, bundlePage, type Platform, type Suite } from './bundle.js';
 import type { Plan } from './plan.js';
 
 export type Environment = 'node' | Browser;
@@ -141,7 +141,7 @@ const on = (server: karma.Server, event: string, heard: (...args: never[]) => vo
   (server as unknown as NodeJS.EventEmitter).on(event, heard as (...args: unknown[]) => void);
 
 let page: Promise<string> | undefined;
-const cspPage = () => (page ??= bundleCspPage());
+const cspPage = () => (page ??= bundlePage('csp_page'));
 
 const asText = (value: unknown) => (typeof value === 'string' ? value : inspect(value));
 

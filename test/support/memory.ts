@@ -43,10 +43,10 @@ const MOST_PAGES = 1 << 9;
  * - The heap grows at every allocation, which detaches all views.
  * - A block starts with NaN in each cell, at an address that is a multiple of 8 but not of 16.
  */
-export function onHeap(level: SimdLevel): Run {
-  let memory = new WebAssembly.Memory({ initial: 1 });
+export function onHeap(level: SimdLevel, descriptor: WebAssembly.MemoryDescriptor = { initial: 1 }): Run {
+  let memory = new WebAssembly.Memory(descriptor);
   return (arrays, work) => {
-    if (memory.buffer.byteLength > MOST_PAGES * PAGE) memory = new WebAssembly.Memory({ initial: 1 });
+    if (memory.buffer.byteLength > MOST_PAGES * PAGE) memory = new WebAssembly.Memory(descriptor);
     const { heap, check } = guarded(memory);
     const blocks = arrays.map(({ length, byteLength }) => ({ address: heap.allocate(byteLength), length }));
     const views = () => blocks.map((b) => new Float32Array(memory.buffer, b.address, b.length));

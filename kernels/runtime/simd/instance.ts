@@ -47,7 +47,7 @@ const ALIGNMENT = 64;
 const KEPT_BYTES = 1 << 26;
 const BINARIES = { 'relaxed-simd': RELAXED_SIMD, simd: SIMD };
 
-const modules = new Map<SimdLevel, WebAssembly.Module | string>();
+const modules = new Map<string, WebAssembly.Module | string>();
 const own = new Map<SimdLevel, Instance>();
 const onHeaps = new WeakMap<Heap, Map<SimdLevel, Instance>>();
 
@@ -98,19 +98,32 @@ export function dataOf({ f32 }: Simd, values: Float32Array): Data {
   return values.buffer === f32.buffer ? { start: values.byteOffset / 4 } : { array: values, start: 0 };
 }
 
-/** The module, or the reason why there is none: no WebAssembly, no SIMD, or a Content-Security-Policy that forbids it. */
-function compiled(level: SimdLevel): WebAssembly.Module | string {
-  const known = modules.get(level);
+/**
+ * The module for a memory of one thread or for one that threads share, or the reason why there is none: no WebAssembly, no SIMD, or a
+ * Content-Security-Policy that forbids it.
+ */
+function compiled(level: SimdLevel, isShared = false): WebAssembly.Module | string {
+  const key = `${level} ${isShared}`;
+  const known = modules.get(key);
   if (known) return known;
   let module: WebAssembly.Module | string;
   try {
-    module = new WebAssembly.Module(Uint8Array.from(atob(BINARIES[level]), (c) => c.charCodeAt(0)));
+    const binary = atob(BINARIES[level]);
+    const bytes = isShared ? binary.replace(IMPORT, SHARED_IMPORT) : binary;
+    module = new WebAssembly.Module(Uint8Array.from(bytes, (c) => c.charCodeAt(0)));
   } catch (error) {
     module = String(error);
   }
-  modules.set(level, module);
+  modules.set(key, module);
   return module;
 }
+
+/**
+ * The import section of a module: 2, its length, 1 import: env.memory, a memory (2), of at least 0 pages (0, 0). A memory that is
+ * shared has a limit too (3, 0, 65536 pages). The two modules differ in nothing else.
+ */
+const IMPORT = '\x02\x0f\x01\x03env\x06memory\x02\x00\x00';
+const SHARED_IMPORT = '\x02\x12\x01\x03env\x06memory\x02\x03\x00\x80\x80\x04';
 
 function instanceFor(level: SimdLevel, heap?: Heap): Instance {
   let instances = own;
@@ -124,11 +137,11 @@ function instanceFor(level: SimdLevel, heap?: Heap): Instance {
 }
 
 function instantiate(level: SimdLevel, heap: Heap): Instance {
-  const module = compiled(level);
+  const { memory } = heap;
+  const module = compiled(level, !(memory.buffer instanceof ArrayBuffer));
   if (typeof module === 'string') {
     throw new Error(`tfjs-convgrad: the ${level} kernels cannot run here: ${module}`);
   }
-  const { memory } = heap;
   const exports = new WebAssembly.Instance(module, { env: { memory } }).exports;
   let held: number | undefined;
   const release = () => {

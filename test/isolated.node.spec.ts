@@ -1,0 +1,36 @@
+/** Specs of a page that is cross-origin isolated, in Chromium: tfjs's build with threads, whose memory is shared. */
+import { readFileSync } from 'node:fs';
+import { CHROMIUM, findBrowser, inBrowser, SENDER } from '../src/cli/browser.js';
+import { bundlePage } from './runner/bundle.js';
+import type { Isolated } from './support/isolated_page.js';
+
+const BINARIES = 'node_modules/@tensorflow/tfjs-backend-wasm/dist';
+const ISOLATING = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
+describe('a page that is cross-origin isolated', () => {
+  it('is served in the memory that its threads share', async () => {
+    if (!findBrowser(CHROMIUM)) return pending(CHROMIUM.hint);
+    const script = readFileSync(await bundlePage('isolated_page'), 'utf8');
+    const files: string[] = [];
+    const fileOf = (path: string) => {
+      if (path === '/page.js') return { text: script };
+      files.push(path);
+      return { file: `${BINARIES}/${path.replace('/wasm/', '')}` };
+    };
+    const html = `<script>${SENDER}</script><script src="/page.js"></script>`;
+    let page = {} as Isolated;
+    await inBrowser<Isolated>(html, fileOf, (message) => (page = message), ISOLATING);
+    expect(page.isolated).toBeTrue();
+    expect(files).toContain('/wasm/tfjs-backend-wasm-threaded-simd.wasm');
+    expect(page.wasm).toEqual({ serving: 'relaxed-simd', inPlace: true });
+    for (const [name, { cpu, wasm }] of Object.entries(page.results)) {
+      expect(wasm).withContext(name).toEqual(cpu);
+      expect(wasm.some((value) => value !== 0))
+        .withContext(name)
+        .toBeTrue();
+    }
+  });
+});
