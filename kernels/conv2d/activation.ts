@@ -42,8 +42,8 @@ export interface Broadcast {
 
 /** @throws Error if the name is not one of `activations`, or if prelu's weights are missing */
 export function checkActivation(activation: string, weights: unknown): void {
-  const names = Object.keys(activations);
-  if (!names.includes(activation)) {
+  if (!Object.hasOwn(activations, activation)) {
+    const names = Object.keys(activations);
     throw new Error(`tfjs-convgrad: activation is ${activation}, but it must be one of ${names.join(', ')}.`);
   }
   if (activation === 'prelu' && !weights) {

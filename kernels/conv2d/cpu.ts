@@ -17,11 +17,7 @@ import { type ConvAttrs, readFusedAttrs } from './attrs.js';
 import type { Bounds, Epilogue } from './simd/correlate.js';
 import * as paths from './paths.js';
 
-/** y: [batch, outHeight, outWidth, outChannels] */
-export const conv2d: Kernel = (args) =>
-  fusedConv2d({ ...args, attrs: { ...args.attrs, activation: 'linear' } });
-
-/** y = activation(conv2d(x, filter) + bias). bias and preluActivationWeights broadcast to y. */
+/** y = activation(conv2d(x, filter) + bias): [batch, outHeight, outWidth, outChannels]. bias and preluActivationWeights broadcast to y. */
 export const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
   const { x, filter, bias, preluActivationWeights } = inputs;
   const { activation, leakyreluAlpha, options } = readFusedAttrs(attrs, preluActivationWeights);
@@ -42,6 +38,9 @@ export const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
     addBiasAndActivate(y(), g.outShape, add() ?? constant(0), activation, alpha);
   });
 };
+
+/** The same, as the kernel Conv2D has no bias, and no activation among its attributes. */
+export const conv2d: Kernel = fusedConv2d;
 
 /** dx: attrs.inputShape */
 export const conv2dBackpropInput: Kernel = ({ inputs, attrs, backend }) => {

@@ -23,11 +23,7 @@ import {
 import { type ActivationName, alignedShape } from './activation.js';
 import { type ConvAttrs, readFusedAttrs } from './attrs.js';
 
-/** y: [batch, outHeight, outWidth, outChannels] */
-export const conv2d: Kernel = (args) =>
-  fusedConv2d({ ...args, attrs: { ...args.attrs, activation: 'linear' } });
-
-/** y = activation(conv2d(x, filter) + bias). bias and preluActivationWeights broadcast to y. */
+/** y = activation(conv2d(x, filter) + bias): [batch, outHeight, outWidth, outChannels]. bias and preluActivationWeights broadcast to y. */
 export const fusedConv2d = webglKernel(({ inputs, attrs, backend }) => {
   const { x, filter, preluActivationWeights: weights } = inputs;
   const bias = inputs.bias as TensorInfo | undefined;
@@ -45,6 +41,9 @@ export const fusedConv2d = webglKernel(({ inputs, attrs, backend }) => {
     leakyreluAlpha,
   });
 });
+
+/** The same, as the kernel Conv2D has no bias, and no activation among its attributes. */
+export const conv2d: Kernel = fusedConv2d;
 
 /** dx: attrs.inputShape */
 export const conv2dBackpropInput = webglKernel(({ inputs, attrs, backend }) => {

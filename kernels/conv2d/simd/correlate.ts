@@ -227,8 +227,8 @@ export function pairs(rowTaps: readonly Tap[], colTaps: readonly Tap[]): TapPair
 const STAGED = 1 << 13;
 
 /** The number of floats that `packTap` needs at `staging`. */
-export function stagingSize({ data, tapSize, rowStep, colStep }: GroupFilter): number {
-  return data.array ? Math.min(tapSize, STAGED + NR * Math.max(rowStep, colStep)) : 0;
+export function stagingSize({ data, rowStep, colStep }: GroupFilter): number {
+  return data.array ? Math.min(data.array.length, STAGED + NR * Math.max(rowStep, colStep)) : 0;
 }
 
 /** Where the tap's matrix [source channels, target channels] starts in the filter's array. */
@@ -236,7 +236,7 @@ function startOf({ data, filterWidth, tapSize, start }: GroupFilter, { row, col 
   return data.start + (row.index * filterWidth + col.index) * tapSize + start;
 }
 
-/** Packs rows of a tap's matrix [source channels, target channels] into panels. They start at `to` and lie panelStep bytes apart. */
+/** Packs rows of a tap's matrix [source channels, target channels], and of taps that follow it, into panels. They start at `to` and lie panelStep bytes apart. */
 function packTap(
   simd: Simd,
   filter: GroupFilter,
@@ -288,16 +288,26 @@ export function packBlock(
   staging: number,
   to: number,
 ): void {
-  for (let row = start; row < start + depth;) {
+  const end = start + depth;
+  for (let row = start; row < end;) {
     const tap = Math.floor(row / channels);
     const first = row - tap * channels;
-    const rows = Math.min(channels - first, start + depth - row);
+    let last = tap;
+    while ((last + 1) * channels < end && areAdjacent(filter, channels, taps[last], taps[last + 1])) last++;
+    const rows = Math.min((last + 1) * channels, end) - row;
     const panel = to + 4 * NR * (row - start);
     const pair = taps[tap];
     if (pair) packTap(simd, filter, pair, first, rows, targetChannels, staging, panel, 4 * NR * depth);
     else clearRows(simd, panel, rows, targetChannels, 4 * NR * depth);
     row += rows;
   }
+}
+
+/** Whether the rows of the second tap's matrix follow those of the first one. */
+function areAdjacent(filter: GroupFilter, channels: number, tap?: TapPair, next?: TapPair): boolean {
+  const { tapSize, rowStep } = filter;
+  if (!tap || !next || tapSize !== channels * rowStep) return false;
+  return startOf(filter, next) === startOf(filter, tap) + tapSize;
 }
 
 /** Packs the block's rows for `dot`: [target channels][depth]. */

@@ -47,7 +47,8 @@ const ALIGNMENT = 64;
 const KEPT_BYTES = 1 << 26;
 const BINARIES = { 'relaxed-simd': RELAXED_SIMD, simd: SIMD };
 
-const modules = new Map<string, WebAssembly.Module | string>();
+const modules = new Map<SimdLevel, WebAssembly.Module | string>();
+const sharedModules: typeof modules = new Map();
 const own = new Map<SimdLevel, Instance>();
 const onHeaps = new WeakMap<Heap, Map<SimdLevel, Instance>>();
 
@@ -103,8 +104,8 @@ export function dataOf({ f32 }: Simd, values: Float32Array): Data {
  * Content-Security-Policy that forbids it.
  */
 function compiled(level: SimdLevel, isShared = false): WebAssembly.Module | string {
-  const key = `${level} ${isShared}`;
-  const known = modules.get(key);
+  const cache = isShared ? sharedModules : modules;
+  const known = cache.get(level);
   if (known) return known;
   let module: WebAssembly.Module | string;
   try {
@@ -114,7 +115,7 @@ function compiled(level: SimdLevel, isShared = false): WebAssembly.Module | stri
   } catch (error) {
     module = String(error);
   }
-  modules.set(key, module);
+  cache.set(level, module);
   return module;
 }
 
