@@ -1,107 +1,216 @@
 /**
- * `npm run bench:network`: times a training step and a prediction of a small CNN in Node, on cpu and wasm, with tfjs's own kernels
- * and with the plugin's.
+ * `npm run bench:network`: times training steps and predictions of whole CNNs in Node, on cpu and wasm, with tfjs's own kernels and
+ * with the plugin's. A name or a part of one chooses networks: `npm run bench:network -- ResNet`.
  *
- *   28x28x1 -> 3x3 conv 32, relu -> max pool 2 -> 3x3 conv 64, relu -> max pool 2 -> dense 128, relu -> dense 10, softmax
- *
- * The times are medians in milliseconds, for batches of 32. The losses of the first steps are compared before anything is timed.
+ * The variants alternate in one run. The times are medians in milliseconds, for one batch. Predictions and the losses of the first
+ * steps are compared before anything is timed.
  */
 import { cpus } from 'node:os';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import * as tfl from '@tensorflow/tfjs-layers';
+import { sizeOf } from '../kernels/geometry.js';
 import { install } from '../src/index.js';
 import { integers } from '../src/verify/data.js';
+import { compare } from '../src/verify/exact.js';
 import { median } from '../src/verify/time.js';
 
-const BATCH = 32;
-const RUNS = 9;
-/** If the first run takes more milliseconds than this, there are three runs. */
-const PATIENCE = 2000;
+interface Network {
+  name: string;
+  /** [batch, height, width, channels] of the input. The output has ten classes. */
+  input: [number, number, number, number];
+  apply(x: tfl.SymbolicTensor, layer: Layers): tfl.SymbolicTensor;
+  /** tfjs's own kernels on cpu would take minutes for a step. */
+  isLarge?: boolean;
+}
 
-function network(): tfl.Sequential {
-  const { conv2d, maxPooling2d, flatten, dense } = tfl.layers;
-  const seeded = (seed: number) => tfl.initializers.glorotNormal({ seed });
-  const model = tfl.sequential({
-    layers: [
-      conv2d({ inputShape: [28, 28, 1], filters: 32, kernelSize: 3, padding: 'same', activation: 'relu', kernelInitializer: seeded(1) }), // prettier-ignore
-      maxPooling2d({ poolSize: 2 }),
-      conv2d({
-        filters: 64,
-        kernelSize: 3,
-        padding: 'same',
-        activation: 'relu',
-        kernelInitializer: seeded(2),
-      }),
-      maxPooling2d({ poolSize: 2 }),
-      flatten(),
-      dense({ units: 128, activation: 'relu', kernelInitializer: seeded(3) }),
-      dense({ units: 10, activation: 'softmax', kernelInitializer: seeded(4) }),
-    ],
+/** Layers with weights that are the same in every variant. */
+interface Layers {
+  conv(filters: number, kernelSize: number, options?: object): Layer;
+  dense(units: number, activation: 'relu' | 'softmax'): Layer;
+  maxPool(): Layer;
+  batchNorm(): Layer;
+}
+type Layer = (x: tfl.SymbolicTensor) => tfl.SymbolicTensor;
+
+const NETWORKS: Network[] = [
+  {
+    name: 'small CNN, 28x28x1: 2 convolutions 3x3 (32, 64), 2 dense layers (128, 10)',
+    input: [32, 28, 28, 1],
+    apply(x, { conv, maxPool, dense }) {
+      for (const filters of [32, 64]) x = maxPool()(conv(filters, 3, { activation: 'relu' })(x));
+      return dense(10, 'softmax')(dense(128, 'relu')(flat(x)));
+    },
+  },
+  {
+    name: 'LeNet-5, 28x28x1',
+    input: [32, 28, 28, 1],
+    apply(x, { conv, maxPool, dense }) {
+      x = maxPool()(conv(6, 5, { activation: 'relu' })(x));
+      x = maxPool()(conv(16, 5, { activation: 'relu', padding: 'valid' })(x));
+      return dense(10, 'softmax')(dense(84, 'relu')(dense(120, 'relu')(flat(x))));
+    },
+  },
+  {
+    name: 'VGG-like, 32x32x3: 7 convolutions 3x3 (64 to 256)',
+    input: [8, 32, 32, 3],
+    isLarge: true,
+    apply(x, { conv, maxPool, dense }) {
+      for (const block of [[64, 64], [128, 128], [256, 256, 256]]) {
+        for (const filters of block) x = conv(filters, 3, { activation: 'relu' })(x);
+        x = maxPool()(x);
+      }
+      return dense(10, 'softmax')(flat(x));
+    }, // prettier-ignore
+  },
+  {
+    name: 'ResNet-18, 64x64x3',
+    input: [4, 64, 64, 3],
+    isLarge: true,
+    apply(x, { conv, batchNorm, maxPool, dense }) {
+      const relu: Layer = (y) => tfl.layers.reLU().apply(y) as tfl.SymbolicTensor;
+      const normed = (filters: number, size: number, strides: number): Layer => {
+        const layer = conv(filters, size, { strides, useBias: false });
+        return (y) => batchNorm()(layer(y));
+      };
+      x = maxPool()(relu(normed(64, 7, 2)(x)));
+      for (const filters of [64, 128, 256, 512]) {
+        for (const first of [true, false]) {
+          const strides = first && filters > 64 ? 2 : 1;
+          const branch = normed(filters, 3, 1)(relu(normed(filters, 3, strides)(x)));
+          const shortcut = strides === 1 ? x : normed(filters, 1, strides)(x);
+          x = relu(tfl.layers.add().apply([branch, shortcut]) as tfl.SymbolicTensor);
+        }
+      }
+      const pooled = tfl.layers.globalAveragePooling2d({}).apply(x) as tfl.SymbolicTensor;
+      return dense(10, 'softmax')(pooled);
+    },
+  },
+];
+
+const flat: Layer = (x) => tfl.layers.flatten().apply(x) as tfl.SymbolicTensor;
+
+function modelOf({ input, apply }: Network): tfl.LayersModel {
+  let seed = 0;
+  const seeded = () => tfl.initializers.glorotNormal({ seed: ++seed });
+  const of = (layer: tfl.layers.Layer): Layer => {
+    return (x) => layer.apply(x) as tfl.SymbolicTensor;
+  };
+  const inputs = tfl.input({ shape: input.slice(1) });
+  const outputs = apply(inputs, {
+    conv: (filters, kernelSize, options) =>
+      of(
+        tfl.layers.conv2d({ filters, kernelSize, padding: 'same', kernelInitializer: seeded(), ...options }),
+      ),
+    dense: (units, activation) => of(tfl.layers.dense({ units, activation, kernelInitializer: seeded() })),
+    maxPool: () => of(tfl.layers.maxPooling2d({ poolSize: 2 })),
+    batchNorm: () => of(tfl.layers.batchNormalization()),
   });
-  model.compile({ optimizer: tf.train.sgd(0.01), loss: 'categoricalCrossentropy' });
+  const model = tfl.model({ inputs, outputs });
+  model.compile({ optimizer: tf.train.sgd(0.001), loss: 'categoricalCrossentropy' });
   return model;
 }
 
-interface Row {
+interface Variant {
   backend: string;
   plugin: boolean;
-  /** Of the first steps; undefined if tfjs cannot train there. */
-  losses?: number[];
-  step?: number;
-  prediction: number;
+  /** Runs on the variant's backend and kernels. */
+  within<T>(work: () => Promise<T>): Promise<T>;
+  predict(): Promise<Float32Array>;
+  step(): Promise<number>;
+  predictions: number[];
+  /** Empty if tfjs cannot train there. */
+  steps: number[];
 }
 
-async function measure(backend: string, plugin: boolean): Promise<Row> {
-  await tf.setBackend(backend);
-  const installation = plugin ? install() : undefined;
-  const model = network();
-  const x = tf.tensor4d(Float32Array.from(integers(BATCH * 28 * 28, 1)), [BATCH, 28, 28, 1]);
-  const labels = Array.from({ length: BATCH }, (_, i) => i % 10);
-  const y = tf.oneHot(tf.tensor1d(labels, 'int32'), 10);
-  const step = async () => (await model.trainOnBatch(x, y)) as number;
-  const losses = await twice(step).catch(() => undefined); // on wasm, tfjs cannot train
-  const row = {
-    backend,
-    plugin,
-    losses,
-    step: losses && (await timed(step)),
-    prediction: await timed(async () => {
-      const result = model.predict(x) as tf.Tensor;
-      await result.data();
-      result.dispose();
-    }),
+async function variantOf(network: Network, backend: string, plugin: boolean): Promise<Variant> {
+  const within: Variant['within'] = async (work) => {
+    await tf.setBackend(backend);
+    const installation = plugin ? install() : undefined;
+    try {
+      return await work();
+    } finally {
+      installation?.uninstall();
+    }
   };
-  installation?.uninstall();
-  return row;
+  await tf.setBackend(backend);
+  const model = modelOf(network);
+  const x = tf.tensor(Float32Array.from(integers(sizeOf(network.input), 1)), network.input);
+  const labels = Array.from({ length: network.input[0] }, (_, i) => i % 10);
+  const y = tf.oneHot(tf.tensor1d(labels, 'int32'), 10);
+  const predict = async () => {
+    const result = model.predictOnBatch(x) as tf.Tensor;
+    const values = (await result.data()) as Float32Array;
+    result.dispose();
+    return values;
+  };
+  const step = async () => (await model.trainOnBatch(x, y)) as number;
+  return { backend, plugin, within, predict, step, predictions: [], steps: [] };
 }
 
-async function twice(step: () => Promise<number>): Promise<number[]> {
-  return [await step(), await step()];
-}
+const LEAST_ROUNDS = 3;
+const ROUNDS = 15;
+/** In milliseconds. No round begins after this time. */
+const PATIENCE = 30_000;
 
-async function timed(run: () => Promise<unknown>): Promise<number> {
-  const times: number[] = [];
-  while (times.length < (times[0] > PATIENCE ? 3 : RUNS)) {
-    const start = performance.now();
-    await run();
-    times.push(performance.now() - start);
+async function measure(network: Network): Promise<Variant[]> {
+  const variants: Variant[] = [];
+  for (const backend of ['cpu', 'wasm']) {
+    for (const plugin of [false, true]) {
+      if (backend === 'cpu' && !plugin && network.isLarge) continue;
+      variants.push(await variantOf(network, backend, plugin));
+    }
   }
-  return median(times);
+  await check('predictions', variants, ({ predict }) => predict());
+  const trainable = variants.filter(({ backend, plugin }) => backend === 'cpu' || plugin);
+  await check('losses', trainable, async ({ step }) => [await step(), await step()]);
+  const start = performance.now();
+  for (let round = 0; round < ROUNDS; round++) {
+    if (round >= LEAST_ROUNDS && performance.now() - start > PATIENCE) break;
+    for (const { within, predict, predictions } of variants) await within(() => timed(predict, predictions));
+    for (const { within, step, steps } of trainable) await within(() => timed(step, steps));
+  }
+  return variants;
 }
 
-const rows: Row[] = [];
-for (const backend of ['cpu', 'wasm']) {
-  for (const plugin of [false, true]) rows.push(await measure(backend, plugin));
+/** @throws Error if the variants' values differ by more than 1e-4 of the largest value */
+async function check(
+  what: string,
+  variants: readonly Variant[],
+  valuesOf: (variant: Variant) => Promise<ArrayLike<number>>,
+): Promise<void> {
+  let first: ArrayLike<number> | undefined;
+  for (const variant of variants) {
+    const values = await variant.within(() => valuesOf(variant));
+    first ??= values;
+    const bound = 1e-4 * Math.max(...Array.from(first, Math.abs));
+    if (compare(values, first, () => bound).error > 1) {
+      throw new Error(`The ${what} of ${variant.backend} differ: ${first} and ${values}.`);
+    }
+  }
 }
-const [first, ...others] = rows.flatMap(({ losses }) => (losses ? [losses] : []));
-for (const losses of others) {
-  if (losses.some((loss, i) => Math.abs(loss - first[i]) > 1e-4 * Math.abs(first[i])))
-    throw new Error(`The losses of the first steps differ: ${first} and ${losses}.`);
-}
-console.log(`${cpus()[0].model}, Node ${process.version}, tfjs ${tf.version_core}; milliseconds.
 
-| backend | plugin | training step | prediction |
-| ------- | ------ | ------------: | ---------: |
-${rows.map(({ backend, plugin, step, prediction }) => `| \`${backend}\` | ${plugin ? 'yes' : 'no'} | ${step?.toFixed(0) ?? 'throws'} | ${prediction.toFixed(0)} |`).join('\n')}`);
+async function timed(run: () => Promise<unknown>, times: number[]): Promise<void> {
+  const start = performance.now();
+  await run();
+  times.push(performance.now() - start);
+}
+
+const milliseconds = (times: readonly number[]) => {
+  if (times.length === 0) return 'throws';
+  return median([...times]).toFixed(median([...times]) < 20 ? 1 : 0);
+};
+
+const asked = process.argv[2] ?? '';
+console.log(`${cpus()[0].model}, Node ${process.version}, tfjs ${tf.version_core}; milliseconds, medians.
+
+| network | batch | backend | plugin | training step | prediction |
+| ------- | ----: | ------- | ------ | ------------: | ---------: |`);
+for (const network of NETWORKS.filter(({ name }) => name.includes(asked))) {
+  for (const { backend, plugin, steps, predictions } of await measure(network)) {
+    console.log(
+      `| ${network.name} | ${network.input[0]} | \`${backend}\` | ${plugin ? 'yes' : 'no'} | ${milliseconds(steps)} | ${milliseconds(predictions)} |`,
+    );
+  }
+}

@@ -1,6 +1,6 @@
 /**
  * Pooling in strips of windows: the part that max and average pooling by WebAssembly share. x: [batch, inHeight, inWidth, channels],
- * y: [batch, outHeight, outWidth, channels]. The layout is NHWC, and the number of channels is a multiple of 4.
+ * y: [batch, outHeight, outWidth, channels]. The layout is NHWC.
  */
 import type { Numbers } from '../../arrays.js';
 import { simdFor } from '../options.js';
@@ -38,8 +38,8 @@ export function poolBySimd<T>(
 ): T | undefined {
   const cells = sizeOf(g.outShape) * g.filterHeight * g.filterWidth;
   const level = simdFor(cells >= LEAST_CELLS);
-  const fitting = g.x.channel === 1 && g.inChannels % 4 === 0;
-  if (!level || !fitting || !inputs.every((values) => values instanceof Float32Array)) return undefined;
+  if (!level || g.dataFormat !== 'NHWC' || !inputs.every((values) => values instanceof Float32Array))
+    return undefined;
   return withSimd(level, (simd) => work(simd, inputs as Float32Array[]), heap);
 }
 

@@ -15,13 +15,34 @@ export function pack(
   to: usize,
   panelStep: usize,
 ): void {
-  for (let col: u32 = 0; col < cols; col += 8) {
+  let col: u32 = 0;
+  if (colStep == 4) {
+    // Two panels share a line of the cache.
+    for (; col + 16 <= cols; col += 16) {
+      packTwo(src, rowStep, rows, to, to + panelStep);
+      src += 64;
+      to += panelStep << 1;
+    }
+  }
+  for (; col < cols; col += 8) {
     const width = min<u32>(8, cols - col);
     if (width < 8) packCells(src, rowStep, colStep, 0, rows, width, to);
     else if (colStep == 4) packRows(src, rowStep, rows, to);
     else packTransposed(src, colStep, rows, to);
     src += colStep << 3;
     to += panelStep;
+  }
+}
+
+function packTwo(src: usize, rowStep: usize, rows: u32, first: usize, second: usize): void {
+  for (let r: u32 = 0; r < rows; r++) {
+    v128.store(first, v128.load(src));
+    v128.store(first, v128.load(src, 16), 16);
+    v128.store(second, v128.load(src, 32));
+    v128.store(second, v128.load(src, 48), 16);
+    src += rowStep;
+    first += 32;
+    second += 32;
   }
 }
 
