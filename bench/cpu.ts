@@ -3,7 +3,7 @@
  *
  *   - The three alternate in one run. The times are medians.
  *   - The results are checked before the kernels are timed.
- *   - The plugin's times include copies into and out of WebAssembly memory.
+ *   - On cpu the plugin's times include copies into and out of WebAssembly memory.
  *   - tfjs-backend-wasm keeps its tensors in WebAssembly memory, and is not asked for its results.
  */
 import { writeFileSync } from 'node:fs';
@@ -74,9 +74,9 @@ interface Row {
   network?: string;
   /** Milliseconds of the plugin's kernel. */
   plugin: number;
-  /** Milliseconds of `plugin` that a new array of the result's size takes, measured by itself, touched once a page. */
-  allocation: number;
-  /** Milliseconds of the kernel's numeric function, with copies, into an array that exists. */
+  /** On cpu: milliseconds of `plugin` that a new array of the result's size takes, measured by itself, touched once a page. */
+  allocation?: number;
+  /** On cpu: milliseconds of the kernel's numeric function, with copies, into an array that exists. */
   into?: number;
   /** Milliseconds of tfjs's kernel on its cpu backend. */
   cpu: number;
@@ -210,8 +210,9 @@ async function measure(run: Run, name: string, backend: string): Promise<Omit<Ro
   for (const peer of peers.slice(1))
     check(`${run.kernelName}, ${name}, ${peer.backendName}`, ours, await timedResult(run, peer));
   const result = new Float32Array(ours.length);
-  run.into?.(result);
-  if (run.into) check(`${run.kernelName}, ${name}, into an array`, ours, result);
+  const into = backend === 'cpu' ? run.into : undefined;
+  into?.(result);
+  if (into) check(`${run.kernelName}, ${name}, into an array`, ours, result);
   const slow = new Set(peers.filter((peer) => peer.times[0] > PATIENCE));
   for (const peer of peers.filter((who) => !slow.has(who))) {
     await time(run, peer, WARM_UP);
@@ -220,15 +221,15 @@ async function measure(run: Run, name: string, backend: string): Promise<Omit<Ro
   const [allocations, intos]: number[][] = [[], []];
   for (let round = 0; round < ROUNDS; round++) {
     for (const peer of peers) if (!slow.has(peer)) await time(run, peer, SLICE);
-    allocations.push(perRun(() => touched(ours.length), SLICE / 2));
-    if (run.into) intos.push(perRun(() => run.into!(result), SLICE));
+    if (backend === 'cpu') allocations.push(perRun(() => touched(ours.length), SLICE / 2));
+    if (into) intos.push(perRun(() => into(result), SLICE));
   }
   tf.dispose(peers.map(({ tensors }) => tensors));
   return {
     kernelName: run.kernelName,
     plugin: median(plugin.times),
-    allocation: median(allocations),
-    into: run.into && median(intos),
+    allocation: backend === 'cpu' ? median(allocations) : undefined,
+    into: into && median(intos),
     cpu: median(cpu.times),
     wasm: wasm && median(wasm.times),
     megaFlops: run.megaFlops,
@@ -306,39 +307,68 @@ interface Report {
 function asMarkdown({ machine, node, tfjs, backend, path, winograd, peak: most, rows }: Report): string {
   const how = `${path}${isSimd(path as 'simd') ? `, Winograd ${winograd || 'off'}` : ''}`;
   const limit = most ? `; peak of one core in WebAssembly ${most.toFixed(0)} GFLOP/s` : '';
-  const ratio = (peer: number | undefined, ours: number) => (peer ? `${(peer / ours).toFixed(2)}x` : '');
-  const lines = rows.map(
-    ({ kernelName, shape, network = '', plugin, allocation, into, cpu, wasm, megaFlops }) => {
-      const rate = megaFlops && megaFlops / plugin;
-      const share = rate && most ? `${((100 * rate) / most).toFixed(0)}%` : '';
-      return `| ${kernelName} | ${shape} | ${network} | ${plugin.toFixed(3)} | ${allocation.toFixed(3)} | ${rate?.toFixed(1) ?? ''} | ${share} | ${ratio(cpu, plugin)} | ${ratio(wasm, plugin)} | ${into ? ratio(wasm, into) : ''} |`;
-    },
-  );
+  const rate = ({ megaFlops, plugin }: Row) => megaFlops && megaFlops / plugin;
   return `${machine}, Node ${node}, tfjs ${tfjs}; the plugin on ${backend}, path ${how}${limit}.
 
-| kernel | shape | network | plugin ms | ms of new memory | GFLOP/s | of peak | over cpu | over wasm | into an array |
-|---|---|---|---:|---:|---:|---:|---:|---:|---:|
-${lines.join('\n')}
+${table(rows, [
+  ['kernel', (row) => row.kernelName],
+  ['shape', (row) => row.shape],
+  ['network', (row) => row.network],
+  ['plugin ms', (row) => row.plugin.toFixed(3)],
+  ['ms of new memory', (row) => row.allocation?.toFixed(3)],
+  ['GFLOP/s', (row) => rate(row)?.toFixed(1)],
+  ['of peak', (row) => most && rate(row) && `${((100 * rate(row)!) / most).toFixed(0)}%`],
+  ['over cpu', ({ cpu, plugin }) => times(cpu / plugin)],
+  ['over wasm', ({ wasm, plugin }) => wasm && times(wasm / plugin)],
+  ['into an array', ({ wasm, into }) => wasm && into && times(wasm / into)],
+])}
 
 Geometric means over the shapes of networks:
 
-| kernel | GFLOP/s | over cpu | over wasm | least over wasm | into an array | least |
-|---|---:|---:|---:|---:|---:|---:|
-${[...new Set(rows.map((row) => row.kernelName))].map((name) => meanLine(name, rows)).join('\n')}
+${table(
+  [...new Set(rows.map((row) => row.kernelName))].map((name) => meansOf(name, rows)),
+  [
+    ['kernel', (row) => row.kernelName],
+    ['GFLOP/s', (row) => mean(row.rates)?.toFixed(1)],
+    ['over cpu', (row) => times(mean(row.overCpu))],
+    ['over wasm', (row) => times(mean(row.overWasm))],
+    ['least over wasm', (row) => times(least(row.overWasm))],
+    ['into an array', (row) => times(mean(row.intoOverWasm))],
+    ['least', (row) => times(least(row.intoOverWasm))],
+  ],
+)}
 `;
 }
 
-function meanLine(kernelName: string, all: Row[]): string {
-  const rows = all.filter((row) => row.kernelName === kernelName && row.network);
-  const mean = (values: number[]) =>
-    values.length ? Math.exp(values.reduce((sum, v) => sum + Math.log(v), 0) / values.length) : undefined;
-  const rate = mean(rows.flatMap(({ megaFlops, plugin }) => (megaFlops ? [megaFlops / plugin] : [])));
-  const overWasm = rows.flatMap(({ wasm, plugin }) => (wasm ? [wasm / plugin] : []));
-  const intoOverWasm = rows.flatMap(({ wasm, into }) => (wasm && into ? [wasm / into] : []));
-  const times = (value: number | undefined) => (value ? `${value.toFixed(2)}x` : '');
-  const least = (values: number[]) => times(values.length ? Math.min(...values) : undefined);
-  return `| ${kernelName} | ${rate?.toFixed(1) ?? ''} | ${times(mean(rows.map(({ cpu, plugin }) => cpu / plugin)))} | ${times(mean(overWasm))} | ${least(overWasm)} | ${times(mean(intoOverWasm))} | ${least(intoOverWasm)} |`;
+/** Columns without any entry are left out. */
+function table<T>(
+  rows: readonly T[],
+  columns: [title: string, cell: (row: T) => string | 0 | undefined][],
+): string {
+  const used = columns.filter(([, cell]) => rows.some(cell));
+  const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
+  return [
+    line(used.map(([title]) => title)),
+    line(used.map(([title]) => (/^(kernel|shape|network)$/.test(title) ? '---' : '---:'))),
+    ...rows.map((row) => line(used.map(([, cell]) => cell(row) || ''))),
+  ].join('\n');
 }
+
+function meansOf(kernelName: string, all: Row[]) {
+  const rows = all.filter((row) => row.kernelName === kernelName && row.network);
+  return {
+    kernelName,
+    rates: rows.flatMap(({ megaFlops, plugin }) => (megaFlops ? [megaFlops / plugin] : [])),
+    overCpu: rows.map(({ cpu, plugin }) => cpu / plugin),
+    overWasm: rows.flatMap(({ wasm, plugin }) => (wasm ? [wasm / plugin] : [])),
+    intoOverWasm: rows.flatMap(({ wasm, into }) => (wasm && into ? [wasm / into] : [])),
+  };
+}
+
+const times = (ratio: number | undefined) => ratio && `${ratio.toFixed(2)}x`;
+const mean = (values: number[]) =>
+  values.length ? Math.exp(values.reduce((sum, v) => sum + Math.log(v), 0) / values.length) : undefined;
+const least = (values: number[]) => (values.length ? Math.min(...values) : undefined);
 
 const program = new Command('npm run bench --')
   .description("Times the plugin's kernels on cpu or wasm, and tfjs's on both, and prints Markdown tables.")
