@@ -1,216 +1,61 @@
 /**
- * `npm run bench:network`: times training steps and predictions of whole CNNs in Node, on cpu and wasm, with tfjs's own kernels and
- * with the plugin's. A name or a part of one chooses networks: `npm run bench:network -- ResNet`.
- *
- * The variants alternate in one run. The times are medians in milliseconds, for one batch. Predictions and the losses of the first
- * steps are compared before anything is timed.
+ * `npm run bench:network`: times training steps and predictions of whole CNNs on cpu and wasm, in Node or, with --browser, in
+ * Chromium. See networks.ts.
  */
 import { cpus } from 'node:os';
-import * as tf from '@tensorflow/tfjs-core';
-import '@tensorflow/tfjs-backend-cpu';
-import '@tensorflow/tfjs-backend-wasm';
-import * as tfl from '@tensorflow/tfjs-layers';
-import { sizeOf } from '../kernels/geometry.js';
-import { install } from '../src/index.js';
-import { integers } from '../src/verify/data.js';
-import { compare } from '../src/verify/exact.js';
-import { median } from '../src/verify/time.js';
+import { version_core } from '@tensorflow/tfjs-core';
+import { Command } from 'commander';
+import { build } from 'esbuild';
+import { inBrowser, SENDER } from '../src/cli/browser.js';
+import { measureNetworks, type Row } from './networks.js';
 
-interface Network {
-  name: string;
-  /** [batch, height, width, channels] of the input. The output has ten classes. */
-  input: [number, number, number, number];
-  apply(x: tfl.SymbolicTensor, layer: Layers): tfl.SymbolicTensor;
-  /** tfjs's own kernels on cpu would take minutes for a step. */
-  isLarge?: boolean;
+const WASM = 'node_modules/@tensorflow/tfjs-backend-wasm/dist/';
+
+interface Options {
+  filter: string;
+  browser?: boolean;
 }
 
-/** Layers with weights that are the same in every variant. */
-interface Layers {
-  conv(filters: number, kernelSize: number, options?: object): Layer;
-  dense(units: number, activation: 'relu' | 'softmax'): Layer;
-  maxPool(): Layer;
-  batchNorm(): Layer;
-}
-type Layer = (x: tfl.SymbolicTensor) => tfl.SymbolicTensor;
-
-const NETWORKS: Network[] = [
-  {
-    name: 'small CNN, 28x28x1: 2 convolutions 3x3 (32, 64), 2 dense layers (128, 10)',
-    input: [32, 28, 28, 1],
-    apply(x, { conv, maxPool, dense }) {
-      for (const filters of [32, 64]) x = maxPool()(conv(filters, 3, { activation: 'relu' })(x));
-      return dense(10, 'softmax')(dense(128, 'relu')(flat(x)));
-    },
-  },
-  {
-    name: 'LeNet-5, 28x28x1',
-    input: [32, 28, 28, 1],
-    apply(x, { conv, maxPool, dense }) {
-      x = maxPool()(conv(6, 5, { activation: 'relu' })(x));
-      x = maxPool()(conv(16, 5, { activation: 'relu', padding: 'valid' })(x));
-      return dense(10, 'softmax')(dense(84, 'relu')(dense(120, 'relu')(flat(x))));
-    },
-  },
-  {
-    name: 'VGG-like, 32x32x3: 7 convolutions 3x3 (64 to 256)',
-    input: [8, 32, 32, 3],
-    isLarge: true,
-    apply(x, { conv, maxPool, dense }) {
-      for (const block of [[64, 64], [128, 128], [256, 256, 256]]) {
-        for (const filters of block) x = conv(filters, 3, { activation: 'relu' })(x);
-        x = maxPool()(x);
-      }
-      return dense(10, 'softmax')(flat(x));
-    }, // prettier-ignore
-  },
-  {
-    name: 'ResNet-18, 64x64x3',
-    input: [4, 64, 64, 3],
-    isLarge: true,
-    apply(x, { conv, batchNorm, maxPool, dense }) {
-      const relu: Layer = (y) => tfl.layers.reLU().apply(y) as tfl.SymbolicTensor;
-      const normed = (filters: number, size: number, strides: number): Layer => {
-        const layer = conv(filters, size, { strides, useBias: false });
-        return (y) => batchNorm()(layer(y));
-      };
-      x = maxPool()(relu(normed(64, 7, 2)(x)));
-      for (const filters of [64, 128, 256, 512]) {
-        for (const first of [true, false]) {
-          const strides = first && filters > 64 ? 2 : 1;
-          const branch = normed(filters, 3, 1)(relu(normed(filters, 3, strides)(x)));
-          const shortcut = strides === 1 ? x : normed(filters, 1, strides)(x);
-          x = relu(tfl.layers.add().apply([branch, shortcut]) as tfl.SymbolicTensor);
-        }
-      }
-      const pooled = tfl.layers.globalAveragePooling2d({}).apply(x) as tfl.SymbolicTensor;
-      return dense(10, 'softmax')(pooled);
-    },
-  },
-];
-
-const flat: Layer = (x) => tfl.layers.flatten().apply(x) as tfl.SymbolicTensor;
-
-function modelOf({ input, apply }: Network): tfl.LayersModel {
-  let seed = 0;
-  const seeded = () => tfl.initializers.glorotNormal({ seed: ++seed });
-  const of = (layer: tfl.layers.Layer): Layer => {
-    return (x) => layer.apply(x) as tfl.SymbolicTensor;
-  };
-  const inputs = tfl.input({ shape: input.slice(1) });
-  const outputs = apply(inputs, {
-    conv: (filters, kernelSize, options) =>
-      of(
-        tfl.layers.conv2d({ filters, kernelSize, padding: 'same', kernelInitializer: seeded(), ...options }),
-      ),
-    dense: (units, activation) => of(tfl.layers.dense({ units, activation, kernelInitializer: seeded() })),
-    maxPool: () => of(tfl.layers.maxPooling2d({ poolSize: 2 })),
-    batchNorm: () => of(tfl.layers.batchNormalization()),
-  });
-  const model = tfl.model({ inputs, outputs });
-  model.compile({ optimizer: tf.train.sgd(0.001), loss: 'categoricalCrossentropy' });
-  return model;
-}
-
-interface Variant {
-  backend: string;
-  plugin: boolean;
-  /** Runs on the variant's backend and kernels. */
-  within<T>(work: () => Promise<T>): Promise<T>;
-  predict(): Promise<Float32Array>;
-  step(): Promise<number>;
-  predictions: number[];
-  /** Empty if tfjs cannot train there. */
-  steps: number[];
-}
-
-async function variantOf(network: Network, backend: string, plugin: boolean): Promise<Variant> {
-  const within: Variant['within'] = async (work) => {
-    await tf.setBackend(backend);
-    const installation = plugin ? install() : undefined;
-    try {
-      return await work();
-    } finally {
-      installation?.uninstall();
-    }
-  };
-  await tf.setBackend(backend);
-  const model = modelOf(network);
-  const x = tf.tensor(Float32Array.from(integers(sizeOf(network.input), 1)), network.input);
-  const labels = Array.from({ length: network.input[0] }, (_, i) => i % 10);
-  const y = tf.oneHot(tf.tensor1d(labels, 'int32'), 10);
-  const predict = async () => {
-    const result = model.predictOnBatch(x) as tf.Tensor;
-    const values = (await result.data()) as Float32Array;
-    result.dispose();
-    return values;
-  };
-  const step = async () => (await model.trainOnBatch(x, y)) as number;
-  return { backend, plugin, within, predict, step, predictions: [], steps: [] };
-}
-
-const LEAST_ROUNDS = 3;
-const ROUNDS = 15;
-/** In milliseconds. No round begins after this time. */
-const PATIENCE = 30_000;
-
-async function measure(network: Network): Promise<Variant[]> {
-  const variants: Variant[] = [];
-  for (const backend of ['cpu', 'wasm']) {
-    for (const plugin of [false, true]) {
-      if (backend === 'cpu' && !plugin && network.isLarge) continue;
-      variants.push(await variantOf(network, backend, plugin));
-    }
-  }
-  await check('predictions', variants, ({ predict }) => predict());
-  const trainable = variants.filter(({ backend, plugin }) => backend === 'cpu' || plugin);
-  await check('losses', trainable, async ({ step }) => [await step(), await step()]);
-  const start = performance.now();
-  for (let round = 0; round < ROUNDS; round++) {
-    if (round >= LEAST_ROUNDS && performance.now() - start > PATIENCE) break;
-    for (const { within, predict, predictions } of variants) await within(() => timed(predict, predictions));
-    for (const { within, step, steps } of trainable) await within(() => timed(step, steps));
-  }
-  return variants;
-}
-
-/** @throws Error if the variants' values differ by more than 1e-4 of the largest value */
-async function check(
-  what: string,
-  variants: readonly Variant[],
-  valuesOf: (variant: Variant) => Promise<ArrayLike<number>>,
-): Promise<void> {
-  let first: ArrayLike<number> | undefined;
-  for (const variant of variants) {
-    const values = await variant.within(() => valuesOf(variant));
-    first ??= values;
-    const bound = 1e-4 * Math.max(...Array.from(first, Math.abs));
-    if (compare(values, first, () => bound).error > 1) {
-      throw new Error(`The ${what} of ${variant.backend} differ: ${first} and ${values}.`);
-    }
-  }
-}
-
-async function timed(run: () => Promise<unknown>, times: number[]): Promise<void> {
-  const start = performance.now();
-  await run();
-  times.push(performance.now() - start);
-}
-
-const milliseconds = (times: readonly number[]) => {
-  if (times.length === 0) return 'throws';
-  return median([...times]).toFixed(median([...times]) < 20 ? 1 : 0);
-};
-
-const asked = process.argv[2] ?? '';
-console.log(`${cpus()[0].model}, Node ${process.version}, tfjs ${tf.version_core}; milliseconds, medians.
+async function main({ filter, browser }: Options): Promise<void> {
+  const where = browser ? 'Chromium' : `Node ${process.version}`;
+  console.log(`${cpus()[0].model}, ${where}, tfjs ${version_core}; milliseconds, medians.
 
 | network | batch | backend | plugin | training step | prediction |
 | ------- | ----: | ------- | ------ | ------------: | ---------: |`);
-for (const network of NETWORKS.filter(({ name }) => name.includes(asked))) {
-  for (const { backend, plugin, steps, predictions } of await measure(network)) {
-    console.log(
-      `| ${network.name} | ${network.input[0]} | \`${backend}\` | ${plugin ? 'yes' : 'no'} | ${milliseconds(steps)} | ${milliseconds(predictions)} |`,
-    );
-  }
+  if (browser) await measureInBrowser(filter);
+  else await measureNetworks(filter, print);
 }
+
+async function measureInBrowser(filter: string): Promise<void> {
+  const { outputFiles } = await build({
+    entryPoints: ['bench/network_page.ts'],
+    bundle: true,
+    write: false,
+    format: 'iife',
+    target: 'es2022',
+    mainFields: ['browser', 'module', 'main'],
+    ignoreAnnotations: true,
+    logLevel: 'warning',
+  });
+  const html = `<script>${SENDER}; const filter = ${JSON.stringify(filter)};</script><script src="/page.js"></script>`;
+  const fileOf = (path: string) =>
+    path === '/page.js' ? { text: outputFiles[0].text } : { file: path.replace('/wasm/', WASM) };
+  await inBrowser<Row>(html, fileOf, print);
+}
+
+function print({ network, batch, backend, plugin, step, prediction }: Row): void {
+  const milliseconds = (time: number) => time.toFixed(time < 20 ? 1 : 0);
+  const cells = [network, batch, `\`${backend}\``, plugin ? 'yes' : 'no'];
+  console.log(
+    `| ${[...cells, step ? milliseconds(step) : 'throws', milliseconds(prediction)].join(' | ')} |`,
+  );
+}
+
+const program = new Command('npm run bench:network --')
+  .description(
+    'Times training steps and predictions of whole CNNs on cpu and wasm, and prints a Markdown table.',
+  )
+  .option('--filter <text>', 'only networks whose name contains this', '')
+  .option('--browser', 'in Chromium instead of Node')
+  .action(main);
+await program.parseAsync();
