@@ -1,6 +1,13 @@
 /** tfjs's wasm backend: it is registered, with the place of its files in Node and in a page of Karma. What lies in its memory. */
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
-import { backend, type Tensor } from '@tensorflow/tfjs-core';
+import {
+  backend,
+  findBackendFactory,
+  registerBackend,
+  removeBackend,
+  setBackend,
+  type Tensor,
+} from '@tensorflow/tfjs-core';
 
 declare const __karma__: unknown;
 
@@ -11,6 +18,7 @@ interface Inside {
   wasm: {
     asm: { memory: WebAssembly.Memory; malloc(bytes: number): number };
     _malloc(bytes: number): number;
+    _free(address: number): void;
   };
   typedArrayFromHeap(tensor: Tensor): Float32Array;
 }
@@ -44,4 +52,55 @@ export function amidMarks<T>(f: () => T): T {
 export function behind(tensor: Tensor, n: number): Float32Array {
   const { buffer, byteOffset, byteLength } = insideWasm().typedArrayFromHeap(tensor);
   return new Float32Array(buffer, byteOffset + byteLength, n).slice();
+}
+
+/** Makes the wasm backend anew, with another memory, and sets it. Tensors of the one before are lost. */
+export async function remakeWasm(): Promise<void> {
+  const factory = findBackendFactory('wasm');
+  removeBackend('wasm');
+  registerBackend('wasm', factory);
+  await setBackend('wasm');
+}
+
+export interface WatchedHeap {
+  /** The blocks that are allocated and not freed: those of tensors, and scratch. */
+  readonly held: ReadonlySet<number>;
+  /** How many blocks were asked for. */
+  asked(): number;
+  /** From now on, runs before each block is given. If it returns false, there is no memory for the block. */
+  before(step: () => boolean): void;
+  /** Makes the heap larger, which detaches all views of it. */
+  grow(): void;
+}
+
+/**
+ * Watches the heap of the active backend. The plugin must not have used it yet, because it takes malloc and free once. Each block
+ * is given with NaN in all its cells.
+ */
+export function watchHeap(): WatchedHeap {
+  const { wasm } = insideWasm();
+  const { asm, _free: free } = wasm;
+  const { malloc, memory } = asm;
+  const held = new Set<number>();
+  let asked = 0;
+  let step = () => true;
+  wasm._malloc = (bytes) => {
+    asked++;
+    if (!step()) return 0;
+    const address = malloc(bytes);
+    new Uint8Array(memory.buffer, address, bytes).fill(255);
+    held.add(address);
+    return address;
+  };
+  wasm._free = (address) => {
+    held.delete(address);
+    free(address);
+  };
+  const grow = () => {
+    const bytes = memory.buffer.byteLength;
+    const blocks: number[] = [];
+    while (memory.buffer.byteLength === bytes) blocks.push(malloc(1 << 20));
+    blocks.forEach((address) => free(address));
+  };
+  return { held, asked: () => asked, before: (next) => void (step = next), grow };
 }
