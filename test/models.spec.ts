@@ -40,6 +40,23 @@ const STACKS: Record<string, { inputShape: number[]; layers: () => Layer[]; hasB
     ],
     hasBuiltinGradient: true,
   },
+  'conv2d with pooling, as in a LeNet': {
+    inputShape: [16, 16, 4],
+    layers: () => [
+      tfl.layers.conv2d({ filters: 8, kernelSize: 3, padding: 'same', activation: 'relu' }),
+      tfl.layers.maxPooling2d({ poolSize: 2 }),
+      tfl.layers.conv2d({ filters: 4, kernelSize: 3, padding: 'same', activation: 'relu' }),
+      tfl.layers.averagePooling2d({ poolSize: 4 }),
+      tfl.layers.flatten(),
+      tfl.layers.dense({ units: 4 }),
+    ],
+    hasBuiltinGradient: true,
+  },
+  'conv2d with a shortcut and pooling': {
+    inputShape: [12, 12, 16],
+    layers: () => [shortcut(), tfl.layers.averagePooling2d({ poolSize: 2 })],
+    hasBuiltinGradient: true,
+  },
   'conv2d, channels first, dilated': {
     inputShape: [2, 6, 6],
     layers: () => [
@@ -73,10 +90,20 @@ const STACKS: Record<string, { inputShape: number[]; layers: () => Layer[]; hasB
   },
 };
 
+/** Two convolutions, the second of which halves the resolution, plus a 1x1 convolution that does the same. */
+function shortcut(): Layer {
+  const conv = (filters: number, kernelSize: number, strides: number) =>
+    tfl.layers.conv2d({ filters, kernelSize, strides, padding: 'same' });
+  const x = tfl.input({ shape: [12, 12, 16] });
+  const path = conv(24, 3, 2).apply(conv(16, 3, 1).apply(x)) as tfl.SymbolicTensor;
+  const sum = tfl.layers.add().apply([path, conv(24, 1, 2).apply(x) as tfl.SymbolicTensor]);
+  return tfl.model({ inputs: x, outputs: sum as tfl.SymbolicTensor });
+}
+
 function modelOf(inputShape: number[], layers: Layer[]): tfl.Sequential {
   const model = tfl.sequential({ layers: [tfl.layers.inputLayer({ inputShape }), ...layers] });
   model.setWeights(model.getWeights().map((weight, i) => weightsOf(weight.shape, i)));
-  model.compile({ optimizer: tf.train.sgd(0.01), loss: 'meanSquaredError' });
+  model.compile({ optimizer: tf.train.sgd(0.001), loss: 'meanSquaredError' });
   return model;
 }
 

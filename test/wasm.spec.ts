@@ -1,9 +1,21 @@
 /** The kernels on tfjs's wasm backend: they read and write its memory in place, and that memory may grow and move. */
-import { avgPool, conv2d, maxPool } from '../src/index.js';
+import * as tfl from '@tensorflow/tfjs-layers';
+import { avgPool, configure, conv2d, maxPool } from '../src/index.js';
 import { compare } from '../src/verify/exact.js';
-import { floats } from '../src/verify/data.js';
-import { bestSimd } from '../kernels/runtime/options.js';
-import { expectExactly, expectNoLeak, installed, integers, tf } from './support/tfjs.js';
+import { floats, random } from '../src/verify/data.js';
+import { UNIT } from '../src/verify/rounded.js';
+import type { BackendName } from '../kernels/registry.js';
+import { bestSimd, type CpuPath } from '../kernels/runtime/options.js';
+import {
+  expectExactly,
+  expectNoLeak,
+  expectWithin,
+  installed,
+  integers,
+  tf,
+  valuesOf,
+  whileInstalled,
+} from './support/tfjs.js';
 import { insideWasm, remakeWasm, type WatchedHeap, watchHeap } from './support/wasm.js';
 
 type T4 = tf.Tensor4D;
@@ -20,7 +32,7 @@ const CALLS: Record<string, Call> = {
   'conv2d, channels first': ['Conv2D', { x: [2, 6, 20, 20], filter: [3, 3, 6, 8] }, { dataFormat: 'NCHW' }],
   'conv2d with groups': ['Conv2D', { x: [2, 12, 12, 8], filter: [3, 3, 4, 16] }, { groups: 2 }],
   'conv2d by Winograd': ['Conv2D', { x: [1, 16, 16, 16], filter: [3, 3, 16, 16] }],
-  'conv2d along a line': ['Conv2D', { x: [1, 24, 24, 16], filter: [1, 7, 16, 16] }],
+  'conv2d along a line': ['Conv2D', { x: [1, 24, 24, 16], filter: [1, 7, 16, 32] }],
   'conv2d of 1x1': ['Conv2D', { x: [2, 12, 12, 16], filter: [1, 1, 16, 24] }],
   'conv2d of whole images': ['Conv2D', { x: [2, 6, 6, 16], filter: [6, 6, 16, 40] }, { pad: 'valid' }],
   'conv2d with relu': ['FusedConv2D', { x: [2, 20, 20, 6], filter: [3, 3, 6, 8], bias: [8] }, { activation: 'relu' }],
@@ -53,6 +65,10 @@ function runnerOf([kernelName, inputs, attrs, holes]: Call): () => tf.Tensor {
   return () => installed(() => tf.engine().runKernel(kernelName, tensors, all) as tf.Tensor);
 }
 
+function fractions(shape: number[], seed: number): tf.Tensor {
+  return tf.tensor(Float32Array.from(floats(tf.util.sizeFromShape(shape), seed)), shape);
+}
+
 /** The bits of the values: NaN equals NaN, and 0 is not -0. */
 const bitsOf = (t: tf.Tensor) => new Int32Array((t.dataSync() as Float32Array).buffer);
 
@@ -61,7 +77,10 @@ describe('the wasm backend', () => {
     await tf.setBackend('wasm');
     tf.engine().startScope();
   });
-  afterEach(() => tf.engine().endScope());
+  afterEach(() => {
+    tf.engine().endScope();
+    configure({ cpu: { path: 'auto' } });
+  });
 
   const ops: [name: string, op: (x: T4) => tf.Tensor][] = [
     ['conv2d', (x) => conv2d(x, tf.ones<tf.Rank.R4>([1, 1, 1, 8]))],
@@ -107,19 +126,21 @@ describe('the wasm backend', () => {
     expect(maxPool(x, 2).shape).toEqual([1, 2, 2, 1]);
   });
 
-  it('leaves its memory as it was over 1,000 steps', () => {
-    const x = integers([2, 12, 12, 4]);
-    const filter = integers([3, 3, 4, 8], 2);
+  it('leaves its memory as it was over 10,000 steps', () => {
+    const x = integers([1, 4, 4, 4]);
+    const filter = integers([2, 2, 4, 4], 2);
     const loss = (x: tf.Tensor, filter: tf.Tensor) => {
       const y = tf.conv2d(x as T4, filter as T4, 1, 'same');
       return tf.sum(tf.avgPool(tf.maxPool(y as T4, 2, 2, 'same'), 2, 1, 'same')) as tf.Scalar;
     };
     const step = () => tf.dispose(tf.grads(loss)([x, filter]));
     const count = () => [tf.memory().numTensors, tf.engine().backend.numDataIds(), bytes()];
+    const path = bestSimd() ?? 'auto'; // by default, the micro-kernels do not serve such small work
+    configure({ cpu: { path } });
     installed(() => {
       for (let i = 0; i < 10; i++) step();
       const before = count();
-      for (let i = 0; i < 1000; i++) step();
+      for (let i = 0; i < 10_000; i++) step();
       expect(count()).toEqual(before);
     });
   });
@@ -186,3 +207,133 @@ describe('the heap of the wasm backend', () => {
     });
   }
 });
+
+const STEPS = 10;
+
+/** Models. `terms` is the length of the longest sum in a step: that over the pixels of a batch, in the gradient of a filter. */
+const MODELS = [
+  { name: 'a LeNet', make: lenet, batch: 4, terms: 4 * 16 * 16 },
+  { name: 'a ResNet block', make: resnet, batch: 6, terms: 6 * 12 * 12 },
+];
+type Model = (typeof MODELS)[number];
+
+/**
+ * The runs on wasm and on cpu start from the same weights and see the same batches. On cpu the convolutions and poolings are those in
+ * plain TypeScript, so the two runs share no micro-kernel.
+ *
+ * Bound. A step on wasm differs from the same step on cpu by roundings. A float32 sum of n terms is the exact sum of terms that are
+ * moved by at most (n + 1) * 2^-24 of themselves, in any order (`roundingBound`). The terms of a convolution and of a dense
+ * layer are products with weights, so moving the weights by this much moves the results as much as the roundings may. How much this
+ * changes losses and weights after several steps is measured: in further runs on cpu, all weights are moved ahead of each step, at
+ * random. The bound is the largest change that these runs show.
+ *
+ * - It is not strict, because a few random moves need not be the worst ones, and because the steps amplify them.
+ * - It is wide, because n is that of the longest sum, and the roundings of a sum mostly cancel each other.
+ * - Where all numbers are exact in float32 the bound is 0: see the stacks of models.spec.ts.
+ */
+describe('training on the wasm backend', () => {
+  beforeEach(() => tf.engine().startScope());
+  afterEach(() => {
+    tf.engine().endScope();
+    configure({ cpu: { path: 'auto' } });
+  });
+
+  for (const model of MODELS) {
+    it(`of ${model.name} has the losses and the weights of training on cpu`, async () => {
+      const got = await train(model, 'wasm', 'auto');
+      const want = await train(model, 'cpu', 'im2col');
+      const moved: Training[] = [];
+      for (let seed = 1; seed <= 3; seed++) {
+        const next = random(seed);
+        const move = (w: number) => w * (1 + (model.terms + 1) * UNIT * (2 * next() - 1));
+        moved.push(await train(model, 'cpu', 'im2col', move));
+      }
+      want.forEach((values, i) => {
+        const changes = moved.flatMap((other) => values.map((value, k) => Math.abs(other[i][k] - value)));
+        const bound = Math.max(...changes);
+        expectWithin(got[i], values, bound);
+        // Losses and weights are about 1. A bound near 1 would prove nothing.
+        expect(bound).toBeLessThan(2 ** -10);
+      });
+    });
+  }
+});
+
+/** The loss of each step, and after them each weight of the trained model. */
+type Training = number[][];
+
+/** @param move changes the weights ahead of each step */
+async function train(
+  { make, batch }: Model,
+  backendName: BackendName,
+  path: CpuPath | 'auto',
+  move = (weight: number) => weight,
+): Promise<Training> {
+  await tf.setBackend(backendName);
+  configure({ cpu: { path } });
+  const model = make();
+  model.setWeights(
+    model.getWeights().map((weight, i) => (weight.rank === 1 ? weight : scaled(weight.shape, i))),
+  );
+  model.compile({ optimizer: tf.train.sgd(0.05), loss: 'meanSquaredError' });
+  const batchOf = ({ shape }: tfl.SymbolicTensor, seed: number) =>
+    fractions([batch, ...(shape.slice(1) as number[])], seed);
+  const losses: number[] = [];
+  await whileInstalled(async () => {
+    for (let i = 0; i < STEPS; i++) {
+      model.setWeights(
+        model.getWeights().map((weight) => tf.tensor(valuesOf(weight).map(move), weight.shape)),
+      );
+      const [x, y] = [batchOf(model.inputs[0], 2 * i), batchOf(model.outputs[0], 2 * i + 1)];
+      losses.push((await model.trainOnBatch(x, y)) as number);
+    }
+  });
+  const weights = model.getWeights().map(valuesOf);
+  model.dispose();
+  return [...losses.map((loss) => [loss]), ...weights];
+}
+
+/** Random weights of a kernel: of the variance that keeps the variance of the layer's input. */
+function scaled(shape: number[], seed: number): tf.Tensor {
+  const depth = tf.util.sizeFromShape(shape.slice(0, -1));
+  return tf.tensor(
+    valuesOf(fractions(shape, seed)).map((value) => Math.sqrt(3 / depth) * value),
+    shape,
+  );
+}
+
+function lenet(): tfl.LayersModel {
+  return tfl.sequential({
+    layers: [
+      tfl.layers.inputLayer({ inputShape: [16, 16, 4] }),
+      tfl.layers.conv2d({ filters: 8, kernelSize: 5, padding: 'same', activation: 'relu' }),
+      tfl.layers.maxPooling2d({ poolSize: 2 }),
+      tfl.layers.conv2d({ filters: 16, kernelSize: 3, padding: 'same', activation: 'relu' }),
+      tfl.layers.averagePooling2d({ poolSize: 2 }),
+      tfl.layers.flatten(),
+      tfl.layers.dense({ units: 10 }),
+    ],
+  });
+}
+
+/** Two convolutions with batch normalization beside a shortcut, all at half of the resolution; a mean; a dense layer. */
+function resnet(): tfl.LayersModel {
+  const conv = (filters: number, kernelSize: number, strides: number) =>
+    tfl.layers.conv2d({ filters, kernelSize, strides, padding: 'same', useBias: false });
+  const through = (x: tfl.SymbolicTensor, ...layers: tfl.layers.Layer[]) =>
+    layers.reduce((t, layer) => layer.apply(t) as tfl.SymbolicTensor, x);
+  const normalization = () => tfl.layers.batchNormalization();
+  const x = tfl.input({ shape: [12, 12, 16] });
+  const path = through(
+    x,
+    conv(16, 3, 1),
+    normalization(),
+    tfl.layers.reLU(),
+    conv(24, 3, 2),
+    normalization(),
+  );
+  const sum = tfl.layers.add().apply([path, conv(24, 1, 2).apply(x) as tfl.SymbolicTensor]);
+  const mean = tfl.layers.averagePooling2d({ poolSize: 6 });
+  const head = [tfl.layers.reLU(), mean, tfl.layers.flatten(), tfl.layers.dense({ units: 10 })];
+  return tfl.model({ inputs: x, outputs: through(sum as tfl.SymbolicTensor, ...head) });
+}

@@ -93,7 +93,7 @@ export function watchHeap(): WatchedHeap {
     return address;
   };
   wasm._free = (address) => {
-    held.delete(address);
+    if (address !== 0 && !held.delete(address)) fail(`a block that is not held was freed: ${address}`);
     free(address);
   };
   const grow = () => {
