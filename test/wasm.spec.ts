@@ -1,11 +1,11 @@
 /** The kernels on tfjs's wasm backend: they read and write its memory in place, and that memory may grow and move. */
 import * as tfl from '@tensorflow/tfjs-layers';
-import { avgPool, configure, conv2d, maxPool } from '../src/index.js';
+import { avgPool, backendInfo, configure, conv2d, maxPool } from '../src/index.js';
 import { compare } from '../src/verify/exact.js';
 import { floats, random } from '../src/verify/data.js';
-import { UNIT } from '../src/verify/rounded.js';
-import type { BackendName } from '../kernels/registry.js';
-import { bestSimd, type CpuPath } from '../kernels/runtime/options.js';
+import { roundingBound, UNIT } from '../src/verify/rounded.js';
+import { type BackendName, type KernelName, KERNELS } from '../kernels/registry.js';
+import { bestSimd, type CpuOptions } from '../kernels/runtime/options.js';
 import {
   expectExactly,
   expectNoLeak,
@@ -56,7 +56,7 @@ const CALLS: Record<string, Call> = {
 function runnerOf([kernelName, inputs, attrs, holes]: Call): () => tf.Tensor {
   const tensors: tf.NamedTensorMap = {};
   Object.entries(inputs).forEach(([name, shape], i) => {
-    const values = Float32Array.from(floats(tf.util.sizeFromShape(shape), i + 1));
+    const values = fractions(shape, i + 1);
     if (holes && i === 0) values.fill(NaN, values.length / 2);
     tensors[name] = tf.tensor(values, shape);
   });
@@ -65,8 +65,8 @@ function runnerOf([kernelName, inputs, attrs, holes]: Call): () => tf.Tensor {
   return () => installed(() => tf.engine().runKernel(kernelName, tensors, all) as tf.Tensor);
 }
 
-function fractions(shape: number[], seed: number): tf.Tensor {
-  return tf.tensor(Float32Array.from(floats(tf.util.sizeFromShape(shape), seed)), shape);
+function fractions(shape: number[], seed: number): Float32Array {
+  return Float32Array.from(floats(tf.util.sizeFromShape(shape), seed));
 }
 
 /** The bits of the values: NaN equals NaN, and 0 is not -0. */
@@ -210,43 +210,124 @@ describe('the heap of the wasm backend', () => {
 
 const STEPS = 10;
 
-/** Models. `terms` is the length of the longest sum in a step: that over the pixels of a batch, in the gradient of a filter. */
+/** A call of a kernel. */
+interface Run {
+  name: KernelName;
+  inputs: tf.NamedTensorMap;
+  attrs: tf.NamedAttrMap;
+}
+
+/** The number of values of a tensor for each position of a dimension. */
+const sizePer = (dimension: number, { shape }: tf.Tensor) =>
+  tf.util.sizeFromShape(shape.filter((_, i) => i !== dimension));
+
+/** The number of terms in a sum of the kernel: products, a bias, or cells. 0: the result is exact. Windows do not overlap. */
+const TERMS: { [name in KernelName]?: (inputs: tf.NamedTensorMap, attrs: tf.NamedAttrMap) => number } = {
+  Conv2D: ({ filter }) => sizePer(3, filter),
+  FusedConv2D: ({ filter }) => sizePer(3, filter) + 1,
+  Conv2DBackpropInput: ({ filter }) => sizePer(2, filter),
+  Conv2DBackpropFilter: ({ dy }) => sizePer(3, dy),
+  MaxPool: () => 0,
+  MaxPoolGrad: () => 0,
+  AvgPool: (_, { filterSize }) => (filterSize as number[])[0] ** 2,
+  AvgPoolGrad: () => 1,
+};
+
+/** Expects the result of a kernel to be that of plain TypeScript, to rounding. */
+function expectRounded(run: Run, result: tf.Tensor): void {
+  const terms = TERMS[run.name]!(run.inputs, run.attrs);
+  const { path, winograd } = backendInfo().cpu;
+  configure({ cpu: { path: 'im2col' } });
+  const [want, magnitudes] = [plainly(run), plainly(run, Math.abs)];
+  configure({ cpu: { path, winograd } });
+  // One rounding more: `want` is rounded too.
+  expectWithin(result, want, terms && magnitudes.map((sum) => roundingBound(terms + 1, sum)));
+}
+
+/** What the kernel makes of the inputs, changed by `change`. The arrays serve as data ids, so no tensor moves to another backend. */
+function plainly({ name, inputs, attrs }: Run, change = (value: number) => value): Float32Array {
+  const backend = { readSync: (dataId: object) => dataId, write: (values: object) => values };
+  const arrays: Record<string, tf.TensorInfo> = {};
+  for (const [key, tensor] of Object.entries(inputs)) {
+    if (!tensor) continue; // an optional input
+    const { shape, dtype } = tensor;
+    arrays[key] = { shape, dtype, dataId: Float32Array.from(valuesOf(tensor), change) };
+  }
+  return (KERNELS[name].cpu({ inputs: arrays, attrs, backend }) as tf.TensorInfo).dataId as Float32Array;
+}
+
+const SHARED = ['Conv2DBackpropInput', 'Conv2DBackpropFilter', 'AvgPool', 'AvgPoolGrad'];
+
+/**
+ * Models and the kernels of the plugin that serve them. `terms` is the length of the longest sum in a step: that over the pixels of
+ * a batch, in the gradient of a filter.
+ */
 const MODELS = [
-  { name: 'a LeNet', make: lenet, batch: 4, terms: 4 * 16 * 16 },
-  { name: 'a ResNet block', make: resnet, batch: 6, terms: 6 * 12 * 12 },
+  {
+    name: 'a LeNet',
+    make: lenet,
+    batch: 4,
+    terms: 4 * 16 * 16,
+    kernels: ['Conv2D', 'MaxPool', 'MaxPoolGrad', ...SHARED],
+  },
+  {
+    name: 'a ResNet block',
+    make: resnet,
+    batch: 6,
+    terms: 6 * 12 * 12,
+    kernels: ['FusedConv2D', ...SHARED],
+  },
 ];
 type Model = (typeof MODELS)[number];
 
 /**
- * The runs on wasm and on cpu start from the same weights and see the same batches. On cpu the convolutions and poolings are those in
- * plain TypeScript, so the two runs share no micro-kernel.
+ * Two proofs, which share no micro-kernel with their reference: that is the plain TypeScript of the path im2col, with float64 sums.
  *
- * Bound. A step on wasm differs from the same step on cpu by roundings. A float32 sum of n terms is the exact sum of terms that are
- * moved by at most (n + 1) * 2^-24 of themselves, in any order (`roundingBound`). The terms of a convolution and of a dense
- * layer are products with weights, so moving the weights by this much moves the results as much as the roundings may. How much this
- * changes losses and weights after several steps is measured: in further runs on cpu, all weights are moved ahead of each step, at
- * random. The bound is the largest change that these runs show.
+ * 1. Strict. Each convolution and pooling of each step, forward and backward, is computed again from the same inputs. Each element is
+ *    within `roundingBound`. Where all numbers are exact in float32, whole models are exact: see the stacks of models.spec.ts.
  *
- * - It is not strict, because a few random moves need not be the worst ones, and because the steps amplify them.
- * - It is wide, because n is that of the longest sum, and the roundings of a sum mostly cancel each other.
- * - Where all numbers are exact in float32 the bound is 0: see the stacks of models.spec.ts.
+ * 2. Measured. Training on wasm and on cpu, from the same weights and with the same batches, gives the same losses and weights. The
+ *    two differ by roundings, which the steps amplify. A float32 sum of n terms is the exact sum of terms that are moved by at
+ *    most (n + 1) * 2^-24 of themselves. The terms of a convolution and of a dense layer are products with weights, so moving the
+ *    weights by this much moves the results about as much as roundings may. Further runs on cpu move all weights ahead of each
+ *    step, at random. The bound is the largest change of a loss, or of a weight, that they show.
+ *
+ *    It is not strict, because a few random moves need not be the worst ones. It is wide, because n is that of the longest sum, and
+ *    roundings mostly cancel each other.
  */
 describe('training on the wasm backend', () => {
   beforeEach(() => tf.engine().startScope());
   afterEach(() => {
     tf.engine().endScope();
-    configure({ cpu: { path: 'auto' } });
+    configure({ cpu: { path: 'auto', winograd: 2 } });
   });
 
   for (const model of MODELS) {
+    it(`of ${model.name} keeps each convolution and pooling to its bound`, async () => {
+      const runKernel = tf.engine().runKernel.bind(tf.engine());
+      const seen = new Set<string>();
+      const checked = (name: KernelName, inputs: tf.NamedTensorMap, attrs: tf.NamedAttrMap) => {
+        const result = runKernel(name, inputs, attrs) as tf.Tensor;
+        if (name in TERMS) {
+          seen.add(name);
+          expectRounded({ name, inputs, attrs }, result);
+        }
+        return result;
+      };
+      spyOn(tf.engine(), 'runKernel').and.callFake(checked as never);
+      // Winograd's algorithm has other bounds: see simd.spec.ts.
+      await train(model, 'wasm', { path: 'auto', winograd: 0 });
+      expect(seen).toEqual(new Set(model.kernels));
+    });
+
     it(`of ${model.name} has the losses and the weights of training on cpu`, async () => {
-      const got = await train(model, 'wasm', 'auto');
-      const want = await train(model, 'cpu', 'im2col');
+      const got = await train(model, 'wasm', { path: 'auto' });
+      const want = await train(model, 'cpu', { path: 'im2col' });
       const moved: Training[] = [];
       for (let seed = 1; seed <= 3; seed++) {
         const next = random(seed);
         const move = (w: number) => w * (1 + (model.terms + 1) * UNIT * (2 * next() - 1));
-        moved.push(await train(model, 'cpu', 'im2col', move));
+        moved.push(await train(model, 'cpu', { path: 'im2col' }, move));
       }
       want.forEach((values, i) => {
         const changes = moved.flatMap((other) => values.map((value, k) => Math.abs(other[i][k] - value)));
@@ -266,18 +347,20 @@ type Training = number[][];
 async function train(
   { make, batch }: Model,
   backendName: BackendName,
-  path: CpuPath | 'auto',
+  cpu: CpuOptions,
   move = (weight: number) => weight,
 ): Promise<Training> {
   await tf.setBackend(backendName);
-  configure({ cpu: { path } });
+  configure({ cpu });
   const model = make();
   model.setWeights(
     model.getWeights().map((weight, i) => (weight.rank === 1 ? weight : scaled(weight.shape, i))),
   );
   model.compile({ optimizer: tf.train.sgd(0.05), loss: 'meanSquaredError' });
-  const batchOf = ({ shape }: tfl.SymbolicTensor, seed: number) =>
-    fractions([batch, ...(shape.slice(1) as number[])], seed);
+  const batchOf = (symbol: tfl.SymbolicTensor, seed: number) => {
+    const shape = [batch, ...(symbol.shape.slice(1) as number[])];
+    return tf.tensor(fractions(shape, seed), shape);
+  };
   const losses: number[] = [];
   await whileInstalled(async () => {
     for (let i = 0; i < STEPS; i++) {
@@ -297,7 +380,7 @@ async function train(
 function scaled(shape: number[], seed: number): tf.Tensor {
   const depth = tf.util.sizeFromShape(shape.slice(0, -1));
   return tf.tensor(
-    valuesOf(fractions(shape, seed)).map((value) => Math.sqrt(3 / depth) * value),
+    fractions(shape, seed).map((value) => Math.sqrt(3 / depth) * value),
     shape,
   );
 }
