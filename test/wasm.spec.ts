@@ -385,11 +385,12 @@ function scaled(shape: number[], seed: number): tf.Tensor {
   );
 }
 
+/** The pooling micro-kernels take 16 channels at a time, and then 4. The first pooling has 20, so both serve. */
 function lenet(): tfl.LayersModel {
   return tfl.sequential({
     layers: [
       tfl.layers.inputLayer({ inputShape: [16, 16, 4] }),
-      tfl.layers.conv2d({ filters: 8, kernelSize: 5, padding: 'same', activation: 'relu' }),
+      tfl.layers.conv2d({ filters: 20, kernelSize: 5, padding: 'same', activation: 'relu' }),
       tfl.layers.maxPooling2d({ poolSize: 2 }),
       tfl.layers.conv2d({ filters: 16, kernelSize: 3, padding: 'same', activation: 'relu' }),
       tfl.layers.averagePooling2d({ poolSize: 2 }),
