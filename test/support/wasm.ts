@@ -16,7 +16,7 @@ setWasmPaths(`${root}node_modules/@tensorflow/tfjs-backend-wasm/dist/`);
 
 interface Inside {
   wasm: {
-    asm: { memory: WebAssembly.Memory; malloc(bytes: number): number };
+    asm: { memory: WebAssembly.Memory; malloc(bytes: number): number; free(address: number): void };
     _malloc(bytes: number): number;
     _free(address: number): void;
   };
@@ -73,14 +73,10 @@ export interface WatchedHeap {
   grow(): void;
 }
 
-/**
- * Watches the heap of the active backend. The plugin must not have used it yet, because it takes malloc and free once. Each block
- * is given with NaN in all its cells.
- */
+/** Watches the heap of the active backend, from its first use on. Each block is given with NaN in all its cells. */
 export function watchHeap(): WatchedHeap {
   const { wasm } = insideWasm();
-  const { asm, _free: free } = wasm;
-  const { malloc, memory } = asm;
+  const { malloc, free, memory } = wasm.asm;
   const held = new Set<number>();
   let asked = 0;
   let step = () => true;
