@@ -16,7 +16,7 @@ import { convGradients } from './conv2d/gradient.js';
 import * as maxPoolCpu from './max_pool/cpu.js';
 import * as maxPoolWebgl from './max_pool/webgl.js';
 import { maxPoolGradients } from './max_pool/gradient.js';
-import type { Kernel } from './runtime/tensors.js';
+import { afterMoves, type Kernel } from './runtime/tensors.js';
 
 export const OWN = 'Convgrad';
 
@@ -25,7 +25,7 @@ export type BackendName = (typeof BACKENDS)[number];
 
 /** A kernel on each backend. On wasm that of cpu serves: see runtime/tensors.ts. */
 function onBackends(cpu: Kernel, webgl: Kernel): Record<BackendName, Kernel> {
-  return { cpu, wasm: cpu, webgl };
+  return { cpu, wasm: afterMoves(cpu), webgl };
 }
 
 export const KERNELS = {

@@ -1,5 +1,5 @@
 /** Options for how the kernels compute, and a report of how they do. */
-import { findBackend } from '@tensorflow/tfjs-core';
+import { engine } from '@tensorflow/tfjs-core';
 import { configureCpu, type CpuInfo, cpuInfo, type CpuOptions } from '../kernels/runtime/options.js';
 import { heapOf } from '../kernels/runtime/tensors.js';
 
@@ -39,7 +39,7 @@ export function configure({ cpu = {} }: BackendOptions): void {
 /** Says which implementation serves on each backend, and why a faster one does not. */
 export function backendInfo(): BackendInfo {
   const cpu = cpuInfo();
-  const backend = findBackend('wasm');
+  const { wasm: backend } = engine().registry; // findBackend would start it
   return backend ? { cpu, wasm: wasmInfo(cpu, backend) } : { cpu };
 }
 

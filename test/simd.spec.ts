@@ -121,22 +121,30 @@ function poolSpecs(level: SimdLevel): void {
   });
 
   it('leaves windows without a maximum to the definition', () => {
-    const g = poolGeometry([1, 4, 4, 4], 2);
+    for (const channels of [3, 4, 19]) expectGivenUp(level, channels);
+  });
+}
+
+/** Max pooling gives up if one channel, whichever it is, has a window without a maximum. */
+function expectGivenUp(level: SimdLevel, channels: number): void {
+  const g = poolGeometry([1, 4, 4, channels], 2);
+  const sizes = [16 * channels, 4 * channels];
+  for (let channel = 0; channel < channels; channel++) {
     for (const nothing of [NaN, -Infinity]) {
-      const x = new Float32Array(64).fill(1);
-      for (const cell of [0, 1, 4, 5]) x[4 * cell + 2] = nothing;
-      const [y, dx] = [new Float32Array(16), new Float32Array(64)];
+      const [x, y] = sizes.map((size) => new Float32Array(size).fill(1));
+      for (const cell of [0, 1, 4, 5]) x[channels * cell + channel] = nothing;
       for (const run of [outside(level), onHeap(level)]) {
         const forward = () => run([x, y], (w, x, y) => maxSimd.maxPool(w, x, g, y));
-        x[2] = nothing;
+        x[channel] = nothing;
         expect(forward()).toBeTrue();
+        const dx = x.slice();
         expect(run([x, y, dx], (w, x, dy, dx) => maxSimd.maxPoolGrad(w, x, dy, g, dx))).toBeTrue();
-        x[2] = 1;
+        x[channel] = 1;
         expect(forward()).toBeFalse();
+        expect(y.every((value) => value === 1)).toBeTrue();
       }
-      expect(Array.from(y)).toEqual(new Array(16).fill(1));
     }
-  });
+  }
 }
 
 function memorySpecs(level: SimdLevel): void {
@@ -578,7 +586,7 @@ function drawn(next: () => number): Problem {
   const pick = <T>(values: readonly T[]) => values[below(values.length)];
   for (;;) {
     const groups = pick([1, 1, 1, 2, 3]);
-    const [inChannels, outChannels] = [groups * (1 + below(9)), groups * (1 + below(17))];
+    const [inChannels, outChannels] = [groups * below(10), groups * below(18)];
     const dataFormat = pick(['NHWC', 'NHWC', 'NCHW'] as const);
     const side = () => [below(3) - 1, below(3)];
     const image = [1 + below(9), 1 + below(9)];

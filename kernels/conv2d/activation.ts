@@ -40,11 +40,12 @@ export interface Broadcast {
   readonly steps: readonly number[];
 }
 
+const NAMES = Object.keys(activations);
+
 /** @throws Error if the name is not one of `activations`, or if prelu's weights are missing */
 export function checkActivation(activation: string, weights: unknown): void {
-  if (!Object.hasOwn(activations, activation)) {
-    const names = Object.keys(activations);
-    throw new Error(`tfjs-convgrad: activation is ${activation}, but it must be one of ${names.join(', ')}.`);
+  if (!NAMES.includes(activation)) {
+    throw new Error(`tfjs-convgrad: activation is ${activation}, but it must be one of ${NAMES.join(', ')}.`);
   }
   if (activation === 'prelu' && !weights) {
     throw new Error(

@@ -3,6 +3,7 @@
  * inputs and attrs are those of tfjs. The attributes `dilations` and `dataFormat` are added.
  */
 import type { Numbers } from '../arrays.js';
+import type { KernelBackend } from '@tensorflow/tfjs-core';
 import { type PoolGeometry, sizeOf, withDyShape } from '../geometry.js';
 import {
   checkNumbers,
@@ -50,7 +51,13 @@ export const maxPoolWithArgmax: Kernel = ({ inputs, attrs, backend }) => {
   const indexes = attrs.includeBatchInIndex
     ? positions
     : positions.map((p) => (p === -1 ? -1 : p % g.x.batch));
-  return [makeTensor(backend, g.outShape, x.dtype, y), makeTensor(backend, g.outShape, 'int32', indexes)];
+  const values = makeTensor(backend, g.outShape, x.dtype, y);
+  try {
+    return [values, makeTensor(backend, g.outShape, 'int32', indexes)];
+  } catch (error) {
+    (backend as KernelBackend).disposeData(values.dataId);
+    throw error;
+  }
 };
 
 /** dx: the shape of `input`. tfjs also passes `output`, which is not needed. */

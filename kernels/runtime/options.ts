@@ -41,7 +41,7 @@ export interface CpuInfo extends Required<CpuOptions> {
   serving: CpuPath;
   /** For each WebAssembly build that this engine refuses, the reason. */
   unavailable: Partial<Record<SimdLevel, string>>;
-  /** Size of the WebAssembly memory that is held now. */
+  /** Size of the WebAssembly memory that is held now, beside tfjs's own. */
   wasmBytes: number;
 }
 

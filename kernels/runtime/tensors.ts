@@ -2,7 +2,7 @@
 import type { DataType, KernelBackend, NamedAttrMap, TensorInfo } from '@tensorflow/tfjs-core';
 import { type Floats, type Numbers, unwritten } from '../arrays.js';
 import { type Pair, type PoolGeometry, poolGeometry, type PoolOptions, sizeOf } from '../geometry.js';
-import type { Heap } from './simd/instance.js';
+import { type Heap, outOfMemory } from './simd/instance.js';
 
 /** A tfjs kernel. Unlike tfjs's own type, this type says that the inputs that a kernel needs are there. */
 export type Kernel<Backend extends object = object> = (args: {
@@ -72,7 +72,7 @@ function reach({ wasm }: HeapBackend): Heap | undefined {
   if (!wasm?._malloc || !wasm._free || !(memory instanceof WebAssembly.Memory)) return undefined;
   const allocate = (bytes: number): number => {
     const address = wasm._malloc!(bytes) >>> 0;
-    if (address === 0) throw new RangeError('malloc failed');
+    if (address === 0) throw outOfMemory(bytes, memory);
     return address;
   };
   return { memory, allocate, release: (address) => wasm._free!(address) };
@@ -87,8 +87,10 @@ export function readFloats(backend: object, name: string, tensor: TensorInfo): F
 /**
  * A tensor whose values `write` writes, every one of them. They are undefined before.
  *
- * On the wasm backend, arrays are views of its memory, which may become stale. So `write` must read the inputs itself, and read them
- * and the result again after it has used the backend's heap.
+ * On the wasm backend arrays are views of its memory. They become stale when it grows.
+ *
+ * - `write` reads the inputs itself.
+ * - After a micro-kernel has run, it reads them and the result again.
  * @throws Error naming the shape if there is not enough memory
  */
 export function makeResult<Values extends Numbers = Float32Array>(
@@ -97,12 +99,19 @@ export function makeResult<Values extends Numbers = Float32Array>(
   write: (values: () => Values) => void,
   dtype: DataType = 'float32',
 ): TensorInfo {
-  try {
+  return orOutOfMemory(shape, () => {
     if (isOnHeap(backend))
       return resultOnHeap(backend, shape, write as (values: () => Numbers) => void, dtype);
     const values = arrayOf(dtype, sizeOf(shape));
     write(() => values as Values);
     return makeTensor(backend, shape, dtype, values);
+  });
+}
+
+/** @throws Error naming the shape, instead of the engine's RangeError */
+function orOutOfMemory<T>(shape: readonly number[], make: () => T): T {
+  try {
+    return make();
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new Error(
@@ -135,14 +144,32 @@ function arrayOf(dtype: DataType, size: number): Numbers {
   return dtype === 'bool' ? new Uint8Array(size) : new Int32Array(size);
 }
 
+/** @throws Error naming the shape if there is not enough memory */
 export function makeTensor(
   backend: object,
   shape: readonly number[],
   dtype: DataType,
   values: Numbers,
 ): TensorInfo {
+  if (isOnHeap(backend)) {
+    return orOutOfMemory(shape, () => resultOnHeap(backend, shape, (y) => y().set(values), dtype));
+  }
   const dataId = (backend as KernelBackend).write(values as Float32Array, [...shape], dtype);
   return { dataId, shape: [...shape], dtype };
+}
+
+/**
+ * The kernel, for the wasm backend. Inputs that still lie on another backend are moved before it begins: tfjs would move them when
+ * they are first read, and its memory may grow by that.
+ */
+export function afterMoves(kernel: Kernel): Kernel {
+  return (args) => {
+    const { dataIdMap } = args.backend as { dataIdMap: { get(dataId: object): unknown } };
+    for (const input of Object.values(args.inputs) as (TensorInfo | undefined)[]) {
+      if (input) dataIdMap.get(input.dataId);
+    }
+    return kernel(args);
+  };
 }
 
 /** The geometry of a pooling kernel, from its input and its attributes. */

@@ -7,10 +7,12 @@
  *
  * The functions have the shapes and signatures of definition.ts, for Float32Array.
  *
- * - A strip of the source is copied into WebAssembly memory with padding around it. The micro-kernels
- *   (../../runtime/simd/assembly) then read every tap of every pixel in place: no bounds check, no gathering.
- * - The result of a strip is copied out while it is in the cache.
- * - Memory holds one strip and the filter, for any size of batch and image.
+ * - The work goes strip by strip. The micro-kernels (../../runtime/simd/assembly) read every tap of every pixel in place: no bounds
+ *   check, no gathering. So the source of a strip is a copy with padding around it, unless it lies in their memory and no tap
+ *   reaches outside of it.
+ * - Where it can, a micro-kernel writes its result to where it is to stay. Otherwise the result of a strip is copied out while it is
+ *   in the cache.
+ * - Scratch memory holds one strip and the filter, for any size of batch and image.
  * - If dx has a stride, its positions fall into stride x stride phases. Different taps reach each phase, so no zeros are inserted.
  * - If Winograd's algorithm applies, it serves: winograd.ts and winograd_line.ts for forward and dx, winograd_gradient.ts for
  *   dFilter.
@@ -23,19 +25,19 @@ import { type Data, dataOf, MR, NR, type Simd } from '../../runtime/simd/instanc
 import {
   type Axes,
   backwardAxis,
-  copyIn,
   copyOut,
   fitsCache,
   forwardAxis,
   type Image,
   isReadInPlace,
   largest,
-  isUnbroken,
-  liesInPlace,
+  areContiguous,
+  liesInMemory,
   planStrips,
   positionsIn,
   type Grid,
   regionOf,
+  sourceRegion,
   strideOf,
   wholeOf,
   windowOf,
@@ -43,7 +45,7 @@ import {
 } from '../../runtime/simd/strips.js';
 import { correlate, type Epilogue, type GroupFilter, roundUp, tapOffset } from './correlate.js';
 import { correlateByWinograd, schemeFor } from './winograd.js';
-import { denseBackward, denseForward, hasFewImages, isDenseLayer } from './dense.js';
+import { denseBackward, denseForward, flattened, isDenseLayer, MOST_IMAGES } from './dense.js';
 import { gradientByWinograd, gradientTileFor } from './winograd_gradient.js';
 import { correlateByLine, lineFor } from './winograd_line.js';
 
@@ -54,18 +56,19 @@ export function conv2d(
   simd: Simd,
   x: Float32Array,
   filter: Float32Array,
-  g: ConvGeometry,
+  geometry: ConvGeometry,
   y: Float32Array,
   winograd: WinogradTile = 0,
   epilogue: Epilogue<Float32Array> = PLAIN,
 ): void {
-  const axes = forwardAxes(g);
+  const g = flattened(geometry);
   const [xData, filterData, yData] = [x, filter, y].map((values) => dataOf(simd, values));
   const biasData = epilogue.bias && dataOf(simd, epilogue.bias);
-  if (isDenseLayer(g) && hasFewImages(g)) {
+  if (isDenseLayer(g) && g.batchSize <= MOST_IMAGES.forward) {
     denseForward(simd, xData, filterData, g, yData, { ...epilogue, bias: biasData });
     return;
   }
+  const axes = forwardAxes(g);
   for (let group = 0; group < g.groups; group++) {
     const [source, target] = [inputImage(xData, g, group), outputImage(yData, g, group)];
     const bias = biasData && { ...biasData, start: biasData.start + target.channel };
@@ -86,16 +89,17 @@ export function conv2dBackpropInput(
   simd: Simd,
   dy: Float32Array,
   filter: Float32Array,
-  g: ConvGeometry,
+  geometry: ConvGeometry,
   dx: Float32Array,
   winograd: WinogradTile = 0,
 ): void {
+  const g = flattened(geometry);
   const axes = {
     rows: backwardAxis(g.inHeight, g.filterHeight, g.strideHeight, g.dilationHeight, g.padTop),
     cols: backwardAxis(g.inWidth, g.filterWidth, g.strideWidth, g.dilationWidth, g.padLeft),
   };
   const [dyData, filterData, dxData] = [dy, filter, dx].map((values) => dataOf(simd, values));
-  if (isDenseLayer(g) && g.outChannels % 4 === 0) {
+  if (isDenseLayer(g) && g.batchSize <= MOST_IMAGES.backward && g.outChannels % 4 === 0) {
     denseBackward(simd, dyData, filterData, g, dxData);
     return;
   }
@@ -110,10 +114,11 @@ export function conv2dBackpropFilter(
   simd: Simd,
   x: Float32Array,
   dy: Float32Array,
-  g: ConvGeometry,
+  geometry: ConvGeometry,
   dFilter: Float32Array,
   winograd: WinogradTile = 0,
 ): void {
+  const g = flattened(geometry);
   const axes = forwardAxes(g);
   const [xData, dyData, data] = [x, dy, dFilter].map((values) => dataOf(simd, values));
   const width = g.filterHeight * g.filterWidth * (g.inChannels / g.groups);
@@ -138,8 +143,8 @@ function gradientDirectly(simd: Simd, source: Image, target: Image, axes: Axes, 
   );
   const most = largest(strips, axes);
   const reads = isReadInPlace(source, axes);
-  const packs = isUnbroken(target, strips);
-  const writes = liesInPlace(result) && tapCount === result.width && width === target.channels;
+  const packs = areContiguous(target, strips);
+  const writes = liesInMemory(result) && tapCount === result.width && width === target.channels;
   const [tapsAt, rowsAt, a, dense, panels, scratch] = simd.place(
     4 * tapCount,
     4 * most.rows,
@@ -154,10 +159,10 @@ function gradientDirectly(simd: Simd, source: Image, target: Image, axes: Axes, 
   simd.f32.fill(0, sums / 4, sums / 4 + tapCount * width);
   for (const strip of strips) {
     const window = windowOf(strip, axes);
-    const from = reads ? regionOf(source, window) : copyIn(simd, a, source, window);
+    const from = sourceRegion(simd, source, window, reads, a);
     const pixels = positionsIn(strip);
     simd.pack({
-      src: packs ? regionOf(target, strip).address : copyIn(simd, dense, target, strip).address,
+      src: sourceRegion(simd, target, strip, packs, dense).address,
       rowStep: 4 * target.channels,
       colStep: 4,
       rows: pixels,

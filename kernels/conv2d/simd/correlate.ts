@@ -10,19 +10,19 @@ import { type Data, MR, NR, type Simd } from '../../runtime/simd/instance.js';
 import {
   type Axes,
   type Axis,
-  copyIn,
   copyOut,
   fitsCache,
   type Image,
   isReadInPlace,
   largest,
-  liesInPlace,
+  liesInMemory,
   planStrips,
   positionsIn,
   type Rectangle,
   type Grid,
-  regionOf,
+  sourceRegion,
   type Tap,
+  targetRegion,
   windowOf,
 } from '../../runtime/simd/strips.js';
 
@@ -76,9 +76,9 @@ export function correlate(
   const panelDepth = kept ? last.firstRow + last.depth : Math.max(...blocks.map(({ depth }) => depth));
   const tableSize = most.target + MR * phases.length;
   const reads = isReadInPlace(source, axes);
-  const writes = liesInPlace(target) && width === target.channels;
+  const writes = liesInMemory(target) && width === target.channels;
   const [staging, panels, bias, segments, pixels, outs, a, c] = simd.place(
-    4 * stagingSize(filter),
+    few ? 0 : 4 * stagingSize(filter),
     4 * panelDepth * width,
     4 * width,
     4 * (last.firstSegment + segmentCount(last)),
@@ -95,8 +95,8 @@ export function correlate(
   let tiled: Rectangle | undefined;
   for (const strip of strips) {
     const window = windowOf(strip, axes);
-    const from = reads ? regionOf(source, window) : copyIn(simd, a, source, window);
-    const to = writes ? regionOf(target, strip) : { address: c, rows: strip.rows, cols: strip.cols };
+    const from = sourceRegion(simd, source, window, reads, a);
+    const to = targetRegion(target, strip, writes, c);
     if (!tiled || !alike(tiled, strip)) {
       writeSegments(simd.i32, segments / 4, phases, axes, from, source.channels);
       const steps = { source: 4 * source.channels, target: 4 * width };

@@ -8,12 +8,12 @@
  * F is by far the largest array, and an image uses each of its values once. So F is read as it lies, in runs of rows that stay in
  * the cache for all images. To pack it, as ./correlate.ts does, would take longer than the product.
  */
-import type { ConvGeometry } from '../../geometry.js';
+import { type ConvGeometry, convGeometry } from '../../geometry.js';
 import { type Data, MR, type Simd } from '../../runtime/simd/instance.js';
 import { type Epilogue, roundUp } from './correlate.js';
 
-/** With more images it pays to pack F. */
-const MOST_IMAGES = 8;
+/** With more images it pays to pack F, as for any convolution. */
+export const MOST_IMAGES = { forward: 8, backward: 4 };
 /** In floats: a run of rows. */
 const RUN_SIZE = 1 << 14;
 
@@ -21,6 +21,7 @@ const RUN_SIZE = 1 << 14;
 export function isDenseLayer(g: ConvGeometry): boolean {
   return (
     g.groups === 1 &&
+    g.outChannels > 0 &&
     g.outHeight * g.outWidth === 1 &&
     g.padTop === 0 &&
     g.padLeft === 0 &&
@@ -29,12 +30,16 @@ export function isDenseLayer(g: ConvGeometry): boolean {
     g.effectiveFilterHeight === g.inHeight &&
     g.effectiveFilterWidth === g.inWidth &&
     g.x.channel === 1 &&
-    g.y.channel === 1
+    g.y.channel === 1 &&
+    g.y.batch === g.outChannels
   );
 }
 
-export function hasFewImages({ batchSize }: ConvGeometry): boolean {
-  return batchSize <= MOST_IMAGES;
+/** The same product on images of a single pixel, which need no copy, if the convolution is a dense layer. */
+export function flattened(g: ConvGeometry): ConvGeometry {
+  if (!isDenseLayer(g)) return g;
+  const depth = g.x.batch;
+  return convGeometry([g.batchSize, 1, 1, depth], [1, 1, depth, g.outChannels]);
 }
 
 /** Writes every cell of y. */
@@ -107,7 +112,7 @@ export function denseBackward(simd: Simd, dy: Data, filter: Data, g: ConvGeometr
         segmentCount: 1,
         segmentLength: width,
         a: run,
-        panels: addressOf(simd, dy, b * g.y.batch, width, a),
+        panels: addressOf(simd, dy, b * width, width, a),
         panelCount: 1,
         bias: segment, // 0
         c: to + 4 * (b * depth + row),

@@ -38,13 +38,13 @@ import {
   type Extent,
   type Image,
   largest,
-  liesInPlace,
+  liesInMemory,
   planStrips,
   positionsIn,
   type Rectangle,
   type Grid,
-  regionOf,
   strideOf,
+  targetRegion,
   windowOf,
   writeGrid,
 } from '../../runtime/simd/strips.js';
@@ -156,7 +156,7 @@ export function correlateByWinograd(
   const blockWidth = Math.min(width, Math.max(NR, NR * Math.floor(BLOCK_SIZE / (n * n * depth * NR))));
   const { strips, whole, tileCount } = planTiles(axes, target.images, tile, n * n * (depth + blockWidth));
   const most = largest(whole, axes);
-  const writes = liesInPlace(target) && width === target.channels && isCutEvenly(axes, tile);
+  const writes = liesInMemory(target) && width === target.channels && isCutEvenly(axes, tile);
   // A single strip needs only one block of the transformed filter at a time.
   const kept = strips.length > 1;
   const plane = {
@@ -199,7 +199,7 @@ export function correlateByWinograd(
     const window = windowOf(held, axes);
     const count = tilesIn(strip, tile);
     copyIn(simd, a, source, window);
-    const to = writes ? regionOf(target, held) : { address: c, rows: held.rows, cols: held.cols };
+    const to = targetRegion(target, held, writes, c);
     writeCorners(simd.i32, patches / 4, held, tile, window, 4 * depth);
     writeCorners(simd.i32, tiles / 4, held, tile, to, 4 * width);
     simd.winogradInput({

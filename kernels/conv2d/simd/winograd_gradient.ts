@@ -31,7 +31,7 @@ import {
   type Extent,
   type Image,
   largest,
-  liesInPlace,
+  liesInMemory,
   regionOf,
   wholeOf,
   windowOf,
@@ -98,7 +98,7 @@ export function gradientByWinograd(
     w: planeStep(tileCount * width),
     m: planeStep(depth * width),
   };
-  const writes = liesInPlace(result);
+  const writes = liesInMemory(result);
   const [tapsAt, rowAt, scratch, v, w, sums, patches, tiles, a, dy, taps] = simd.place(
     4 * depth,
     4,

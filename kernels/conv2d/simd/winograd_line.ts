@@ -32,12 +32,12 @@ import {
   type Extent,
   type Image,
   largest,
-  liesInPlace,
+  liesInMemory,
   type Rectangle,
   type Grid,
-  regionOf,
   strideOf,
   type Tap,
+  targetRegion,
   windowOf,
   writeGrid,
 } from '../../runtime/simd/strips.js';
@@ -167,7 +167,7 @@ export function correlateByLine(
   const { strips, whole, tileCount } = planTiles(axes, target.images, tile, perTile);
   const patchCount = patchesIn(whole[0], windowOf(whole[0], axes), line);
   const most = largest(whole, axes);
-  const writes = liesInPlace(target) && isCutEvenly(axes, tile);
+  const writes = liesInMemory(target) && isCutEvenly(axes, tile);
   const plane = {
     g: planeStep(Math.max(...all.blocks.map(([, depth]) => depth)) * width),
     u: planeStep(all.depth * width),
@@ -224,7 +224,7 @@ export function correlateByLine(
     const count = tilesIn(strip, tile);
     const step = stepsIn(window)[along];
     copyIn(simd, a, source, window);
-    const to = writes ? regionOf(target, held) : { address: c, rows: held.rows, cols: held.cols };
+    const to = targetRegion(target, held, writes, c);
     if (i === 0 || !alike(held, whole[i - 1])) {
       writePatches(simd.i32, patches / 4, held, window, strideAlong, cell, line);
       writeCorners(simd.i32, tiles / 4, held, tile, to, 4 * width);

@@ -18,7 +18,7 @@ export interface Heap {
   readonly memory: WebAssembly.Memory;
   /**
    * The address of a block, aligned to 8, whose contents are undefined. The memory may grow, which detaches older views of it.
-   * @throws RangeError if there is not enough memory
+   * @throws Error if there is not enough memory
    */
   allocate(bytes: number): number;
   release(address: number): void;
@@ -184,12 +184,16 @@ function ownHeap(): Heap {
     try {
       if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
     } catch {
-      throw new Error(
-        `tfjs-convgrad: out of memory: ${Math.ceil(bytes / 2 ** 20)} MiB of WebAssembly memory are needed, ` +
-          `and the engine gives no more than ${Math.floor(memory.buffer.byteLength / 2 ** 20)} MiB.`,
-      );
+      throw outOfMemory(bytes, memory);
     }
     return 0;
   };
   return { memory, allocate, release: () => undefined };
+}
+
+export function outOfMemory(bytes: number, { buffer }: WebAssembly.Memory): Error {
+  return new Error(
+    `tfjs-convgrad: out of memory: ${Math.ceil(bytes / 2 ** 20)} MiB of WebAssembly memory are needed, ` +
+      `and the engine gives no more than ${Math.floor(buffer.byteLength / 2 ** 20)} MiB in all.`,
+  );
 }

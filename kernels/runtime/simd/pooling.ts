@@ -8,20 +8,20 @@ import { type PoolGeometry, sizeOf, type Steps } from '../../geometry.js';
 import { type Data, dataOf, type Heap, type Simd, withSimd } from './instance.js';
 import {
   type Axes,
-  copyIn,
   copyOut,
   fitsCache,
   forwardAxis,
   type Image,
   inside,
   largest,
-  liesInPlace,
+  liesInMemory,
   planStrips,
   positionsIn,
   positionsInside,
   type Rectangle,
   type Grid,
-  regionOf,
+  sourceRegion,
+  targetRegion,
   windowOf,
   writeGrid,
 } from './strips.js';
@@ -74,16 +74,15 @@ export function poolForward(
   const [source, target] = [imageOf(dataOf(simd, x), g, 'in'), imageOf(dataOf(simd, y), g, 'out')];
   const axes = poolAxes(g);
   const strips = stripsOf(source, axes);
-  const at = place(simd, g, strips, axes, { x: true, dx: false });
+  const writes = liesInMemory(target);
+  const at = place(simd, g, strips, axes, { x: true, y: !writes, dx: false });
   for (const strip of strips) {
     const window = windowOf(strip, axes);
-    const from = isInPlace(source, window)
-      ? regionOf(source, window)
-      : copyIn(simd, at.x, source, window, padding);
-    const to = liesInPlace(target) ? regionOf(target, strip) : { ...strip, address: at.y };
+    const from = sourceRegion(simd, source, window, holds(source, window), at.x, padding);
+    const to = targetRegion(target, strip, writes, at.y);
     writeTables(simd, at, g, strip, from, to);
     if (run({ ...at, x: from.address, y: to.address, pixelCount: positionsIn(strip) }, strip)) return true;
-    if (!liesInPlace(target)) copyOut(simd, to, target, strip);
+    if (!writes) copyOut(simd, to, target, strip);
   }
   return false;
 }
@@ -105,15 +104,15 @@ export function poolBackward(
   const [source, target] = [imageOf(dataOf(simd, dy), g, 'out'), imageOf(dataOf(simd, dx), g, 'in')];
   const axes = poolAxes(g);
   const strips = stripsOf(target, axes);
-  const at = place(simd, g, strips, axes, { x: x !== undefined, dx: true });
+  const reads = liesInMemory(source);
+  const at = place(simd, g, strips, axes, { x: x !== undefined, y: !reads, dx: true });
   const { start, array } = target.data;
   (array ?? simd.f32).fill(0, start, start + sizeOf(g.inShape));
   for (const strip of strips) {
     const window = windowOf(strip, axes);
-    const stays = isInPlace(target, window);
-    const read = (image: Image, to: number) =>
-      stays ? regionOf(image, window) : copyIn(simd, to, image, window, padding);
-    const from = liesInPlace(source) ? regionOf(source, strip) : copyIn(simd, at.dy, source, strip);
+    const stays = holds(target, window) && (!input || holds(input, window));
+    const read = (image: Image, to: number) => sourceRegion(simd, image, window, stays, to, padding);
+    const from = sourceRegion(simd, source, strip, reads, at.dy);
     const to = read(target, at.dx);
     writeTables(simd, at, g, strip, to, from);
     const addresses = { x: input ? read(input, at.x).address : 0, dx: to.address, dy: from.address };
@@ -133,7 +132,7 @@ function stripsOf(image: Image, axes: Axes): Rectangle[] {
   const { rows, cols } = axes;
   const [top, bottom] = positionsInside(rows, image.height);
   const [left, right] = positionsInside(cols, image.width);
-  const split = liesInPlace(image) && top < bottom && left < right;
+  const split = liesInMemory(image) && top < bottom && left < right;
   const bands = split
     ? [
         [0, top, 0, cols.size],
@@ -152,8 +151,9 @@ function stripsOf(image: Image, axes: Axes): Rectangle[] {
     });
 }
 
-function isInPlace(image: Image, window: Rectangle): boolean {
-  return liesInPlace(image) && positionsIn(inside(image, window)) === positionsIn(window);
+/** Whether the image lies in memory, and the whole window in it. */
+function holds(image: Image, window: Rectangle): boolean {
+  return liesInMemory(image) && positionsIn(inside(image, window)) === positionsIn(window);
 }
 
 function place(
@@ -161,7 +161,7 @@ function place(
   g: PoolGeometry,
   strips: readonly Rectangle[],
   axes: Axes,
-  copied: { readonly x: boolean; readonly dx: boolean },
+  copied: { readonly x: boolean; readonly y: boolean; readonly dx: boolean },
 ): StripAddresses {
   const most = largest(strips, axes);
   const tapCount = g.filterHeight * g.filterWidth;
@@ -173,7 +173,7 @@ function place(
     4 * tapCount,
     copied.x ? source : 0,
     copied.dx ? source : 0,
-    4 * most.target * g.inChannels,
+    copied.y ? 4 * most.target * g.inChannels : 0,
   );
   return { pixels, outs, counts, pixelCount: 0, taps, tapCount, channels: g.inChannels, x, dx, y, dy: y };
 }

@@ -1,12 +1,11 @@
 /**
- * Images in strips: which part of the source a part of the target needs, and copies between the arrays of tensors and
- * WebAssembly memory.
+ * Images in strips: which part of the source a part of the target needs, where it lies, and copies to and from scratch memory.
  *
  *   target position p reads the source positions base(p) + offset, for the offset of each tap in phase(p), along each axis
  *
  * A strip is a rectangle of target positions: some whole images, or some rows of one image, or some columns of a row if the image
- * is very wide. The strip's window is the rectangle of source positions that its taps reach, including padding. In WebAssembly
- * memory both are dense: [images, rows, cols, channels of one group].
+ * is very wide. The strip's window is the rectangle of source positions that its taps reach, including padding. Copies of both are
+ * dense: [images, rows, cols, channels of one group].
  */
 import type { Steps } from '../../geometry.js';
 import type { Data, Simd } from './instance.js';
@@ -226,13 +225,13 @@ export interface Region extends Grid {
 }
 
 /** Whether micro-kernels can read and write the image where it lies: in their memory, with cells side by side, without other groups. */
-export function liesInPlace({ data, steps, channels }: Image): boolean {
+export function liesInMemory({ data, steps, channels }: Image): boolean {
   return !data.array && channels > 0 && hasDenseCells(steps, channels);
 }
 
-/** Whether, beside this, no tap reaches outside of the image. Then no window needs a copy. */
+/** Whether, beside that, no tap reaches outside of the image. Then no window needs a copy. */
 export function isReadInPlace(image: Image, { rows, cols }: Axes): boolean {
-  return liesInPlace(image) && staysInside(rows, image.height) && staysInside(cols, image.width);
+  return liesInMemory(image) && staysInside(rows, image.height) && staysInside(cols, image.width);
 }
 
 function staysInside(axis: Axis, size: number): boolean {
@@ -257,7 +256,7 @@ export function inside({ height, width }: Image, r: Rectangle): Rectangle {
   return { ...r, row, rows, col, cols };
 }
 
-/** Where the rectangle lies in an image that `liesInPlace`. */
+/** Where the rectangle lies in an image that `liesInMemory`. */
 export function regionOf({ data, steps, channel }: Image, { image, row, col }: Rectangle): Region {
   const first = channel * steps.channel + image * steps.batch + row * steps.row + col * steps.col;
   return {
@@ -268,10 +267,27 @@ export function regionOf({ data, steps, channel }: Image, { image, row, col }: R
 }
 
 /** Whether micro-kernels that go from one cell to the next can read and write all strips where they lie. */
-export function isUnbroken(image: Image, strips: readonly Rectangle[]): boolean {
-  if (!liesInPlace(image)) return false;
+export function areContiguous(image: Image, strips: readonly Rectangle[]): boolean {
+  if (!liesInMemory(image)) return false;
   const { rows, cols } = regionOf(image, wholeOf(image));
   return strips.every((strip) => strip.cols === cols && (strip.images === 1 || strip.rows === rows));
+}
+
+/** The window of the image: where it lies, or a copy at `scratch`, with `padding` around it. */
+export function sourceRegion(
+  simd: Simd,
+  image: Image,
+  window: Rectangle,
+  inPlace: boolean,
+  scratch: number,
+  padding = 0,
+): Region {
+  return inPlace ? regionOf(image, window) : copyIn(simd, scratch, image, window, padding);
+}
+
+/** Where the results of the rectangle go: where they are to stay, or to `scratch`. */
+export function targetRegion(image: Image, r: Rectangle, inPlace: boolean, scratch: number): Region {
+  return inPlace ? regionOf(image, r) : { address: scratch, rows: r.rows, cols: r.cols };
 }
 
 /** Copies the rectangle to `to`, dense, and returns where it is. Outside of the image it is `padding`. */

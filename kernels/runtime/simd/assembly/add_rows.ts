@@ -3,7 +3,8 @@
  *
  *   C[n] += sum over k of A[k] * B[k, n]
  *
- * B is read once, in the order in which it lies, four rows at a time. C stays in the first-level cache. Addresses are in bytes.
+ * B is read once, in the order in which it lies, four rows at a time. C, a single row, is read and written for every four rows of
+ * B. Addresses are in bytes.
  */
 import { madd } from './madd';
 

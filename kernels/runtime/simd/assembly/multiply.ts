@@ -10,7 +10,8 @@
  *   `segmentLength` consecutive floats, and segment s starts at a + pixels[p] + segments[s].
  * - B comes in panels of NR columns, panel[k * NR + j], one after the other.
  * - C is written NR floats at a time, at c + outs[p] + panel * NR * 4.
- * - pixelCount is a multiple of MR. The `outs` of pixels that only fill it up point to a place that nobody reads.
+ * - pixelCount is a multiple of MR. Pixels that only fill it up repeat the last one, so they may write to the same place: all four
+ *   pixels of a tile are loaded before any is stored.
  * - bias has NR values for each panel. Addresses and steps are in bytes, aligned to 4.
  *
  * MR x NR = 4 x 8: eight sums, two columns and four splat values are alive at once, and no engine spills registers. 6 x 8 spills
