@@ -13,7 +13,7 @@ const TEMPLATE = fileURLToPath(new URL('op_template/', import.meta.url));
 const ADDED = {
   'kernels/registry.ts': [
     [
-      /(?=import type { Kernel } from)/g,
+      /(?=import { afterMoves, type Kernel } from)/g,
       "import * as templateOpCpu from './template_op/cpu.js';\n" +
         "import * as templateOpWebgl from './template_op/webgl.js';\n" +
         "import { templateOpGradients } from './template_op/gradient.js';\n",
