@@ -5,11 +5,9 @@
 import { cpus } from 'node:os';
 import { version_core } from '@tensorflow/tfjs-core';
 import { Command } from 'commander';
-import { build } from 'esbuild';
 import { inBrowser, SENDER } from '../src/cli/browser.js';
+import { bundlePage, WASM_FOLDER } from '../test/runner/bundle.js';
 import { measureNetworks, type Row } from './networks.js';
-
-const WASM = 'node_modules/@tensorflow/tfjs-backend-wasm/dist/';
 
 interface Options {
   filter: string;
@@ -27,19 +25,11 @@ async function main({ filter, browser }: Options): Promise<void> {
 }
 
 async function measureInBrowser(filter: string): Promise<void> {
-  const { outputFiles } = await build({
-    entryPoints: ['bench/network_page.ts'],
-    bundle: true,
-    write: false,
-    format: 'iife',
-    target: 'es2022',
-    mainFields: ['browser', 'module', 'main'],
-    ignoreAnnotations: true,
-    logLevel: 'warning',
-  });
+  const script = await bundlePage('bench/network_page.ts');
   const html = `<script>${SENDER}; const filter = ${JSON.stringify(filter)};</script><script src="/page.js"></script>`;
-  const fileOf = (path: string) =>
-    path === '/page.js' ? { text: outputFiles[0].text } : { file: path.replace('/wasm/', WASM) };
+  const fileOf = (path: string) => ({
+    file: path === '/page.js' ? script : path.replace('/wasm', WASM_FOLDER),
+  });
   await inBrowser<Row>(html, fileOf, print);
 }
 

@@ -1,5 +1,5 @@
 /** The demo page: the worked examples and, when the backends have started, the comparison of kernels. */
-import { comparison, backendsHere } from './comparison.js';
+import { backendsHere, comparison } from './comparison.js';
 import { html } from './dom.js';
 import { stepper } from './stepper.js';
 

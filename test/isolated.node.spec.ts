@@ -1,10 +1,9 @@
 /** Specs of a page that is cross-origin isolated, in Chromium: tfjs's build with threads, whose memory is shared. */
 import { readFileSync } from 'node:fs';
 import { CHROMIUM, findBrowser, inBrowser, SENDER } from '../src/cli/browser.js';
-import { bundlePage } from './runner/bundle.js';
+import { bundlePage, WASM_FOLDER } from './runner/bundle.js';
 import type { Isolated } from './support/isolated_page.js';
 
-const BINARIES = 'node_modules/@tensorflow/tfjs-backend-wasm/dist';
 const ISOLATING = {
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
@@ -13,12 +12,12 @@ const ISOLATING = {
 describe('a page that is cross-origin isolated', () => {
   it('is served in the memory that its threads share', async () => {
     if (!findBrowser(CHROMIUM)) return pending(CHROMIUM.hint);
-    const script = readFileSync(await bundlePage('isolated_page'), 'utf8');
+    const script = readFileSync(await bundlePage('test/support/isolated_page.ts'), 'utf8');
     const files: string[] = [];
     const fileOf = (path: string) => {
       if (path === '/page.js') return { text: script };
       files.push(path);
-      return { file: `${BINARIES}/${path.replace('/wasm/', '')}` };
+      return { file: path.replace('/wasm', WASM_FOLDER) };
     };
     const html = `<script>${SENDER}</script><script src="/page.js"></script>`;
     let page = {} as Isolated;

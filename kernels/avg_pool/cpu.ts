@@ -3,8 +3,8 @@
  * inputs and attrs are those of tfjs. The attributes `dilations`, `dataFormat` and `countIncludePad` are added.
  */
 import { withDyShape } from '../geometry.js';
-import { heapOf, type Kernel, makeResult, poolGeometryOf, readFloats } from '../runtime/tensors.js';
 import type { Simd } from '../runtime/simd/instance.js';
+import { heapOf, type Kernel, makeResult, poolGeometryOf, readFloats } from '../runtime/tensors.js';
 import { poolBySimd } from '../runtime/simd/pooling.js';
 import * as numeric from './definition.js';
 import * as simd from './simd.js';

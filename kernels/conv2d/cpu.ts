@@ -29,7 +29,7 @@ export const fusedConv2d: Kernel = ({ inputs, attrs, backend }) => {
     const [xValues, filterValues] = [readFloats(backend, 'x', x), readFloats(backend, 'filter', filter)];
     const path = paths.pathOf(g, xValues, filterValues);
     const epilogue = isSimd(path) ? epilogueOf(add(), activation, g.dataFormat) : undefined;
-    paths.conv2d(path, xValues, filterValues, g, y(), { heap: heapOf(backend), epilogue });
+    paths.conv2d(path, xValues, filterValues, g, y(), heapOf(backend), epilogue);
     if (epilogue || (!bias && activation === 'linear')) return;
     const alpha =
       activation === 'prelu'

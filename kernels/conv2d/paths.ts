@@ -59,7 +59,8 @@ export function conv2d(
   filter: Floats,
   g: ConvGeometry,
   y: Float32Array,
-  { heap, epilogue }: { heap?: Heap; epilogue?: Epilogue<Float32Array> } = {},
+  heap?: Heap,
+  epilogue?: Epilogue<Float32Array>,
 ): void {
   if (!isSimd(path)) return rounded(y, (sums) => PLAIN[path].conv2d(x, filter, g, sums));
   const work = (w: Simd) =>

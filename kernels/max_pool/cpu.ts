@@ -2,8 +2,8 @@
  * tfjs 'cpu' and 'wasm' kernels of max pooling: TensorInfo -> arrays -> numeric function -> TensorInfo.
  * inputs and attrs are those of tfjs. The attributes `dilations` and `dataFormat` are added.
  */
-import type { Numbers } from '../arrays.js';
 import type { KernelBackend } from '@tensorflow/tfjs-core';
+import type { Numbers } from '../arrays.js';
 import { type PoolGeometry, sizeOf, withDyShape } from '../geometry.js';
 import {
   checkNumbers,

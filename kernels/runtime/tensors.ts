@@ -61,7 +61,9 @@ const heaps = new WeakMap<object, Heap>();
 /** The memory of the wasm backend, where micro-kernels can run on tensors as they lie. Undefined for another backend. */
 export function heapOf(backend: object): Heap | undefined {
   if (!isOnHeap(backend)) return undefined;
-  const heap = heaps.get(backend) ?? reach(backend);
+  const known = heaps.get(backend);
+  if (known) return known;
+  const heap = reach(backend);
   if (heap) heaps.set(backend, heap);
   return heap;
 }

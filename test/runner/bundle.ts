@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { basename } from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
 
 /**
@@ -53,19 +54,13 @@ export async function bundle(suite: Suite, platform: Platform): Promise<string> 
   return outfile;
 }
 
-/** Bundles the script of a page of its own: test/support/csp_page.ts or isolated_page.ts. */
-export async function bundlePage(name: 'csp_page' | 'isolated_page'): Promise<string> {
-  const outfile = `build/test/${name}.js`;
-  await build({
-    entryPoints: [`test/support/${name}.ts`],
-    outfile,
-    bundle: true,
-    format: 'iife',
-    target: 'es2022',
-    mainFields: ['browser', 'module', 'main'],
-    ignoreAnnotations: true,
-    logLevel: 'warning',
-  });
+/** The folder of the binaries of tfjs's wasm backend. */
+export const WASM_FOLDER = 'node_modules/@tensorflow/tfjs-backend-wasm/dist';
+
+/** Bundles the script of a page of its own, and returns its path. */
+export async function bundlePage(script: string): Promise<string> {
+  const outfile = `build/test/${basename(script, '.ts')}.js`;
+  await build({ ...BROWSER, entryPoints: [script], outfile, logLevel: 'warning' });
   return outfile;
 }
 

@@ -8,7 +8,7 @@ import { inspect } from 'node:util';
 import karma from 'karma';
 import { CHROMIUM_FLAGS } from '../../src/cli/browser.js';
 import { type Browser, BROWSERS } from './browsers.js';
-import { bundle, bundlePage, type Platform, type Suite } from './bundle.js';
+import { bundle, bundlePage, type Platform, type Suite, WASM_FOLDER } from './bundle.js';
 import type { Plan } from './plan.js';
 
 export type Environment = 'node' | Browser;
@@ -89,9 +89,6 @@ interface KarmaResult {
   time: number;
 }
 
-/** The binaries of tfjs's wasm backend. */
-const WASM_FILES = 'node_modules/@tensorflow/tfjs-backend-wasm/dist/*.wasm';
-
 /** Servers that start side by side must not start their search for a free port at the same number. */
 let nextPort = 9876;
 
@@ -102,7 +99,7 @@ async function runInBrowser(browser: Browser, { suite, plan }: Job, listener: Li
     {
       browsers: [browser],
       port: (nextPort += 10),
-      files: [file, ...[page, WASM_FILES].map((pattern) => ({ pattern, included: false }))],
+      files: [file, ...[page, `${WASM_FOLDER}/*.wasm`].map((pattern) => ({ pattern, included: false }))],
       client: { plan } as karma.ClientOptions,
       customLaunchers: { chromium: { base: 'Chrome', flags: CHROMIUM_FLAGS } },
     },
@@ -141,7 +138,7 @@ const on = (server: karma.Server, event: string, heard: (...args: never[]) => vo
   (server as unknown as NodeJS.EventEmitter).on(event, heard as (...args: unknown[]) => void);
 
 let page: Promise<string> | undefined;
-const cspPage = () => (page ??= bundlePage('csp_page'));
+const cspPage = () => (page ??= bundlePage('test/support/csp_page.ts'));
 
 const asText = (value: unknown) => (typeof value === 'string' ? value : inspect(value));
 

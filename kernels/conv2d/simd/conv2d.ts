@@ -21,29 +21,29 @@
  */
 import type { ConvGeometry } from '../../geometry.js';
 import type { WinogradTile } from '../../runtime/options.js';
-import { type Data, dataOf, MR, NR, type Simd } from '../../runtime/simd/instance.js';
+import { type Data, dataOf, MR, NR, roundUp, type Simd } from '../../runtime/simd/instance.js';
 import {
+  areContiguous,
   type Axes,
   backwardAxis,
   copyOut,
   fitsCache,
   forwardAxis,
+  type Grid,
   type Image,
   isReadInPlace,
   largest,
-  areContiguous,
   liesInMemory,
   planStrips,
   positionsIn,
-  type Grid,
-  regionOf,
   sourceRegion,
   strideOf,
+  targetRegion,
   wholeOf,
   windowOf,
   writeGrid,
 } from '../../runtime/simd/strips.js';
-import { correlate, type Epilogue, type GroupFilter, roundUp, tapOffset } from './correlate.js';
+import { correlate, type Epilogue, type GroupFilter, tapOffset } from './correlate.js';
 import { correlateByWinograd, schemeFor } from './winograd.js';
 import { denseBackward, denseForward, flattened, isDenseLayer, MOST_IMAGES } from './dense.js';
 import { gradientByWinograd, gradientTileFor } from './winograd_gradient.js';
@@ -153,8 +153,8 @@ function gradientDirectly(simd: Simd, source: Image, target: Image, axes: Axes, 
     4 * most.target * width,
     writes ? 0 : 4 * tapCount * width,
   );
-  const all = wholeOf(result);
-  const sums = writes ? regionOf(result, all).address : scratch;
+  const to = targetRegion(result, wholeOf(result), writes, scratch);
+  const sums = to.address;
   const cell = 4 * source.channels;
   simd.f32.fill(0, sums / 4, sums / 4 + tapCount * width);
   for (const strip of strips) {
@@ -195,7 +195,7 @@ function gradientDirectly(simd: Simd, source: Image, target: Image, axes: Axes, 
   if (width !== target.channels) {
     simd.compact({ at: sums, rows: result.width, length: 4 * target.channels, step: 4 * width });
   }
-  if (!writes) copyOut(simd, { address: sums, rows: 1, cols: result.width }, result, all);
+  if (!writes) copyOut(simd, to, result, wholeOf(result));
 }
 
 function product(

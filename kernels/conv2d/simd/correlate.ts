@@ -6,12 +6,13 @@
  * source: [batch, height, width, source channels], filter: for each tap a matrix [source channels, target channels],
  * target: [batch, height, width, target channels]. All of them belong to one group.
  */
-import { type Data, MR, NR, type Simd } from '../../runtime/simd/instance.js';
+import { type Data, MR, NR, roundUp, type Simd } from '../../runtime/simd/instance.js';
 import {
   type Axes,
   type Axis,
   copyOut,
   fitsCache,
+  type Grid,
   type Image,
   isReadInPlace,
   largest,
@@ -19,7 +20,6 @@ import {
   planStrips,
   positionsIn,
   type Rectangle,
-  type Grid,
   sourceRegion,
   type Tap,
   targetRegion,
@@ -351,7 +351,7 @@ export function writeBias(
   if (bias) f32.set((bias.array ?? f32).subarray(bias.start, bias.start + channels), at / 4);
 }
 
-function isClamped({ lowest, highest }: Epilogue): boolean {
+export function isClamped({ lowest, highest }: Bounds): boolean {
   return lowest !== -Infinity || highest !== Infinity;
 }
 
@@ -434,8 +434,4 @@ function ofPhase(axis: Axis, phase: number, first: number, count: number): numbe
 /** Whether two strips have the same tables. Every strip starts at a multiple of the number of phases, so in the same phase. */
 export function alike(a: Rectangle, b: Rectangle): boolean {
   return a.images === b.images && a.rows === b.rows && a.cols === b.cols;
-}
-
-export function roundUp(n: number, multiple: number): number {
-  return Math.ceil(n / multiple) * multiple;
 }

@@ -9,8 +9,8 @@
  * the cache for all images. To pack it, as ./correlate.ts does, would take longer than the product.
  */
 import { type ConvGeometry, convGeometry } from '../../geometry.js';
-import { type Data, MR, type Simd } from '../../runtime/simd/instance.js';
-import { type Epilogue, roundUp } from './correlate.js';
+import { type Data, MR, roundUp, type Simd } from '../../runtime/simd/instance.js';
+import { type Epilogue, isClamped, writeBias } from './correlate.js';
 
 /** With more images it pays to pack F, as for any convolution. */
 export const MOST_IMAGES = { forward: 8, backward: 4 };
@@ -49,7 +49,7 @@ export function denseForward(
   filter: Data,
   g: ConvGeometry,
   y: Data,
-  { bias, lowest, highest }: Epilogue,
+  epilogue: Epilogue,
 ): void {
   const [depth, width] = [g.x.batch, g.outChannels];
   const size = g.batchSize * depth;
@@ -61,12 +61,7 @@ export function denseForward(
   );
   const from = addressOf(simd, x, 0, size, a);
   const to = y.array ? c : 4 * y.start;
-  const { f32 } = simd;
-  for (let b = 0; b < g.batchSize; b++) {
-    const at = to / 4 + b * width;
-    if (bias) f32.set((bias.array ?? f32).subarray(bias.start, bias.start + width), at);
-    else f32.fill(0, at, at + width);
-  }
+  for (let b = 0; b < g.batchSize; b++) writeBias(simd, to + 4 * b * width, width, width, epilogue);
   for (let row = 0; row < depth; row += together) {
     const rows = Math.min(together, depth - row);
     const run = addressOf(simd, filter, row * width, rows * width, staging);
@@ -74,8 +69,9 @@ export function denseForward(
       simd.addRows({ a: from + 4 * (b * depth + row), b: run, rows, cols: width, c: to + 4 * b * width });
     }
   }
-  const result = f32.subarray(to / 4, to / 4 + g.batchSize * width);
-  if (lowest !== -Infinity || highest !== Infinity) {
+  const result = simd.f32.subarray(to / 4, to / 4 + g.batchSize * width);
+  if (isClamped(epilogue)) {
+    const { lowest, highest } = epilogue;
     for (let i = 0; i < result.length; i++) result[i] = Math.min(Math.max(result[i], lowest), highest);
   }
   y.array?.set(result, y.start);

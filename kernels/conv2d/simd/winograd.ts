@@ -29,34 +29,26 @@
  * Numerical Algorithms", 2002, section 3.
  */
 import type { WinogradTile } from '../../runtime/options.js';
-import { MR, NR, type Simd } from '../../runtime/simd/instance.js';
+import { MR, NR, roundUp, type Simd } from '../../runtime/simd/instance.js';
 import {
   type Axes,
   type Axis,
   copyIn,
   copyOut,
   type Extent,
+  type Grid,
   type Image,
   largest,
   liesInMemory,
   planStrips,
   positionsIn,
   type Rectangle,
-  type Grid,
   strideOf,
   targetRegion,
   windowOf,
   writeGrid,
 } from '../../runtime/simd/strips.js';
-import {
-  type Epilogue,
-  type GroupFilter,
-  packBlock,
-  pairs,
-  roundUp,
-  stagingSize,
-  writeBias,
-} from './correlate.js';
+import { type Epilogue, type GroupFilter, packBlock, pairs, stagingSize, writeBias } from './correlate.js';
 
 /** Rows and columns of a tile of outputs. */
 export type Tile = readonly [number, number];

@@ -32,7 +32,7 @@ import {
   type Image,
   largest,
   liesInMemory,
-  regionOf,
+  targetRegion,
   wholeOf,
   windowOf,
 } from '../../runtime/simd/strips.js';
@@ -161,8 +161,7 @@ export function gradientByWinograd(
       });
     }
   });
-  const all = wholeOf(result);
-  const to = writes ? regionOf(result, all).address : taps;
-  simd.gradientTaps({ n, from: sums, plane: plane.m, size: 4 * depth * width, to, scratch });
-  if (!writes) copyOut(simd, { address: taps, rows: 1, cols: result.width }, result, all);
+  const to = targetRegion(result, wholeOf(result), writes, taps);
+  simd.gradientTaps({ n, from: sums, plane: plane.m, size: 4 * depth * width, to: to.address, scratch });
+  if (!writes) copyOut(simd, to, result, wholeOf(result));
 }

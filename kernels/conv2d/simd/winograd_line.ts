@@ -23,18 +23,18 @@
  * Source: Winograd, "Arithmetic complexity of computations", 1980; Barabasz & Gregg, "Winograd convolution for DNNs: beyond
  * linear polynomials", 2019.
  */
-import { MR, NR, type Simd } from '../../runtime/simd/instance.js';
+import { MR, NR, roundUp, type Simd } from '../../runtime/simd/instance.js';
 import {
   type Axes,
   type Axis,
   copyIn,
   copyOut,
   type Extent,
+  type Grid,
   type Image,
   largest,
   liesInMemory,
   type Rectangle,
-  type Grid,
   strideOf,
   type Tap,
   targetRegion,
@@ -48,7 +48,6 @@ import {
   packBlock,
   type Part,
   partsOf,
-  roundUp,
   stagingSize,
   type TapPair,
   writeBias,

@@ -48,7 +48,6 @@ const KEPT_BYTES = 1 << 26;
 const BINARIES = { 'relaxed-simd': RELAXED_SIMD, simd: SIMD };
 
 const modules = new Map<SimdLevel, WebAssembly.Module | string>();
-const sharedModules: typeof modules = new Map();
 const own = new Map<SimdLevel, Instance>();
 const onHeaps = new WeakMap<Heap, Map<SimdLevel, Instance>>();
 
@@ -99,24 +98,22 @@ export function dataOf({ f32 }: Simd, values: Float32Array): Data {
   return values.buffer === f32.buffer ? { start: values.byteOffset / 4 } : { array: values, start: 0 };
 }
 
-/**
- * The module for a memory of one thread or for one that threads share, or the reason why there is none: no WebAssembly, no SIMD, or a
- * Content-Security-Policy that forbids it.
- */
-function compiled(level: SimdLevel, isShared = false): WebAssembly.Module | string {
-  const cache = isShared ? sharedModules : modules;
-  const known = cache.get(level);
+/** The module, or the reason why there is none: no WebAssembly, no SIMD, or a Content-Security-Policy that forbids it. */
+function compiled(level: SimdLevel): WebAssembly.Module | string {
+  const known = modules.get(level);
   if (known) return known;
-  let module: WebAssembly.Module | string;
-  try {
-    const binary = atob(BINARIES[level]);
-    const bytes = isShared ? binary.replace(IMPORT, SHARED_IMPORT) : binary;
-    module = new WebAssembly.Module(Uint8Array.from(bytes, (c) => c.charCodeAt(0)));
-  } catch (error) {
-    module = String(error);
-  }
-  cache.set(level, module);
+  const module = compile(BINARIES[level]);
+  modules.set(level, module);
   return module;
+}
+
+/** @param base64 the module; `change` may alter its bytes, which it gets as characters */
+function compile(base64: string, change = (bytes: string) => bytes): WebAssembly.Module | string {
+  try {
+    return new WebAssembly.Module(Uint8Array.from(change(atob(base64)), (c) => c.charCodeAt(0)));
+  } catch (error) {
+    return String(error);
+  }
 }
 
 /**
@@ -125,21 +122,21 @@ function compiled(level: SimdLevel, isShared = false): WebAssembly.Module | stri
  */
 const IMPORT = '\x02\x0f\x01\x03env\x06memory\x02\x00\x00';
 const SHARED_IMPORT = '\x02\x12\x01\x03env\x06memory\x02\x03\x00\x80\x80\x04';
+const shareMemory = (bytes: string) => bytes.replace(IMPORT, SHARED_IMPORT);
 
 function instanceFor(level: SimdLevel, heap?: Heap): Instance {
-  let instances = own;
-  if (heap) {
-    instances = onHeaps.get(heap) ?? new Map();
-    onHeaps.set(heap, instances);
-  }
-  const instance = instances.get(level) ?? instantiate(level, heap ?? ownHeap());
-  instances.set(level, instance);
+  const known = (heap ? onHeaps.get(heap) : own)?.get(level);
+  if (known) return known;
+  const instance = instantiate(level, heap ?? ownHeap());
+  if (heap && !onHeaps.has(heap)) onHeaps.set(heap, new Map());
+  (heap ? onHeaps.get(heap)! : own).set(level, instance);
   return instance;
 }
 
 function instantiate(level: SimdLevel, heap: Heap): Instance {
   const { memory } = heap;
-  const module = compiled(level, !(memory.buffer instanceof ArrayBuffer));
+  const isShared = !(memory.buffer instanceof ArrayBuffer);
+  const module = isShared ? compile(BINARIES[level], shareMemory) : compiled(level);
   if (typeof module === 'string') {
     throw new Error(`tfjs-convgrad: the ${level} kernels cannot run here: ${module}`);
   }
@@ -153,14 +150,14 @@ function instantiate(level: SimdLevel, heap: Heap): Instance {
     if (simd.f32.buffer !== memory.buffer) Object.assign(simd, views(memory));
   };
   const place = (...sizes: number[]): number[] => {
-    const total = sizes.reduce((sum, size) => sum + aligned(size), 0);
+    const total = sizes.reduce((sum, size) => sum + roundUp(size, ALIGNMENT), 0);
     release();
     held = heap.allocate(total + ALIGNMENT);
     refresh();
-    let next = aligned(held);
+    let next = roundUp(held, ALIGNMENT);
     return sizes.map((size) => {
       const address = next;
-      next += aligned(size);
+      next += roundUp(size, ALIGNMENT);
       return address;
     });
   };
@@ -168,8 +165,8 @@ function instantiate(level: SimdLevel, heap: Heap): Instance {
   return { simd, refresh, release };
 }
 
-function aligned(bytes: number): number {
-  return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+export function roundUp(n: number, multiple: number): number {
+  return Math.ceil(n / multiple) * multiple;
 }
 
 function views({ buffer }: WebAssembly.Memory) {

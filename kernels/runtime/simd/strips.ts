@@ -257,13 +257,18 @@ export function inside({ height, width }: Image, r: Rectangle): Rectangle {
 }
 
 /** Where the rectangle lies in an image that `liesInMemory`. */
-export function regionOf({ data, steps, channel }: Image, { image, row, col }: Rectangle): Region {
-  const first = channel * steps.channel + image * steps.batch + row * steps.row + col * steps.col;
+export function regionOf(image: Image, r: Rectangle): Region {
+  const { steps } = image;
   return {
-    address: 4 * (data.start + first),
+    address: 4 * cellAt(image, r.image, r.row, r.col),
     rows: steps.batch / steps.row,
     cols: steps.row / steps.col,
   };
+}
+
+/** Index of the group's first channel of a cell, in the image's array. */
+function cellAt({ data, steps, channel }: Image, image: number, row: number, col: number): number {
+  return data.start + image * steps.batch + row * steps.row + col * steps.col + channel * steps.channel;
 }
 
 /** Whether micro-kernels that go from one cell to the next can read and write all strips where they lie. */
@@ -292,7 +297,7 @@ export function targetRegion(image: Image, r: Rectangle, inPlace: boolean, scrat
 
 /** Copies the rectangle to `to`, dense, and returns where it is. Outside of the image it is `padding`. */
 export function copyIn(simd: Simd, to: number, image: Image, r: Rectangle, padding = 0): Region {
-  const { data, steps, height, width, channel, channels } = image;
+  const { data, steps, height, width, channels } = image;
   const { f32 } = simd;
   const values = data.array ?? f32;
   const rowLength = r.cols * channels;
@@ -308,9 +313,7 @@ export function copyIn(simd: Simd, to: number, image: Image, r: Rectangle, paddi
       }
       fill(f32, padding, at, at + left);
       fill(f32, padding, at + right, at + rowLength);
-      const first = Math.max(0, r.col);
-      const from =
-        data.start + b * steps.batch + row * steps.row + first * steps.col + channel * steps.channel;
+      const from = cellAt(image, b, row, Math.max(0, r.col));
       if (dense) copyRun(values, from, right - left, f32, at + left);
       else gatherRow(values, from, steps, (right - left) / channels, channels, f32, at + left);
     }
@@ -322,17 +325,17 @@ export function copyIn(simd: Simd, to: number, image: Image, r: Rectangle, paddi
  * The image's values in the rectangle = the first rows and columns of the region, which holds `channels` values per cell.
  */
 export function copyOut({ f32 }: Simd, from: Region, image: Image, r: Rectangle): void {
-  const { data, steps, channel, channels } = image;
+  const { data, steps, channels } = image;
   const values = data.array ?? f32;
   const dense = hasDenseCells(steps, channels);
   const together = dense && r.cols === from.cols && steps.row === r.cols * channels;
   const rowLength = from.cols * channels;
   for (let b = 0; b < r.images; b++) {
-    const first = data.start + (r.image + b) * steps.batch + r.col * steps.col + channel * steps.channel;
+    const first = cellAt(image, r.image + b, r.row, r.col);
     const start = from.address / 4 + b * from.rows * rowLength;
-    if (together) copyRun(f32, start, r.rows * rowLength, values, first + r.row * steps.row);
+    if (together) copyRun(f32, start, r.rows * rowLength, values, first);
     for (let row = 0; row < r.rows && !together; row++) {
-      const to = first + (r.row + row) * steps.row;
+      const to = first + row * steps.row;
       if (dense) copyRun(f32, start + row * rowLength, r.cols * channels, values, to);
       else scatterRow(f32, start + row * rowLength, r.cols, channels, values, to, steps);
     }
