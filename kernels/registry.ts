@@ -22,25 +22,54 @@ export const OWN = 'Convgrad';
 
 export const BACKENDS = ['cpu', 'wasm', 'webgl'] as const;
 export type BackendName = (typeof BACKENDS)[number];
+type OnBackends = { readonly [name in BackendName]?: Kernel };
 
-/** A kernel on each backend. On wasm that of cpu serves: see runtime/tensors.ts. */
-function onBackends(cpu: Kernel, webgl: Kernel): Record<BackendName, Kernel> {
-  return { cpu, wasm: afterMoves(cpu), webgl };
+/** A kernel on each backend. On wasm that of cpu serves: see runtime/tensors.ts. Without one for webgl, tfjs's own stays there. */
+function onBackends(cpu: Kernel, webgl?: Kernel): OnBackends {
+  return { cpu, wasm: afterMoves(cpu), ...(webgl && { webgl }) };
 }
 
-export const KERNELS = {
-  Conv2D: onBackends(conv2dCpu.conv2d, conv2dWebgl.conv2d),
-  FusedConv2D: onBackends(conv2dCpu.fusedConv2d, conv2dWebgl.fusedConv2d),
-  Conv2DBackpropInput: onBackends(conv2dCpu.conv2dBackpropInput, conv2dWebgl.conv2dBackpropInput),
-  Conv2DBackpropFilter: onBackends(conv2dCpu.conv2dBackpropFilter, conv2dWebgl.conv2dBackpropFilter),
-  MaxPool: onBackends(maxPoolCpu.maxPool, maxPoolWebgl.maxPool),
-  MaxPoolGrad: onBackends(maxPoolCpu.maxPoolGrad, maxPoolWebgl.maxPoolGrad),
-  MaxPoolWithArgmax: onBackends(maxPoolCpu.maxPoolWithArgmax, maxPoolWebgl.maxPoolWithArgmax),
-  AvgPool: onBackends(avgPoolCpu.avgPool, avgPoolWebgl.avgPool),
-  AvgPoolGrad: onBackends(avgPoolCpu.avgPoolGrad, avgPoolWebgl.avgPoolGrad),
+/** What belongs together: the kernels of an op and of its gradients, and which kernel differentiates into which. */
+const OPS = {
+  conv2d: {
+    kernels: {
+      Conv2D: onBackends(conv2dCpu.conv2d, conv2dWebgl.conv2d),
+      FusedConv2D: onBackends(conv2dCpu.fusedConv2d, conv2dWebgl.fusedConv2d),
+      Conv2DBackpropInput: onBackends(conv2dCpu.conv2dBackpropInput, conv2dWebgl.conv2dBackpropInput),
+      Conv2DBackpropFilter: onBackends(conv2dCpu.conv2dBackpropFilter, conv2dWebgl.conv2dBackpropFilter),
+    },
+    gradients: convGradients,
+  },
+  maxPool: {
+    kernels: {
+      MaxPool: onBackends(maxPoolCpu.maxPool, maxPoolWebgl.maxPool),
+      MaxPoolGrad: onBackends(maxPoolCpu.maxPoolGrad, maxPoolWebgl.maxPoolGrad),
+      MaxPoolWithArgmax: onBackends(maxPoolCpu.maxPoolWithArgmax, maxPoolWebgl.maxPoolWithArgmax),
+    },
+    gradients: maxPoolGradients,
+  },
+  avgPool: {
+    kernels: {
+      AvgPool: onBackends(avgPoolCpu.avgPool, avgPoolWebgl.avgPool),
+      AvgPoolGrad: onBackends(avgPoolCpu.avgPoolGrad, avgPoolWebgl.avgPoolGrad),
+    },
+    gradients: avgPoolGradients,
+  },
 };
-export type KernelName = keyof typeof KERNELS;
+export type OpName = keyof typeof OPS;
+export const OP_NAMES = Object.keys(OPS) as OpName[];
+
+export type KernelName = { [op in OpName]: keyof (typeof OPS)[op]['kernels'] }[OpName];
+export const KERNELS = Object.assign({}, ...Object.values(OPS).map(({ kernels }) => kernels)) as Readonly<
+  Record<KernelName, OnBackends>
+>;
 export const KERNEL_NAMES = Object.keys(KERNELS) as KernelName[];
+
+/** The names of the kernels that there are on the backend, of all ops or of some. */
+export function kernelNamesOn(backendName: BackendName, ops: readonly OpName[] = OP_NAMES): KernelName[] {
+  const names = ops.flatMap((op) => Object.keys(OPS[op].kernels) as KernelName[]);
+  return names.filter((name) => KERNELS[name][backendName]);
+}
 
 /** Attributes that the kernels get only in place of tfjs's kernels. */
 export const DROP_IN_ATTRS: { [name in KernelName]?: NamedAttrMap } = {
@@ -51,6 +80,6 @@ export const DROP_IN_ATTRS: { [name in KernelName]?: NamedAttrMap } = {
 };
 
 /** The gradients of the kernels whose names start with `prefix`: '' or OWN. */
-export function gradients(prefix: string): GradConfig[] {
-  return [...convGradients(prefix), ...maxPoolGradients(prefix), ...avgPoolGradients(prefix)];
+export function gradients(prefix: string, ops: readonly OpName[] = OP_NAMES): GradConfig[] {
+  return ops.flatMap((op) => OPS[op].gradients(prefix));
 }

@@ -19,11 +19,12 @@ const ADDED = {
         "import { templateOpGradients } from './template_op/gradient.js';\n",
     ],
     [
-      /(?=};\nexport type KernelName)/g,
-      '  TemplateOp: onBackends(templateOpCpu.templateOp, templateOpWebgl.templateOp),\n' +
-        '  TemplateOpGrad: onBackends(templateOpCpu.templateOpGrad, templateOpWebgl.templateOpGrad),\n',
+      /(?=};\nexport type OpName)/g,
+      '  templateOp: {\n    kernels: {\n' +
+        '      TemplateOp: onBackends(templateOpCpu.templateOp, templateOpWebgl.templateOp),\n' +
+        '      TemplateOpGrad: onBackends(templateOpCpu.templateOpGrad, templateOpWebgl.templateOpGrad),\n' +
+        '    },\n    gradients: templateOpGradients,\n  },\n',
     ],
-    [/,?\s*];\n}\n$/g, ', ...templateOpGradients(prefix)];\n}\n'],
   ],
   'kernels/subjects.ts': [
     [

@@ -30,9 +30,11 @@ import {
   BACKENDS,
   DROP_IN_ATTRS,
   gradients,
-  KERNEL_NAMES,
+  kernelNamesOn,
   type KernelName,
   KERNELS,
+  OP_NAMES,
+  type OpName,
 } from '../kernels/registry.js';
 import type { Kernel } from '../kernels/runtime/tensors.js';
 
@@ -42,6 +44,11 @@ export interface InstallOptions {
    * the kernels when it is set.
    */
   backends?: readonly string[];
+  /**
+   * Names of the ops whose kernels and gradients to replace: 'conv2d', 'maxPool', 'avgPool'. Default: all. tfjs's own serve the
+   * others.
+   */
+  ops?: readonly string[];
 }
 
 /** A kernel that `install` has replaced. */
@@ -61,8 +68,14 @@ export interface Installation {
   uninstall(): void;
 }
 
-/** Each installation that has not been undone -> the backends that it asked for. */
-const installations = new Map<Installation, readonly BackendName[]>();
+/** What an installation asked for. */
+interface Asked {
+  backends: readonly BackendName[];
+  ops: readonly OpName[];
+}
+
+/** Those that have not been undone. */
+const installations = new Map<Installation, Asked>();
 /** 'backend kernel' -> the config that our kernel replaced, or undefined if there was none. */
 const builtinKernels = new Map<string, KernelConfig | undefined>();
 const builtinGradients = new Map<string, GradConfig | undefined>();
@@ -70,50 +83,65 @@ const ourKernels = new WeakSet<KernelFunc>();
 const ourGradients = new Map(gradients('').map((config) => [config.kernelName, delegating(config)]));
 
 /**
- * Replaces tfjs's convolution and pooling kernels, and their gradients, on all supported backends or on those named in
- * the options. It may be called before or after a backend is registered or set, and more than once.
- * @throws Error, and changes nothing, if `backends` is no array or names a backend that the plugin does not support
+ * Replaces tfjs's kernels and their gradients with the plugin's: all of them, or those of the backends and ops that the options
+ * name. It may be called before or after a backend is registered or set, and more than once.
+ * @throws Error, and changes nothing, if an option is no array, or names a backend or an op that the plugin does not have
  */
 export function install(options: InstallOptions = {}): Installation {
-  const backends = supported(options.backends ?? BACKENDS);
+  const backends = known('backends', options.backends, BACKENDS);
+  const ops = known('ops', options.ops, OP_NAMES);
   const replaced: Replaced[] = [];
   const installation = { replaced, uninstall: () => uninstall(installation) };
-  installations.set(installation, backends);
-  ourGradients.forEach((_, kernelName) => keepGradient(kernelName));
+  installations.set(installation, { backends, ops });
+  for (const { kernelName } of gradients('', ops)) keepGradient(kernelName);
   for (const backendName of backends) {
     watch(backendName);
-    if (engine().findBackendFactory(backendName)) swapIn(backendName, replaced);
+    if (engine().findBackendFactory(backendName)) {
+      swapIn(backendName, replaced, kernelNamesOn(backendName, ops));
+    }
   }
   return installation;
 }
 
 function uninstall(installation: Installation): void {
-  const backends = installations.get(installation) ?? [];
+  const { backends } = installations.get(installation) ?? { backends: [] };
   installations.delete(installation);
-  for (const backendName of backends) {
-    if (wanting(backendName).length === 0) swapOut(backendName);
-  }
-  if (installations.size === 0) restoreGradients();
+  backends.forEach(swapOut);
+  restoreGradients();
 }
 
-function supported(names: readonly string[]): readonly BackendName[] {
+/** The names that an option gives, once each. All there are if it is not given. */
+function known<Name extends string>(
+  option: string,
+  names: readonly string[] | undefined,
+  all: readonly Name[],
+): readonly Name[] {
+  if (names === undefined) return all;
   if (!Array.isArray(names)) {
     throw new Error(
-      `tfjs-convgrad: backends is ${names}, but it must be an array of these: ${BACKENDS.join(', ')}.`,
+      `tfjs-convgrad: ${option} is ${names}, but it must be an array of these: ${all.join(', ')}.`,
     );
   }
   for (const name of names) {
-    if (!(BACKENDS as readonly string[]).includes(name)) {
+    if (!(all as readonly string[]).includes(name)) {
       throw new Error(
-        `tfjs-convgrad: backends names '${name}', but only these are supported: ${BACKENDS.join(', ')}.`,
+        `tfjs-convgrad: ${option} names '${name}', but only these are supported: ${all.join(', ')}.`,
       );
     }
   }
-  return [...new Set(names)] as BackendName[];
+  return [...new Set(names)] as Name[];
 }
 
-function wanting(backendName: BackendName): Installation[] {
-  return [...installations].filter(([, backends]) => backends.includes(backendName)).map(([one]) => one);
+/** The kernels of a backend that installations want ours for. */
+function wantedOn(backendName: BackendName): Set<KernelName> {
+  const wanting = [...installations.values()].filter(({ backends }) => backends.includes(backendName));
+  return new Set(wanting.flatMap(({ ops }) => kernelNamesOn(backendName, ops)));
+}
+
+/** The gradients that installations want ours for. */
+function wantedGradients(): Set<string> {
+  const ops = [...installations.values()].flatMap(({ ops }) => ops);
+  return new Set(gradients('', ops).map(({ kernelName }) => kernelName));
 }
 
 /**
@@ -141,12 +169,13 @@ function swapInBuiltins(backendName: BackendName): void {
     const key = `${backendName} ${kernelName}`;
     return !builtinKernels.has(key) || builtinKernels.get(key) === getKernel(kernelName, backendName);
   };
-  for (const { replaced } of wanting(backendName)) {
-    swapIn(backendName, replaced as Replaced[], KERNEL_NAMES.filter(isNew));
+  for (const [{ replaced }, { backends, ops }] of installations) {
+    if (!backends.includes(backendName)) continue;
+    swapIn(backendName, replaced as Replaced[], kernelNamesOn(backendName, ops).filter(isNew));
   }
 }
 
-function swapIn(backendName: BackendName, replaced: Replaced[], kernelNames = KERNEL_NAMES): void {
+function swapIn(backendName: BackendName, replaced: Replaced[], kernelNames: readonly KernelName[]): void {
   for (const kernelName of kernelNames) {
     if (isOurs(kernelName, backendName)) continue;
     const builtin = getKernel(kernelName, backendName);
@@ -157,16 +186,18 @@ function swapIn(backendName: BackendName, replaced: Replaced[], kernelNames = KE
   }
 }
 
+/** Restores the kernels of the backend that no installation wants any more. */
 function swapOut(backendName: BackendName): void {
-  for (const kernelName of KERNEL_NAMES) {
+  const wanted = wantedOn(backendName);
+  for (const kernelName of kernelNamesOn(backendName)) {
+    if (wanted.has(kernelName) || !isOurs(kernelName, backendName)) continue;
     const key = `${backendName} ${kernelName}`;
     const builtin = builtinKernels.get(key);
-    if (!isOurs(kernelName, backendName)) continue;
     builtinKernels.delete(key);
     unregisterKernel(kernelName, backendName);
     if (builtin) registerKernel(builtin);
   }
-  if (getKernel(WATCH, backendName)) unregisterKernel(WATCH, backendName);
+  if (wanted.size === 0 && getKernel(WATCH, backendName)) unregisterKernel(WATCH, backendName);
 }
 
 function isOurs(kernelName: string, backendName: string): boolean {
@@ -175,7 +206,7 @@ function isOurs(kernelName: string, backendName: string): boolean {
 }
 
 function dropIn(kernelName: KernelName, backendName: BackendName): KernelFunc {
-  const kernel: Kernel = KERNELS[kernelName][backendName];
+  const kernel = KERNELS[kernelName][backendName] as Kernel;
   const kernelFunc: KernelFunc = (args) => {
     keepGradient(kernelName);
     const attrs = { ...DROP_IN_ATTRS[kernelName], ...args.attrs } as NamedAttrMap;
@@ -189,19 +220,21 @@ function dropIn(kernelName: KernelName, backendName: BackendName): KernelFunc {
   return kernelFunc;
 }
 
-/** Registers our gradient of the kernel, if there is one and it is not the registered one. */
+/** Registers our gradient of the kernel, if it is wanted, and is not the registered one. */
 function keepGradient(kernelName: string): void {
   const ours = ourGradients.get(kernelName);
   const current = getGradient(kernelName);
-  if (ours === undefined || current === ours || installations.size === 0) return;
+  if (ours === undefined || current === ours || !wantedGradients().has(kernelName)) return;
   builtinGradients.set(kernelName, current);
   if (current) unregisterGradient(kernelName);
   registerGradient(ours);
 }
 
+/** Restores the gradients that no installation wants any more. */
 function restoreGradients(): void {
+  const wanted = wantedGradients();
   for (const [kernelName, ours] of ourGradients) {
-    if (getGradient(kernelName) !== ours) continue;
+    if (wanted.has(kernelName) || getGradient(kernelName) !== ours) continue;
     unregisterGradient(kernelName);
     const builtin = builtinGradients.get(kernelName);
     if (builtin) registerGradient(builtin);

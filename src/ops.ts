@@ -24,7 +24,7 @@ import {
 import { type ActivationName, alignedShape, checkActivation } from '../kernels/conv2d/activation.js';
 import type { ConvOptions, Pair, PoolOptions } from '../kernels/geometry.js';
 import { run } from '../kernels/runtime/gradients.js';
-import { BACKENDS, gradients, KERNEL_NAMES, KERNELS, type KernelName, OWN } from '../kernels/registry.js';
+import { BACKENDS, gradients, kernelNamesOn, KERNELS, type KernelName, OWN } from '../kernels/registry.js';
 import { activate } from '../kernels/conv2d/activation_gradient.js';
 
 /** Options of conv2d: bias and activation, and the window's options. */
@@ -167,7 +167,7 @@ const ownGradients = /* @__PURE__ */ gradients(OWN);
 /** Registers the kernels and gradients that are not registered yet. Nobody replaces these: the names are our own. */
 export function registerOwn(): void {
   for (const backendName of BACKENDS) {
-    for (const name of KERNEL_NAMES) {
+    for (const name of kernelNamesOn(backendName)) {
       const kernelName = OWN + name;
       if (getKernel(kernelName, backendName)) continue;
       registerKernel({ kernelName, backendName, kernelFunc: KERNELS[name][backendName] as KernelFunc });

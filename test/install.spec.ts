@@ -1,7 +1,7 @@
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 // @ts-expect-error A second copy of tfjs-core. A page has two copies if it loads both the ES modules and the CommonJS.
 import * as untypedCopy from '@tensorflow/tfjs-core/dist/tf-core.fesm.min.js';
-import { BACKENDS, type BackendName, KERNEL_NAMES } from '../kernels/registry.js';
+import { BACKENDS, type BackendName, kernelNamesOn, OP_NAMES, type OpName } from '../kernels/registry.js';
 import { type Installation, install, type InstallOptions } from '../src/index.js';
 import {
   describeOnBackends,
@@ -57,7 +57,7 @@ function expectDilatedGradients(): void {
 }
 
 describeOnBackends('install()', (backendName) => {
-  const nine = KERNEL_NAMES.map((kernelName) => ({ kernelName, backendName }));
+  const all = kernelNamesOn(backendName).map((kernelName) => ({ kernelName, backendName }));
   let before: Registered;
   let installations: Installation[];
 
@@ -80,12 +80,12 @@ describeOnBackends('install()', (backendName) => {
 
   const builtin = (kernelName: string) => before.get(`${backendName} ${kernelName}`) as tf.KernelConfig;
   const changed = () =>
-    nine.filter(({ kernelName }) => tf.getKernel(kernelName, backendName) !== builtin(kernelName));
+    all.filter(({ kernelName }) => tf.getKernel(kernelName, backendName) !== builtin(kernelName));
 
-  it('replaces nine kernels, silently, and tells which', () => {
+  it('replaces all kernels of the plugin, silently, and tells which', () => {
     const { replaced } = start();
-    expect(replaced).toEqual(nine);
-    expect(changed()).toEqual(nine);
+    expect(replaced).toEqual(all);
+    expect(changed()).toEqual(all);
   });
 
   it('is undone by uninstall(), which restores exactly what was there', () => {
@@ -123,21 +123,49 @@ describeOnBackends('install()', (backendName) => {
     const [first] = [start(), start()];
     first.uninstall();
     first.uninstall();
-    expect(changed()).toEqual(nine);
+    expect(changed()).toEqual(all);
   });
 
   it('can be undone and done again', () => {
     start().uninstall();
-    expect(start().replaced).toEqual(nine);
+    expect(start().replaced).toEqual(all);
     expectDilatedGradients();
   });
 
   it('serves all backends, or those that are named', () => {
     expect(start({ backends: [] }).replaced).toEqual([]);
     expect(changed()).toEqual([]);
-    expect(start({ backends: [backendName, backendName] }).replaced).toEqual(nine);
+    expect(start({ backends: [backendName, backendName] }).replaced).toEqual(all);
     const others = BACKENDS.filter((name) => name !== backendName && tf.findBackendFactory(name));
-    expect(start({}).replaced.length).toBe(nine.length * others.length);
+    expect(start({}).replaced.length).toBe(others.flatMap((name) => kernelNamesOn(name)).length);
+  });
+
+  it('serves all ops, or those that are named', () => {
+    const named = (...ops: OpName[]) =>
+      kernelNamesOn(backendName, ops).map((kernelName) => ({ kernelName, backendName }));
+    const pools = start({ backends: [backendName], ops: ['maxPool', 'avgPool'] });
+    expect(pools.replaced).toEqual(named('maxPool', 'avgPool'));
+    expect(changed()).toEqual(named('maxPool', 'avgPool'));
+    expect(() => gradientsOf(DILATED['a dilated tf.conv2d'])).toThrowError(REFUSAL);
+    const some = start({ backends: [backendName], ops: ['conv2d', 'maxPool'] });
+    expect(some.replaced).toEqual(named('conv2d'));
+    expectDilatedGradients();
+    pools.uninstall();
+    expect(changed()).toEqual(named('conv2d', 'maxPool'));
+    expect(tf.getGradient('AvgPool')).toBe(before.get('gradient of AvgPool') as tf.GradConfig);
+    some.uninstall();
+    expectRegistries(before);
+  });
+
+  it('replaces nothing if no op is named', () => {
+    expect(start({ backends: [backendName], ops: [] }).replaced).toEqual([]);
+    expect(changed()).toEqual([]);
+  });
+
+  it('refuses an op that it does not know, and changes nothing', () => {
+    const refusal = `tfjs-convgrad: ops names 'pool', but only these are supported: ${OP_NAMES.join(', ')}.`;
+    expect(() => install({ ops: ['conv2d', 'pool'] })).toThrowError(refusal);
+    expectRegistries(before);
   });
 
   it('refuses a backend that it does not know, and changes nothing', () => {
@@ -148,7 +176,7 @@ describeOnBackends('install()', (backendName) => {
 
   it('serves a backend that is registered but was never set', async () => {
     renew(backendName);
-    expect(start().replaced).toEqual(nine);
+    expect(start().replaced).toEqual(all);
     await tf.setBackend(backendName);
     expectDilatedGradients();
   });
@@ -172,7 +200,7 @@ describeOnBackends('install()', (backendName) => {
       expect(replaced).toEqual([]);
       attach();
       await choose();
-      expect(replaced).toEqual(nine);
+      expect(replaced).toEqual(all);
       expectDilatedGradients();
       uninstall();
       expectRegistries(before);
@@ -199,7 +227,7 @@ describeOnBackends('install()', (backendName) => {
     start();
     renew(backendName);
     await tf.setBackend(backendName);
-    expect(changed()).toEqual(nine);
+    expect(changed()).toEqual(all);
     expectDilatedGradients();
   });
 
@@ -218,7 +246,7 @@ describeOnBackends('install()', (backendName) => {
     start();
     swapKernel(builtin('Conv2D'));
     expect(() => gradientsOf(DILATED['a dilated tf.conv2d'])).toThrowError(REFUSAL);
-    expect(start().replaced).toEqual([nine[0]]);
+    expect(start().replaced).toEqual([all[0]]);
     expectDilatedGradients();
   });
 
