@@ -25,13 +25,35 @@ interface Network {
 /** Layers with weights that are the same in every variant. */
 interface Layers {
   conv(filters: number, kernelSize: number, options?: object): Layer;
+  depthwise(kernelSize: number, options?: object): Layer;
   dense(units: number, activation: 'relu' | 'softmax'): Layer;
   maxPool(): Layer;
   batchNorm(): Layer;
 }
 type Layer = (x: tfl.SymbolicTensor) => tfl.SymbolicTensor;
 
-const NETWORKS: Network[] = [
+/** Filters and strides of the 13 blocks. */
+const MOBILE_NET_V1 = [
+  [64, 1],
+  [128, 2],
+  [128, 1],
+  [256, 2],
+  [256, 1],
+  [512, 2],
+  ...Array.from({ length: 5 }, () => [512, 1]),
+  [1024, 2],
+  [1024, 1],
+];
+
+export const NETWORKS: Network[] = [
+  {
+    name: 'LeNet, 28x28x1: convolution 3x3 (32), 2 dense layers (512, 10)',
+    input: [32, 28, 28, 1],
+    apply(x, { conv, maxPool, dense }) {
+      x = maxPool()(conv(32, 3, { activation: 'relu' })(x));
+      return dense(10, 'softmax')(dense(512, 'relu')(flat(x)));
+    },
+  },
   {
     name: 'small CNN, 28x28x1: 2 convolutions 3x3 (32, 64), 2 dense layers (128, 10)',
     input: [32, 28, 28, 1],
@@ -84,11 +106,28 @@ const NETWORKS: Network[] = [
       return dense(10, 'softmax')(pooled);
     },
   },
+  {
+    name: 'MobileNetV1 0.5, 96x96x3',
+    input: [4, 96, 96, 3],
+    isLarge: true,
+    apply(x, { conv, depthwise, batchNorm, dense }) {
+      const normed = (layer: Layer): Layer => {
+        const relu6 = tfl.layers.reLU({ maxValue: 6 });
+        return (y) => relu6.apply(batchNorm()(layer(y))) as tfl.SymbolicTensor;
+      };
+      x = normed(conv(16, 3, { strides: 2, useBias: false }))(x);
+      for (const [filters, strides] of MOBILE_NET_V1) {
+        x = normed(depthwise(3, { strides, useBias: false }))(x);
+        x = normed(conv(filters / 2, 1, { useBias: false }))(x);
+      }
+      return dense(10, 'softmax')(tfl.layers.globalAveragePooling2d({}).apply(x) as tfl.SymbolicTensor);
+    },
+  },
 ];
 
 const flat: Layer = (x) => tfl.layers.flatten().apply(x) as tfl.SymbolicTensor;
 
-function modelOf({ input, apply }: Network): tfl.LayersModel {
+export function modelOf({ input, apply }: Network): tfl.LayersModel {
   let seed = 0;
   const seeded = () => tfl.initializers.glorotNormal({ seed: ++seed });
   const of = (layer: tfl.layers.Layer): Layer => {
@@ -99,6 +138,15 @@ function modelOf({ input, apply }: Network): tfl.LayersModel {
     conv: (filters, kernelSize, options) =>
       of(
         tfl.layers.conv2d({ filters, kernelSize, padding: 'same', kernelInitializer: seeded(), ...options }),
+      ),
+    depthwise: (kernelSize, options) =>
+      of(
+        tfl.layers.depthwiseConv2d({
+          kernelSize,
+          padding: 'same',
+          depthwiseInitializer: seeded(),
+          ...options,
+        }),
       ),
     dense: (units, activation) => of(tfl.layers.dense({ units, activation, kernelInitializer: seeded() })),
     maxPool: () => of(tfl.layers.maxPooling2d({ poolSize: 2 })),
