@@ -13,9 +13,11 @@ import { avgPoolGradients } from './avg_pool/gradient.js';
 import * as conv2dCpu from './conv2d/cpu.js';
 import * as conv2dWebgl from './conv2d/webgl.js';
 import { convGradients } from './conv2d/gradient.js';
+import { elementwiseKernels } from './elementwise/cpu.js';
 import * as maxPoolCpu from './max_pool/cpu.js';
 import * as maxPoolWebgl from './max_pool/webgl.js';
 import { maxPoolGradients } from './max_pool/gradient.js';
+import * as sumCpu from './sum/cpu.js';
 import { afterMoves, type Kernel } from './runtime/tensors.js';
 
 export const OWN = 'Convgrad';
@@ -55,6 +57,9 @@ const OPS = {
     },
     gradients: avgPoolGradients,
   },
+  // tfjs's own gradients of these are right.
+  elementwise: { kernels: elementwiseKernels, gradients: () => [] },
+  sum: { kernels: { Sum: { cpu: sumCpu.sum }, Mean: { cpu: sumCpu.mean } }, gradients: () => [] },
 };
 export type OpName = keyof typeof OPS;
 export const OP_NAMES = Object.keys(OPS) as OpName[];
@@ -69,6 +74,17 @@ export const KERNEL_NAMES = Object.keys(KERNELS) as KernelName[];
 export function kernelNamesOn(backendName: BackendName, ops: readonly OpName[] = OP_NAMES): KernelName[] {
   const names = ops.flatMap((op) => Object.keys(OPS[op].kernels) as KernelName[]);
   return names.filter((name) => KERNELS[name][backendName]);
+}
+
+/** The kernels that serve float32 alone. */
+const FLOAT32_ONLY: readonly string[] = [
+  ...Object.keys(OPS.elementwise.kernels),
+  ...Object.keys(OPS.sum.kernels),
+];
+
+/** Whether tfjs's own kernel must serve these inputs, in place of ours. */
+export function needsBuiltin(name: KernelName, inputs: readonly { dtype: string }[]): boolean {
+  return FLOAT32_ONLY.includes(name) && inputs.some(({ dtype }) => dtype !== 'float32');
 }
 
 /** Attributes that the kernels get only in place of tfjs's kernels. */

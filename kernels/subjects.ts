@@ -7,8 +7,13 @@ import { avgPoolCases } from './avg_pool/cases.js';
 import { avgPoolSubjects } from './avg_pool/subjects.js';
 import { convCases } from './conv2d/cases.js';
 import { convSubjects } from './conv2d/subjects.js';
+import { binaryCases, unaryCases } from './elementwise/cases.js';
+import { binarySubjects, unarySubjects } from './elementwise/subjects.js';
 import { maxPoolCases } from './max_pool/cases.js';
 import { maxPoolSubjects } from './max_pool/subjects.js';
+import { type BackendName, kernelNamesOn } from './registry.js';
+import { sumCases } from './sum/cases.js';
+import { sumSubjects } from './sum/subjects.js';
 import type { Subject } from './proof.js';
 
 export function subjects(): Subject[] {
@@ -16,5 +21,14 @@ export function subjects(): Subject[] {
     ...convCases.flatMap(convSubjects),
     ...maxPoolCases.flatMap(maxPoolSubjects),
     ...avgPoolCases.flatMap(avgPoolSubjects),
+    ...unaryCases.flatMap(unarySubjects),
+    ...binaryCases.flatMap(binarySubjects),
+    ...sumCases.flatMap(sumSubjects),
   ];
+}
+
+/** Those of the kernels that there are on the backend. */
+export function subjectsOn(backendName: BackendName): Subject[] {
+  const here = kernelNamesOn(backendName);
+  return subjects().filter(({ kernelName }) => here.includes(kernelName));
 }
