@@ -221,6 +221,8 @@ async function valuesOf(outputs: tf.Tensor[]): Promise<Float32Array> {
   return Float32Array.from(values.flatMap((part) => Array.from(part)));
 }
 
+/** Milliseconds for which each variant predicts, and then trains, before it is timed. Then the engine has compiled its loops. */
+const WARM_UP = 1500;
 const LEAST_ROUNDS = 3;
 const ROUNDS = 15;
 /** In milliseconds. No round begins after this time. */
@@ -246,6 +248,7 @@ async function variantsOf(network: Network | Graph): Promise<Variant[]> {
 
 async function measure(network: Network | Graph): Promise<Variant[]> {
   const variants = await variantsOf(network);
+  for (const variant of variants) await warmUp(variant);
   const start = performance.now();
   for (let round = 0; round < ROUNDS; round++) {
     if (round >= LEAST_ROUNDS && performance.now() - start > PATIENCE) break;
@@ -253,6 +256,16 @@ async function measure(network: Network | Graph): Promise<Variant[]> {
     for (const { within, step, steps } of variants) if (step) await within(() => timed(step, steps));
   }
   return variants;
+}
+
+async function warmUp({ within, predict, step }: Variant): Promise<void> {
+  for (const run of [predict, ...(step ? [step] : [])]) {
+    const start = performance.now();
+    await within(async () => {
+      do await run();
+      while (performance.now() - start < WARM_UP);
+    });
+  }
 }
 
 /** @throws Error if the variants' values differ by more than 1e-4 of the largest value */
@@ -312,18 +325,19 @@ export interface Breakdown {
   kernels: KernelTime[];
 }
 
-/** Where the time of one step and of one prediction goes. A few go ahead, so that the engine has compiled everything. */
+/** Where the time of one step and of one prediction goes. */
 export async function measureKernels(
   asked: string,
   onBreakdown: (breakdown: Breakdown) => void,
 ): Promise<void> {
   for (const network of chosen(asked)) {
-    for (const { backend, plugin, within, predict, step } of await variantsOf(network)) {
+    for (const variant of await variantsOf(network)) {
+      await warmUp(variant);
+      const { backend, plugin, within, predict, step } = variant;
       const works = { 'training step': step, prediction: predict };
       for (const [work, run] of Object.entries(works) as [Breakdown['work'], () => Promise<unknown>][]) {
         if (!run) continue;
         await within(async () => {
-          for (let i = 0; i < LEAST_ROUNDS; i++) await run();
           onBreakdown({ network: network.name, backend, plugin, work, kernels: await timeByKernel(run) });
         });
       }
