@@ -14,6 +14,7 @@ import * as conv2dCpu from './conv2d/cpu.js';
 import * as conv2dWebgl from './conv2d/webgl.js';
 import { convGradients } from './conv2d/gradient.js';
 import { elementwiseKernels } from './elementwise/cpu.js';
+import { elementwiseGradients } from './elementwise/gradient.js';
 import * as maxPoolCpu from './max_pool/cpu.js';
 import * as maxPoolWebgl from './max_pool/webgl.js';
 import { maxPoolGradients } from './max_pool/gradient.js';
@@ -57,8 +58,8 @@ const OPS = {
     },
     gradients: avgPoolGradients,
   },
-  // tfjs's own gradients of these are right.
-  elementwise: { kernels: elementwiseKernels, gradients: () => [] },
+  elementwise: { kernels: elementwiseKernels, gradients: elementwiseGradients },
+  // tfjs's own gradients of sums serve.
   sum: { kernels: { Sum: { cpu: sumCpu.sum }, Mean: { cpu: sumCpu.mean } }, gradients: () => [] },
 };
 export type OpName = keyof typeof OPS;

@@ -6,7 +6,8 @@ import { broadcastIndex, broadcastShape, broadcastSteps, forEachRun } from '../k
 import { sizeOf } from '../kernels/geometry.js';
 import { OWN } from '../kernels/registry.js';
 import { registerOwn } from '../src/ops.js';
-import { expectExactly, installed, tf } from './support/tfjs.js';
+import { gradCheck } from '../src/verify/index.js';
+import { expectExactly, installed, tf, whileInstalled } from './support/tfjs.js';
 
 /** All shapes of up to this rank with sizes from 1 to 3. */
 function shapes(rank: number): number[][] {
@@ -126,6 +127,32 @@ describe('elementwise kernels on cpu', () => {
       'tfjs-convgrad: x is of dtype int32, but it must be float32.',
     );
   });
+
+  const activations: Record<string, (x: tf.Tensor) => tf.Tensor> = {
+    relu: tf.relu,
+    relu6: tf.relu6,
+    clipByValue: (x) => tf.clipByValue(x, -1, 6.25),
+  };
+  for (const [name, op] of Object.entries(activations)) {
+    it(`${name} has tfjs's gradient, at kinks and special values too, of any dtype`, () => {
+      const x = tf.tensor([...SPECIAL, 1, 6.25]);
+      const gradients = () => [
+        tf.grad(op)(x, tf.range(1, x.size + 1)),
+        tf.grad(op)(x, tf.fill(x.shape, Infinity)),
+        tf.grad((x) => tf.cast(op(tf.cast(x, 'int32')), 'float32'))(tf.tensor([-2, 0, 3, 6, 7])),
+      ];
+      const expected = gradients();
+      installed(gradients).forEach((gradient, i) => expectExactly(gradient, expected[i]));
+    });
+
+    it(`${name} has gradients of the first and the second order`, async () => {
+      const x = tf.tensor([-3, -0.75, 0.5, 2, 5.5, 7]);
+      for (const order of [1, 2] as const) {
+        const report = await whileInstalled(() => gradCheck((x) => tf.mul(op(x), x), [x], { order }));
+        expect(report.verdict).withContext(String(report)).toBe('right');
+      }
+    });
+  }
 
   it('keep the gradients of tfjs', () => {
     const loss = (x: tf.Tensor, bias: tf.Tensor) =>

@@ -13,11 +13,12 @@ export interface BinaryCase {
   b: readonly number[];
 }
 
+/** Each is a case of the op and of its gradient. */
 export const unaryCases: readonly UnaryCase[] = [
   { op: 'Relu', name: 'images', x: [2, 3, 4, 5] },
   { op: 'Relu', name: 'empty', x: [0, 3] },
   { op: 'Relu6', name: 'images', x: [2, 3, 4, 5] },
-  { op: 'ClipByValue', name: 'between -1 and 2', x: [2, 3, 4, 5], clipValueMin: -1, clipValueMax: 2 },
+  { op: 'ClipByValue', name: 'from -0.5 to 0.25', x: [2, 3, 4, 5], clipValueMin: -0.5, clipValueMax: 0.25 },
   { op: 'Step', name: 'images', x: [2, 3, 4, 5], alpha: 0 },
   { op: 'Step', name: 'alpha 0.25', x: [2, 3, 4, 5], alpha: 0.25 },
 ];

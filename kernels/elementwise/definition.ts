@@ -2,11 +2,11 @@
  * The elementwise ops that stand between convolutions, formula by formula.
  *
  *   y[i] = op(x[i])             x, y: of one shape
+ *   dx[i] = dy[i] * op'(x[i])
  *   y[i] = op(a[i'], b[i''])    a and b are broadcast to y: aligned at the last dimension, repeated where their size is 1
  *
- * NaN stays NaN in all of them. Source: tfjs's own kernels of these names.
+ * NaN stays NaN in all of them, but ClipByValue's gradient is 0 there. Source: tfjs's own kernels and gradients of these names.
  */
-
 import type { Floats } from '../arrays.js';
 import { broadcastIndex, broadcastShape } from '../broadcast.js';
 
@@ -27,6 +27,15 @@ export const unary = {
 } satisfies Record<string, (x: number, attrs: ElementwiseAttrs) => number>;
 export type UnaryName = keyof typeof unary;
 
+/** The gradients in one pass. At a kink they are 0, but ClipByValue's is 1 at both of its kinks. */
+export const unaryGradients = {
+  Relu: (dy, x) => dy * (x > 0 ? 1 : x <= 0 ? 0 : NaN),
+  Relu6: (dy, x) => dy * (x > 0 && x <= 6 ? 1 : x <= 0 || x > 6 ? 0 : NaN),
+  ClipByValue: (dy, x, { clipValueMin: least = -Infinity, clipValueMax: most = Infinity }) =>
+    x >= least && x <= most ? dy : 0,
+} satisfies { [name in UnaryName]?: (dy: number, x: number, attrs: ElementwiseAttrs) => number };
+export type WithGradient = keyof typeof unaryGradients;
+
 export const binary = {
   Add: (a, b) => a + b,
   Sub: (a, b) => a - b,
@@ -39,6 +48,18 @@ export type BinaryName = keyof typeof binary;
 export function applyUnary(name: UnaryName, x: Floats, attrs: ElementwiseAttrs, y: Floats): void {
   const op: (x: number, attrs: ElementwiseAttrs) => number = unary[name];
   for (let i = 0; i < y.length; i++) y[i] = op(x[i], attrs);
+}
+
+/** dx[i] = dy[i] * op'(x[i]). Every cell of dx is written. */
+export function applyGradient(
+  name: WithGradient,
+  dy: Floats,
+  x: Floats,
+  attrs: ElementwiseAttrs,
+  dx: Floats,
+): void {
+  const gradient: (dy: number, x: number, attrs: ElementwiseAttrs) => number = unaryGradients[name];
+  for (let i = 0; i < dx.length; i++) dx[i] = gradient(dy[i], x[i], attrs);
 }
 
 /** y = op(a, b). y is of the shape to which both are broadcast. Every cell of y is written. */

@@ -2,8 +2,9 @@
  * The loops of ./definition.ts, one for each op. A loop that called the op as a function would take ten times as long: engines do
  * not inline a function that changes from call to call.
  */
+import type { Floats } from '../arrays.js';
 import { broadcastSteps, forEachRun } from '../broadcast.js';
-import type { BinaryName, ElementwiseAttrs, UnaryName } from './definition.js';
+import type { BinaryName, ElementwiseAttrs, UnaryName, WithGradient } from './definition.js';
 
 /**
  * y[i] = op(x[i]) for all i. The signs of x are random, so a branch on them is mispredicted every other time, which takes longer
@@ -42,6 +43,31 @@ function relu(x: number): number {
   const twice = x + Math.abs(x);
   return twice === twice ? twice / 2 : Math.max(0, x);
 }
+
+/** dx[i] = dy[i] * op'(x[i]) for all i. */
+export const gradientLoops: Record<
+  WithGradient,
+  (dy: Floats, x: Floats, dx: Float32Array, attrs: ElementwiseAttrs) => void
+> = {
+  Relu(dy, x, dx) {
+    for (let i = 0; i < dx.length; i++) {
+      const value = x[i];
+      dx[i] = value === value ? dy[i] * Number(value > 0) : NaN;
+    }
+  },
+  Relu6(dy, x, dx) {
+    for (let i = 0; i < dx.length; i++) {
+      const value = x[i];
+      dx[i] = value === value ? dy[i] * Number(value > 0) * Number(value <= 6) : NaN;
+    }
+  },
+  ClipByValue(dy, x, dx, { clipValueMin: least = -Infinity, clipValueMax: most = Infinity }) {
+    for (let i = 0; i < dx.length; i++) {
+      const value = x[i];
+      dx[i] = value >= least && value <= most ? dy[i] : 0;
+    }
+  },
+};
 
 /** y[at + i] = op(a[ai + i * aStep], b[bi + i * bStep]) for i < count. */
 type Run = (
