@@ -129,6 +129,39 @@ export function convGeometry(
 }
 
 /**
+ * Geometry of a depthwise convolution: that of a convolution with a group for each input channel.
+ *
+ * Its filter, [filterHeight, filterWidth, inChannels, multiplier], has the values of the grouped filter,
+ * [filterHeight, filterWidth, 1, inChannels * multiplier], in the same order.
+ * @param inShape [batch, height, width, channels], or [batch, channels, height, width] for NCHW
+ * @throws Error that names the argument, its value and what is allowed
+ */
+export function depthwiseGeometry(
+  inShape: readonly number[],
+  filterShape: readonly number[],
+  options: Omit<ConvOptions, 'groups'> = {},
+): ConvGeometry {
+  checkShape('filterShape', filterShape);
+  const [filterHeight, filterWidth, filterChannels, multiplier] = filterShape;
+  const channels = inShape[options.dataFormat === 'NCHW' ? 1 : 3];
+  if (filterChannels !== channels) {
+    fail(
+      'filter',
+      `[${filterShape}]`,
+      `its third dimension must be the ${channels} channels of x [${inShape}]`,
+    );
+  }
+  const groups = Math.max(1, channels);
+  const grouped = [filterHeight, filterWidth, channels / groups, channels * multiplier];
+  return convGeometry(inShape, grouped, { ...options, groups });
+}
+
+/** Whether each channel of x is convolved on its own. */
+export function isDepthwise({ groups, inChannels }: ConvGeometry): boolean {
+  return groups > 1 && groups === inChannels;
+}
+
+/**
  * Geometry of 2-D pooling.
  * @param inShape [batch, height, width, channels], or [batch, channels, height, width] for NCHW
  * @param filterSize height and width of the window: a number or a pair

@@ -13,6 +13,9 @@ import { avgPoolGradients } from './avg_pool/gradient.js';
 import * as conv2dCpu from './conv2d/cpu.js';
 import * as conv2dWebgl from './conv2d/webgl.js';
 import { convGradients } from './conv2d/gradient.js';
+import * as depthwiseCpu from './depthwise_conv2d/cpu.js';
+import * as depthwiseWebgl from './depthwise_conv2d/webgl.js';
+import { depthwiseGradients } from './depthwise_conv2d/gradient.js';
 import { elementwiseKernels } from './elementwise/cpu.js';
 import { elementwiseGradients } from './elementwise/gradient.js';
 import * as maxPoolCpu from './max_pool/cpu.js';
@@ -42,6 +45,21 @@ const OPS = {
       Conv2DBackpropFilter: onBackends(conv2dCpu.conv2dBackpropFilter, conv2dWebgl.conv2dBackpropFilter),
     },
     gradients: convGradients,
+  },
+  depthwiseConv2d: {
+    kernels: {
+      DepthwiseConv2dNative: onBackends(depthwiseCpu.conv2d, depthwiseWebgl.conv2d),
+      FusedDepthwiseConv2D: onBackends(depthwiseCpu.fusedConv2d, depthwiseWebgl.fusedConv2d),
+      DepthwiseConv2dNativeBackpropInput: onBackends(
+        depthwiseCpu.conv2dBackpropInput,
+        depthwiseWebgl.conv2dBackpropInput,
+      ),
+      DepthwiseConv2dNativeBackpropFilter: onBackends(
+        depthwiseCpu.conv2dBackpropFilter,
+        depthwiseWebgl.conv2dBackpropFilter,
+      ),
+    },
+    gradients: depthwiseGradients,
   },
   maxPool: {
     kernels: {

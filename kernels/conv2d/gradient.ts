@@ -10,6 +10,7 @@
 import {
   engine,
   getGradient,
+  type GradConfig,
   type GradFunc,
   type NamedAttrMap,
   registerGradient,
@@ -23,10 +24,12 @@ import type { DataFormat } from '../geometry.js';
 import { type GradConfigs, padTo, run } from '../runtime/gradients.js';
 import { alignedShape } from './activation.js';
 
-export const convGradients: GradConfigs = (prefix) => {
-  const forward = `${prefix}Conv2D`;
-  const backpropInput = `${prefix}Conv2DBackpropInput`;
-  const backpropFilter = `${prefix}Conv2DBackpropFilter`;
+export const convGradients: GradConfigs = (prefix) => gradientsOfKernels(`${prefix}Conv2D`);
+
+/** The gradients of the three kernels whose names begin with that of the first. */
+export function gradientsOfKernels(forward: string): GradConfig[] {
+  const backpropInput = `${forward}BackpropInput`;
+  const backpropFilter = `${forward}BackpropFilter`;
   return [
     {
       kernelName: forward,
@@ -53,7 +56,7 @@ export const convGradients: GradConfigs = (prefix) => {
       }),
     },
   ];
-};
+}
 
 /** dBias: the sum of dy over the dimensions along which the bias was repeated, in the shape of the bias. */
 function biasGradient(dy: Tensor, biasShape: number[], dataFormat?: DataFormat): Tensor {

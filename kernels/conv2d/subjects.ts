@@ -13,25 +13,37 @@ import { addBiasAndActivate, broadcast, constant } from './activation.js';
 import type { ConvCase } from './cases.js';
 import * as conv from './definition.js';
 
+type Differences = Pick<Subject, 'tfjsDiffers' | 'tfjsDiffersOn'>;
+
+/** A kind of convolution: its kernels, its mathematics, and where tfjs's kernels differ. */
+export interface ConvKind {
+  forward: 'Conv2D' | 'DepthwiseConv2dNative';
+  fused: 'FusedConv2D' | 'FusedDepthwiseConv2D';
+  geometryOf: typeof convGeometry;
+  definition: Pick<typeof conv, 'conv2d' | 'conv2dBackpropInput' | 'conv2dBackpropFilter'>;
+  differences(c: ConvCase, g: ConvGeometry): Record<'forward' | 'fused' | 'dx' | 'dFilter', Differences>;
+}
+
 export function convSubjects(c: ConvCase): Subject[] {
+  return subjectsOfKind(c, {
+    forward: 'Conv2D',
+    fused: 'FusedConv2D',
+    geometryOf: convGeometry,
+    definition: conv,
+    differences,
+  });
+}
+
+export function subjectsOfKind(c: ConvCase, kind: ConvKind): Subject[] {
   const { name, x, filter, bias, activation, preluActivationWeights, leakyreluAlpha, ...options } = c;
-  const g = convGeometry(x, filter, options);
+  const g = kind.geometryOf(x, filter, options);
   const make = filled(g, sizeOf(filter));
-  const forward = (x: Float64Array, filter: Float64Array) => make.y((out) => conv.conv2d(x, filter, g, out));
+  const forward = (x: Float64Array, filter: Float64Array) =>
+    make.y((out) => kind.definition.conv2d(x, filter, g, out));
   const taps = g.filterHeight * g.filterWidth;
   const y = g.outShape;
-  const tfjsDiffers = convDiffers(c, g);
-  const onWasm = tfjsDiffers ?? convDiffersOnWasm(c, g);
-  const common = {
-    caseName: name,
-    output: 0,
-    exact: true,
-    tfjsDiffers,
-    ...(onWasm && { tfjsDiffersOn: { wasm: onWasm } }),
-  };
-  const dilated = g.dilationHeight * g.dilationWidth > 1;
-  const empty = 'row 21: empty inputs throw';
-  const gradientDiffers = common.tfjsDiffers ?? (dilated ? 'row 4: dilations are ignored' : undefined);
+  const common = { caseName: name, output: 0, exact: true };
+  const differ = kind.differences(c, g);
 
   if (activation) {
     const fused = (v: Values, kind: typeof activation) => {
@@ -57,7 +69,8 @@ export function convSubjects(c: ConvCase): Subject[] {
     return [
       {
         ...common,
-        kernelName: 'FusedConv2D',
+        ...differ.fused,
+        kernelName: kind.fused,
         inputs,
         attrs: attrsOf({ ...options, activation, leakyreluAlpha }),
         outShape: y,
@@ -72,8 +85,8 @@ export function convSubjects(c: ConvCase): Subject[] {
   return [
     {
       ...common,
-      kernelName: 'Conv2D',
-      ...(g.inChannels === 0 && { tfjsDiffersOn: { webgl: empty, wasm: 'row 21: an empty sum is not 0' } }),
+      ...differ.forward,
+      kernelName: kind.forward,
       inputs: { x, filter },
       attrs: attrsOf(options),
       outShape: y,
@@ -83,31 +96,51 @@ export function convSubjects(c: ConvCase): Subject[] {
     },
     {
       ...common,
-      kernelName: 'Conv2DBackpropInput',
-      ...(g.outChannels === 0 && { tfjsDiffersOn: { webgl: empty } }),
-      tfjsDiffers: gradientDiffers,
+      ...differ.dx,
+      kernelName: `${kind.forward}BackpropInput`,
       inputs: { dy: y, filter },
       attrs: attrsOf({ ...options, inputShape: [...x] }),
       outShape: x,
-      definition: (v) => make.x((out) => conv.conv2dBackpropInput(v.dy, v.filter, g, out)),
+      definition: (v) => make.x((out) => kind.definition.conv2dBackpropInput(v.dy, v.filter, g, out)),
       terms: (taps * g.outChannels) / g.groups,
       magnitude: linearMagnitude,
       loss: linearLoss(sizeOf(x), (at, v) => forward(at, v.filter)),
     },
     {
       ...common,
-      kernelName: 'Conv2DBackpropFilter',
-      tfjsDiffersOn: { wasm: 'row 5: there is no such kernel' },
-      tfjsDiffers: gradientDiffers,
+      ...differ.dFilter,
+      kernelName: `${kind.forward}BackpropFilter`,
       inputs: { x, dy: y },
       attrs: attrsOf({ ...options, filterShape: [...filter] }),
       outShape: filter,
-      definition: (v) => make.filter((out) => conv.conv2dBackpropFilter(v.x, v.dy, g, out)),
+      definition: (v) => make.filter((out) => kind.definition.conv2dBackpropFilter(v.x, v.dy, g, out)),
       terms: g.batchSize * g.outHeight * g.outWidth,
       magnitude: linearMagnitude,
       loss: linearLoss(sizeOf(filter), (at, v) => forward(v.x, at)),
     },
   ];
+}
+
+function differences(c: ConvCase, g: ConvGeometry): ReturnType<ConvKind['differences']> {
+  const tfjsDiffers = convDiffers(c, g);
+  const onWasm = tfjsDiffers ?? convDiffersOnWasm(c, g);
+  const common = { tfjsDiffers, ...(onWasm && { tfjsDiffersOn: { wasm: onWasm } }) };
+  const dilated = g.dilationHeight * g.dilationWidth > 1;
+  const gradientDiffers = tfjsDiffers ?? (dilated ? 'row 4: dilations are ignored' : undefined);
+  const empty = 'row 21: empty inputs throw';
+  return {
+    fused: common,
+    forward: {
+      ...common,
+      ...(g.inChannels === 0 && { tfjsDiffersOn: { webgl: empty, wasm: 'row 21: an empty sum is not 0' } }),
+    },
+    dx: {
+      ...common,
+      ...(g.outChannels === 0 && { tfjsDiffersOn: { webgl: empty } }),
+      tfjsDiffers: gradientDiffers,
+    },
+    dFilter: { tfjsDiffersOn: { wasm: 'row 5: there is no such kernel' }, tfjsDiffers: gradientDiffers },
+  };
 }
 
 function convDiffers(c: ConvCase, g: ConvGeometry): string | undefined {
