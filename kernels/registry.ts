@@ -13,6 +13,8 @@ import { avgPoolGradients } from './avg_pool/gradient.js';
 import * as conv2dCpu from './conv2d/cpu.js';
 import * as conv2dWebgl from './conv2d/webgl.js';
 import { convGradients } from './conv2d/gradient.js';
+import * as depthwiseCpu from './depthwise_conv2d/cpu.js';
+import { depthwiseGradients } from './depthwise_conv2d/gradient.js';
 import { elementwiseKernels } from './elementwise/cpu.js';
 import { elementwiseGradients } from './elementwise/gradient.js';
 import * as maxPoolCpu from './max_pool/cpu.js';
@@ -37,11 +39,20 @@ const OPS = {
   conv2d: {
     kernels: {
       Conv2D: onBackends(conv2dCpu.conv2d, conv2dWebgl.conv2d),
-      FusedConv2D: onBackends(conv2dCpu.fusedConv2d, conv2dWebgl.fusedConv2d),
+      FusedConv2D: onBackends(conv2dCpu.conv2d, conv2dWebgl.fusedConv2d),
       Conv2DBackpropInput: onBackends(conv2dCpu.conv2dBackpropInput, conv2dWebgl.conv2dBackpropInput),
       Conv2DBackpropFilter: onBackends(conv2dCpu.conv2dBackpropFilter, conv2dWebgl.conv2dBackpropFilter),
     },
     gradients: convGradients,
+  },
+  depthwiseConv2d: {
+    kernels: {
+      DepthwiseConv2dNative: onBackends(depthwiseCpu.depthwiseConv2d),
+      FusedDepthwiseConv2D: onBackends(depthwiseCpu.depthwiseConv2d),
+      DepthwiseConv2dNativeBackpropInput: onBackends(depthwiseCpu.depthwiseConv2dBackpropInput),
+      DepthwiseConv2dNativeBackpropFilter: onBackends(depthwiseCpu.depthwiseConv2dBackpropFilter),
+    },
+    gradients: depthwiseGradients,
   },
   maxPool: {
     kernels: {

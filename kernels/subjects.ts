@@ -7,6 +7,8 @@ import { avgPoolCases } from './avg_pool/cases.js';
 import { avgPoolSubjects } from './avg_pool/subjects.js';
 import { convCases } from './conv2d/cases.js';
 import { convSubjects } from './conv2d/subjects.js';
+import { depthwiseCases } from './depthwise_conv2d/cases.js';
+import { depthwiseSubjects } from './depthwise_conv2d/subjects.js';
 import { binaryCases, unaryCases } from './elementwise/cases.js';
 import { binarySubjects, unarySubjects } from './elementwise/subjects.js';
 import { maxPoolCases } from './max_pool/cases.js';
@@ -19,6 +21,7 @@ import type { Subject } from './proof.js';
 export function subjects(): Subject[] {
   return [
     ...convCases.flatMap(convSubjects),
+    ...depthwiseCases.flatMap(depthwiseSubjects),
     ...maxPoolCases.flatMap(maxPoolSubjects),
     ...avgPoolCases.flatMap(avgPoolSubjects),
     ...unaryCases.flatMap(unarySubjects),
