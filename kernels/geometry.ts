@@ -129,21 +129,20 @@ export function convGeometry(
 }
 
 /**
- * Geometry of a depthwise convolution: that of a convolution with a group for each input channel.
- *
- * Its filter, [filterHeight, filterWidth, inChannels, multiplier], has the values of the grouped filter,
- * [filterHeight, filterWidth, 1, inChannels * multiplier], in the same order.
+ * Geometry of a depthwise 2-D convolution: a convolution in which each channel of x is a group.
  * @param inShape [batch, height, width, channels], or [batch, channels, height, width] for NCHW
+ * @param filterShape [filterHeight, filterWidth, channels, multiplier], in memory the same as [.., 1, channels * multiplier]
  * @throws Error that names the argument, its value and what is allowed
  */
 export function depthwiseGeometry(
   inShape: readonly number[],
   filterShape: readonly number[],
-  options: Omit<ConvOptions, 'groups'> = {},
+  options: WindowOptions = {},
 ): ConvGeometry {
+  checkShape('x', inShape);
   checkShape('filterShape', filterShape);
-  const [filterHeight, filterWidth, filterChannels, multiplier] = filterShape;
   const channels = inShape[options.dataFormat === 'NCHW' ? 1 : 3];
+  const [filterHeight, filterWidth, filterChannels, multiplier] = filterShape;
   if (filterChannels !== channels) {
     fail(
       'filter',
@@ -151,12 +150,12 @@ export function depthwiseGeometry(
       `its third dimension must be the ${channels} channels of x [${inShape}]`,
     );
   }
-  const groups = Math.max(1, channels);
+  const groups = Math.max(1, channels); // no channels at all are one empty group
   const grouped = [filterHeight, filterWidth, channels / groups, channels * multiplier];
   return convGeometry(inShape, grouped, { ...options, groups });
 }
 
-/** Whether each channel of x is convolved on its own. */
+/** Whether each channel of x is a group of its own. If x has a single channel, the convolution is an ordinary one. */
 export function isDepthwise({ groups, inChannels }: ConvGeometry): boolean {
   return groups > 1 && groups === inChannels;
 }

@@ -14,7 +14,6 @@ import * as conv2dCpu from './conv2d/cpu.js';
 import * as conv2dWebgl from './conv2d/webgl.js';
 import { convGradients } from './conv2d/gradient.js';
 import * as depthwiseCpu from './depthwise_conv2d/cpu.js';
-import * as depthwiseWebgl from './depthwise_conv2d/webgl.js';
 import { depthwiseGradients } from './depthwise_conv2d/gradient.js';
 import { elementwiseKernels } from './elementwise/cpu.js';
 import { elementwiseGradients } from './elementwise/gradient.js';
@@ -40,7 +39,7 @@ const OPS = {
   conv2d: {
     kernels: {
       Conv2D: onBackends(conv2dCpu.conv2d, conv2dWebgl.conv2d),
-      FusedConv2D: onBackends(conv2dCpu.fusedConv2d, conv2dWebgl.fusedConv2d),
+      FusedConv2D: onBackends(conv2dCpu.conv2d, conv2dWebgl.fusedConv2d),
       Conv2DBackpropInput: onBackends(conv2dCpu.conv2dBackpropInput, conv2dWebgl.conv2dBackpropInput),
       Conv2DBackpropFilter: onBackends(conv2dCpu.conv2dBackpropFilter, conv2dWebgl.conv2dBackpropFilter),
     },
@@ -48,16 +47,10 @@ const OPS = {
   },
   depthwiseConv2d: {
     kernels: {
-      DepthwiseConv2dNative: onBackends(depthwiseCpu.conv2d, depthwiseWebgl.conv2d),
-      FusedDepthwiseConv2D: onBackends(depthwiseCpu.fusedConv2d, depthwiseWebgl.fusedConv2d),
-      DepthwiseConv2dNativeBackpropInput: onBackends(
-        depthwiseCpu.conv2dBackpropInput,
-        depthwiseWebgl.conv2dBackpropInput,
-      ),
-      DepthwiseConv2dNativeBackpropFilter: onBackends(
-        depthwiseCpu.conv2dBackpropFilter,
-        depthwiseWebgl.conv2dBackpropFilter,
-      ),
+      DepthwiseConv2dNative: onBackends(depthwiseCpu.depthwiseConv2d),
+      FusedDepthwiseConv2D: onBackends(depthwiseCpu.depthwiseConv2d),
+      DepthwiseConv2dNativeBackpropInput: onBackends(depthwiseCpu.depthwiseConv2dBackpropInput),
+      DepthwiseConv2dNativeBackpropFilter: onBackends(depthwiseCpu.depthwiseConv2dBackpropFilter),
     },
     gradients: depthwiseGradients,
   },

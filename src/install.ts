@@ -24,7 +24,7 @@ import {
   unregisterGradient,
   unregisterKernel,
 } from '@tensorflow/tfjs-core';
-import { offerFusedGradient } from '../kernels/conv2d/gradient.js';
+import { FUSED, offerFusedGradient } from '../kernels/conv2d/gradient.js';
 import {
   type BackendName,
   BACKENDS,
@@ -46,8 +46,8 @@ export interface InstallOptions {
    */
   backends?: readonly string[];
   /**
-   * Names of the ops whose kernels and gradients to replace: 'conv2d', 'maxPool', 'avgPool', and on `cpu` 'elementwise' and
-   * 'sum'. Default: all. tfjs's own serve the others.
+   * Names of the ops whose kernels and gradients to replace: 'conv2d', 'maxPool', 'avgPool', on `cpu` and `wasm` 'depthwiseConv2d',
+   * and on `cpu` 'elementwise' and 'sum'. Default: all. tfjs's own serve the others.
    */
   ops?: readonly string[];
 }
@@ -215,8 +215,9 @@ function dropIn(kernelName: KernelName, backendName: BackendName): KernelFunc {
     if (builtin && needsBuiltin(kernelName, Object.values(inputs))) return builtin.kernelFunc(args);
     const attrs = { ...DROP_IN_ATTRS[kernelName], ...args.attrs } as NamedAttrMap;
     const result = kernel({ ...args, attrs, inputs });
-    if (kernelName === 'FusedConv2D') {
-      offerFusedGradient(attrs, ourGradients.get('Conv2D')!.gradFunc);
+    if (kernelName in FUSED) {
+      const { scopeName, forward } = FUSED[kernelName as keyof typeof FUSED];
+      offerFusedGradient(scopeName, attrs, ourGradients.get(forward)!.gradFunc);
     }
     return result;
   };

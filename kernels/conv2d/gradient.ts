@@ -24,38 +24,42 @@ import type { DataFormat } from '../geometry.js';
 import { type GradConfigs, padTo, run } from '../runtime/gradients.js';
 import { alignedShape } from './activation.js';
 
-export const convGradients: GradConfigs = (prefix) => gradientsOfKernels(`${prefix}Conv2D`);
+export const convGradients = gradientsOf('Conv2D');
 
-/** The gradients of the three kernels whose names begin with that of the first. */
-export function gradientsOfKernels(forward: string): GradConfig[] {
-  const backpropInput = `${forward}BackpropInput`;
-  const backpropFilter = `${forward}BackpropFilter`;
-  return [
-    {
-      kernelName: forward,
-      inputsToSave: ['x', 'filter'],
-      gradFunc: (dy, [x, filter], attrs) => ({
-        x: () => run(backpropInput, { dy: dy as Tensor, filter }, { ...attrs, inputShape: x.shape }),
-        filter: () => run(backpropFilter, { x, dy: dy as Tensor }, { ...attrs, filterShape: filter.shape }),
-      }),
-    },
-    {
-      kernelName: backpropInput,
-      inputsToSave: ['dy', 'filter'],
-      gradFunc: (ddx, [dy, filter], attrs) => ({
-        dy: () => padTo(run(forward, { x: ddx as Tensor, filter }, attrs), dy.shape),
-        filter: () => run(backpropFilter, { x: ddx as Tensor, dy }, { ...attrs, filterShape: filter.shape }),
-      }),
-    },
-    {
-      kernelName: backpropFilter,
-      inputsToSave: ['x', 'dy'],
-      gradFunc: (ddFilter, [x, dy], attrs) => ({
-        x: () => run(backpropInput, { dy, filter: ddFilter as Tensor }, { ...attrs, inputShape: x.shape }),
-        dy: () => padTo(run(forward, { x, filter: ddFilter as Tensor }, attrs), dy.shape),
-      }),
-    },
-  ];
+/** The gradients of the convolution whose forward kernel has this name. */
+export function gradientsOf(name: string): GradConfigs {
+  return (prefix) => {
+    const forward = `${prefix}${name}`;
+    const backpropInput = `${forward}BackpropInput`;
+    const backpropFilter = `${forward}BackpropFilter`;
+    return [
+      {
+        kernelName: forward,
+        inputsToSave: ['x', 'filter'],
+        gradFunc: (dy, [x, filter], attrs) => ({
+          x: () => run(backpropInput, { dy: dy as Tensor, filter }, { ...attrs, inputShape: x.shape }),
+          filter: () => run(backpropFilter, { x, dy: dy as Tensor }, { ...attrs, filterShape: filter.shape }),
+        }),
+      },
+      {
+        kernelName: backpropInput,
+        inputsToSave: ['dy', 'filter'],
+        gradFunc: (ddx, [dy, filter], attrs) => ({
+          dy: () => padTo(run(forward, { x: ddx as Tensor, filter }, attrs), dy.shape),
+          filter: () =>
+            run(backpropFilter, { x: ddx as Tensor, dy }, { ...attrs, filterShape: filter.shape }),
+        }),
+      },
+      {
+        kernelName: backpropFilter,
+        inputsToSave: ['x', 'dy'],
+        gradFunc: (ddFilter, [x, dy], attrs) => ({
+          x: () => run(backpropInput, { dy, filter: ddFilter as Tensor }, { ...attrs, inputShape: x.shape }),
+          dy: () => padTo(run(forward, { x, filter: ddFilter as Tensor }, attrs), dy.shape),
+        }),
+      },
+    ];
+  };
 }
 
 /** dBias: the sum of dy over the dimensions along which the bias was repeated, in the shape of the bias. */
@@ -66,34 +70,40 @@ function biasGradient(dy: Tensor, biasShape: number[], dataFormat?: DataFormat):
   return reshape(sum(dy, repeated), biasShape);
 }
 
-/** The engine looks up the gradient of tf.fused.conv2d by the name of its scope, not by the name of its kernel. */
-const FUSED_OP = 'fusedConv2d__op';
+/**
+ * The fused kernels. The engine looks up the gradient of a fused op by the name of the op's scope, not by the name of its kernel.
+ * `forward` is the kernel whose gradient it is.
+ */
+export const FUSED = {
+  FusedConv2D: { scopeName: 'fusedConv2d__op', forward: 'Conv2D' },
+  FusedDepthwiseConv2D: { scopeName: 'fusedDepthwiseConv2d__op', forward: 'DepthwiseConv2dNative' },
+} as const;
 
 /**
- * A FusedConv2D kernel calls this. If the kernel runs for a tf.fused.conv2d that is being recorded, this registers a
- * gradient. The engine looks it up as soon as the op is done. It replaces the closure in tfjs-core, which refuses
+ * A fused kernel calls this. If the kernel runs for a fused op that is being recorded, this registers a gradient. The engine looks it up as soon as the op is done. It replaces the closure in tfjs-core, which refuses
  * dilations and drops dimRoundingMode.
  *
  * The registration removes itself when it is looked up. So fused convolutions on other backends keep the closure.
  * While a gradient is recorded, tfjs fuses no activation other than 'linear'.
- * @param convGradient the gradient of Conv2D
+ * @param scopeName the name of the op's scope
+ * @param convGradient the gradient of the kernel that is not fused
  */
-export function offerFusedGradient(attrs: NamedAttrMap, convGradient: GradFunc): void {
+export function offerFusedGradient(scopeName: string, attrs: NamedAttrMap, convGradient: GradFunc): void {
   const { gradientDepth, kernelDepth, scopeStack } = engine().state;
   const scope = scopeStack[scopeStack.length - 2];
   // 2 is the depth of this kernel inside the op's customGrad. Deeper, inside another customGrad, nothing is recorded.
-  const isRecorded = gradientDepth > 0 && kernelDepth === 2 && scope?.name === FUSED_OP;
+  const isRecorded = gradientDepth > 0 && kernelDepth === 2 && scope?.name === scopeName;
   if (!isRecorded) return;
-  if (getGradient(FUSED_OP)) unregisterGradient(FUSED_OP);
+  if (getGradient(scopeName)) unregisterGradient(scopeName);
   registerGradient({
-    kernelName: FUSED_OP,
+    kernelName: scopeName,
     get gradFunc() {
-      unregisterGradient(FUSED_OP);
+      unregisterGradient(scopeName);
       if (engine().state.activeScope !== scope) {
-        throw new Error('tfjs-convgrad: the gradient of a fused.conv2d was asked of another one.');
+        throw new Error(`tfjs-convgrad: the gradient of a ${scopeName} was asked of another one.`);
       }
       return (dy: Tensor | Tensor[], [filter, x, savedY, bias]: Tensor[]) => {
-        const dy4D = reshape(dy as Tensor, savedY.shape); // tf.fused.conv2d drops the batch of a single image
+        const dy4D = reshape(dy as Tensor, savedY.shape); // a fused op drops the batch of a single image
         const { x: dx, filter: dFilter } = convGradient(dy4D, [x, filter], attrs);
         const dBias = () => biasGradient(dy4D, bias.shape, attrs.dataFormat as DataFormat);
         return { 0: dx, 1: dFilter, ...(bias && { 2: dBias }) };

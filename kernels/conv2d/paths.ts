@@ -6,6 +6,7 @@
 import type { Floats } from '../arrays.js';
 import { chosen, type CpuPath, isSimd, simdFor } from '../runtime/options.js';
 import * as depthwise from '../depthwise_conv2d/definition.js';
+import * as depthwiseSimd from '../depthwise_conv2d/simd.js';
 import { type ConvGeometry, isDepthwise, sizeOf } from '../geometry.js';
 import { type Heap, type Simd, withSimd } from '../runtime/simd/instance.js';
 import type { Epilogue } from './simd/correlate.js';
@@ -18,9 +19,9 @@ import * as thin from './plain/thin.js';
 
 const PLAIN = { definition, thin, im2col };
 
-/** The functions of a plain path. */
+/** The functions of a plain path. Where the groups are single channels, the definition has loops of its own. */
 function plain(path: keyof typeof PLAIN, g: ConvGeometry) {
-  return isDepthwise(g) ? depthwise : PLAIN[path];
+  return path === 'definition' && isDepthwise(g) ? depthwise : PLAIN[path];
 }
 
 /** Below this many products the plain paths are faster: copies and tables take about ten microseconds. */
@@ -32,7 +33,7 @@ const LARGEST_FILTER = 1 << 26;
 export function pathOf(g: ConvGeometry, ...inputs: Floats[]): CpuPath {
   const { path } = chosen();
   const fits = inputs.every((values) => values instanceof Float32Array) && filterSize(g) <= LARGEST_FILTER;
-  const level = fits ? simdFor(isLarge(g) && !isDepthwise(g)) : undefined;
+  const level = fits ? simdFor(isLarge(g)) : undefined;
   return level ?? (path === 'auto' || isSimd(path) ? plainPath(g) : path);
 }
 
@@ -68,8 +69,11 @@ export function conv2d(
   epilogue?: Epilogue<Float32Array>,
 ): void {
   if (!isSimd(path)) return rounded(y, (sums) => plain(path, g).conv2d(x, filter, g, sums));
+  const [xs, filters] = [x, filter] as Float32Array[];
   const work = (w: Simd) =>
-    simd.conv2d(w, x as Float32Array, filter as Float32Array, g, y, chosen().winograd, epilogue);
+    isDepthwise(g)
+      ? depthwiseSimd.conv2d(w, xs, filters, g, y, epilogue)
+      : simd.conv2d(w, xs, filters, g, y, chosen().winograd, epilogue);
   withSimd(path, work, heap);
 }
 
@@ -83,8 +87,9 @@ export function conv2dBackpropInput(
   heap?: Heap,
 ): void {
   if (!isSimd(path)) return rounded(dx, (sums) => plain(path, g).conv2dBackpropInput(dy, filter, g, sums));
+  const { conv2dBackpropInput } = isDepthwise(g) ? depthwiseSimd : simd;
   const work = (w: Simd) =>
-    simd.conv2dBackpropInput(w, dy as Float32Array, filter as Float32Array, g, dx, chosen().winograd);
+    conv2dBackpropInput(w, dy as Float32Array, filter as Float32Array, g, dx, chosen().winograd);
   withSimd(path, work, heap);
 }
 
@@ -98,8 +103,9 @@ export function conv2dBackpropFilter(
   heap?: Heap,
 ): void {
   if (!isSimd(path)) return rounded(dFilter, (sums) => plain(path, g).conv2dBackpropFilter(x, dy, g, sums));
+  const { conv2dBackpropFilter } = isDepthwise(g) ? depthwiseSimd : simd;
   const work = (w: Simd) =>
-    simd.conv2dBackpropFilter(w, x as Float32Array, dy as Float32Array, g, dFilter, chosen().winograd);
+    conv2dBackpropFilter(w, x as Float32Array, dy as Float32Array, g, dFilter, chosen().winograd);
   withSimd(path, work, heap);
 }
 

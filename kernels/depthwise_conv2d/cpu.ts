@@ -1,6 +1,13 @@
-/** tfjs 'cpu' and 'wasm' kernels of depthwise convolution: those of convolution, with the geometry of one group for each channel. */
+/**
+ * tfjs 'cpu' and 'wasm' kernels of depthwise convolution: those of convolution, with a geometry whose groups are single channels.
+ * inputs and attrs are those of tfjs. In the gradients `dataFormat` is added. conv2d/paths.ts calls the numeric functions.
+ */
 import { convKernels } from '../conv2d/cpu.js';
 import { depthwiseGeometry } from '../geometry.js';
 
-export const { conv2d, fusedConv2d, conv2dBackpropInput, conv2dBackpropFilter } =
-  convKernels(depthwiseGeometry);
+/** The kernels DepthwiseConv2dNative and FusedDepthwiseConv2D. y: [batch, outHeight, outWidth, inChannels * multiplier] */
+export const {
+  forward: depthwiseConv2d,
+  backpropInput: depthwiseConv2dBackpropInput,
+  backpropFilter: depthwiseConv2dBackpropFilter,
+} = convKernels(depthwiseGeometry);

@@ -1,6 +1,4 @@
-/** The gradients of depthwise convolution. As for convolution, its three kernels differentiate into each other. */
-import { gradientsOfKernels } from '../conv2d/gradient.js';
-import type { GradConfigs } from '../runtime/gradients.js';
+/** The gradients of depthwise convolution. It is linear in x and in filter, so they are those of convolution: see conv2d/gradient.ts. */
+import { gradientsOf } from '../conv2d/gradient.js';
 
-export const depthwiseGradients: GradConfigs = (prefix) =>
-  gradientsOfKernels(`${prefix}DepthwiseConv2dNative`);
+export const depthwiseGradients = gradientsOf('DepthwiseConv2dNative');

@@ -49,7 +49,7 @@ import { denseBackward, denseForward, flattened, isDenseLayer, MOST_IMAGES } fro
 import { gradientByWinograd, gradientTileFor } from './winograd_gradient.js';
 import { correlateByLine, lineFor } from './winograd_line.js';
 
-const PLAIN = { lowest: -Infinity, highest: Infinity };
+export const PLAIN = { lowest: -Infinity, highest: Infinity };
 
 /** y = conv2d(x, filter), through the epilogue. Every cell of y is written. */
 export function conv2d(
@@ -94,10 +94,7 @@ export function conv2dBackpropInput(
   winograd: WinogradTile = 0,
 ): void {
   const g = flattened(geometry);
-  const axes = {
-    rows: backwardAxis(g.inHeight, g.filterHeight, g.strideHeight, g.dilationHeight, g.padTop),
-    cols: backwardAxis(g.inWidth, g.filterWidth, g.strideWidth, g.dilationWidth, g.padLeft),
-  };
+  const axes = backwardAxes(g);
   const [dyData, filterData, dxData] = [dy, filter, dx].map((values) => dataOf(simd, values));
   if (isDenseLayer(g) && g.batchSize <= MOST_IMAGES.backward && g.outChannels % 4 === 0) {
     denseBackward(simd, dyData, filterData, g, dxData);
@@ -238,6 +235,13 @@ export function forwardAxes(g: ConvGeometry): Axes {
   return {
     rows: forwardAxis(g.outHeight, g.filterHeight, g.strideHeight, g.dilationHeight, g.padTop),
     cols: forwardAxis(g.outWidth, g.filterWidth, g.strideWidth, g.dilationWidth, g.padLeft),
+  };
+}
+
+export function backwardAxes(g: ConvGeometry): Axes {
+  return {
+    rows: backwardAxis(g.inHeight, g.filterHeight, g.strideHeight, g.dilationHeight, g.padTop),
+    cols: backwardAxis(g.inWidth, g.filterWidth, g.strideWidth, g.dilationWidth, g.padLeft),
   };
 }
 
