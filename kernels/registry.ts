@@ -14,6 +14,7 @@ import * as conv2dCpu from './conv2d/cpu.js';
 import * as conv2dWebgl from './conv2d/webgl.js';
 import { convGradients } from './conv2d/gradient.js';
 import * as depthwiseCpu from './depthwise_conv2d/cpu.js';
+import * as depthwiseWebgl from './depthwise_conv2d/webgl.js';
 import { depthwiseGradients } from './depthwise_conv2d/gradient.js';
 import { elementwiseKernels } from './elementwise/cpu.js';
 import { elementwiseGradients } from './elementwise/gradient.js';
@@ -39,7 +40,7 @@ const OPS = {
   conv2d: {
     kernels: {
       Conv2D: onBackends(conv2dCpu.conv2d, conv2dWebgl.conv2d),
-      FusedConv2D: onBackends(conv2dCpu.conv2d, conv2dWebgl.fusedConv2d),
+      FusedConv2D: onBackends(conv2dCpu.conv2d, conv2dWebgl.conv2d),
       Conv2DBackpropInput: onBackends(conv2dCpu.conv2dBackpropInput, conv2dWebgl.conv2dBackpropInput),
       Conv2DBackpropFilter: onBackends(conv2dCpu.conv2dBackpropFilter, conv2dWebgl.conv2dBackpropFilter),
     },
@@ -47,10 +48,16 @@ const OPS = {
   },
   depthwiseConv2d: {
     kernels: {
-      DepthwiseConv2dNative: onBackends(depthwiseCpu.depthwiseConv2d),
-      FusedDepthwiseConv2D: onBackends(depthwiseCpu.depthwiseConv2d),
-      DepthwiseConv2dNativeBackpropInput: onBackends(depthwiseCpu.depthwiseConv2dBackpropInput),
-      DepthwiseConv2dNativeBackpropFilter: onBackends(depthwiseCpu.depthwiseConv2dBackpropFilter),
+      DepthwiseConv2dNative: onBackends(depthwiseCpu.depthwiseConv2d, depthwiseWebgl.depthwiseConv2d),
+      FusedDepthwiseConv2D: onBackends(depthwiseCpu.depthwiseConv2d, depthwiseWebgl.depthwiseConv2d),
+      DepthwiseConv2dNativeBackpropInput: onBackends(
+        depthwiseCpu.depthwiseConv2dBackpropInput,
+        depthwiseWebgl.depthwiseConv2dBackpropInput,
+      ),
+      DepthwiseConv2dNativeBackpropFilter: onBackends(
+        depthwiseCpu.depthwiseConv2dBackpropFilter,
+        depthwiseWebgl.depthwiseConv2dBackpropFilter,
+      ),
     },
     gradients: depthwiseGradients,
   },

@@ -10,7 +10,6 @@
 import {
   engine,
   getGradient,
-  type GradConfig,
   type GradFunc,
   type NamedAttrMap,
   registerGradient,

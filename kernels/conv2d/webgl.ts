@@ -25,7 +25,7 @@ import { type ConvAttrs, readFusedAttrs } from './attrs.js';
 /** The kernels of the convolutions whose geometry this function computes. */
 export function convKernels(geometryOf: typeof convGeometry) {
   /** y = activation(conv2d(x, filter) + bias): [batch, outHeight, outWidth, outChannels]. bias and preluActivationWeights broadcast to y. */
-  const fusedConv2d = webglKernel(({ inputs, attrs, backend }) => {
+  const forward = webglKernel(({ inputs, attrs, backend }) => {
     const { x, filter, preluActivationWeights: weights } = inputs;
     const bias = inputs.bias as TensorInfo | undefined;
     const { activation, leakyreluAlpha, options } = readFusedAttrs(attrs, weights);
@@ -44,7 +44,7 @@ export function convKernels(geometryOf: typeof convGeometry) {
   });
 
   /** dx: attrs.inputShape */
-  const conv2dBackpropInput = webglKernel(({ inputs, attrs, backend }) => {
+  const backpropInput = webglKernel(({ inputs, attrs, backend }) => {
     const { dy, filter } = inputs;
     const options = attrs as unknown as ConvAttrs;
     const { inputShape } = options;
@@ -57,7 +57,7 @@ export function convKernels(geometryOf: typeof convGeometry) {
   });
 
   /** dFilter: attrs.filterShape */
-  const conv2dBackpropFilter = webglKernel(({ inputs, attrs, backend }) => {
+  const backpropFilter = webglKernel(({ inputs, attrs, backend }) => {
     const { x, dy } = inputs;
     const options = attrs as unknown as ConvAttrs;
     const { filterShape } = options;
@@ -67,11 +67,15 @@ export function convKernels(geometryOf: typeof convGeometry) {
     return { ...simpleConv2dBackpropFilter(backend, g, x, dy), shape: filterShape };
   });
 
-  // The kernel Conv2D has no bias, and no activation among its attributes.
-  return { conv2d: fusedConv2d, fusedConv2d, conv2dBackpropInput, conv2dBackpropFilter };
+  return { forward, backpropInput, backpropFilter };
 }
 
-export const { conv2d, fusedConv2d, conv2dBackpropInput, conv2dBackpropFilter } = convKernels(convGeometry);
+/** The kernels Conv2D and FusedConv2D. Conv2D has no bias, and no activation among its attributes. */
+export const {
+  forward: conv2d,
+  backpropInput: conv2dBackpropInput,
+  backpropFilter: conv2dBackpropFilter,
+} = convKernels(convGeometry);
 
 /** How many texels a fragment of the blocked programs may write. It is 0 where only the simple programs serve. */
 function blockTargets(backend: MathBackendWebGL, g: ConvGeometry, ...inputs: TensorInfo[]): number {

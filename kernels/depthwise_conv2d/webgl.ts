@@ -1,6 +1,10 @@
-/** tfjs 'webgl' kernels of depthwise convolution: those of convolution, with the geometry of one group for each channel. */
+/** tfjs 'webgl' kernels of depthwise convolution: those of convolution, with a geometry whose groups are single channels. */
 import { convKernels } from '../conv2d/webgl.js';
 import { depthwiseGeometry } from '../geometry.js';
 
-export const { conv2d, fusedConv2d, conv2dBackpropInput, conv2dBackpropFilter } =
-  convKernels(depthwiseGeometry);
+/** The kernels DepthwiseConv2dNative and FusedDepthwiseConv2D. y: [batch, outHeight, outWidth, inChannels * multiplier] */
+export const {
+  forward: depthwiseConv2d,
+  backpropInput: depthwiseConv2dBackpropInput,
+  backpropFilter: depthwiseConv2dBackpropFilter,
+} = convKernels(depthwiseGeometry);
