@@ -5,6 +5,8 @@
  */
 import { avgPoolCases } from './avg_pool/cases.js';
 import { avgPoolSubjects } from './avg_pool/subjects.js';
+import { batchNormCases } from './batch_norm/cases.js';
+import { batchNormSubjects } from './batch_norm/subjects.js';
 import { convCases } from './conv2d/cases.js';
 import { convSubjects } from './conv2d/subjects.js';
 import { maxPoolCases } from './max_pool/cases.js';
@@ -16,5 +18,6 @@ export function subjects(): Subject[] {
     ...convCases.flatMap(convSubjects),
     ...maxPoolCases.flatMap(maxPoolSubjects),
     ...avgPoolCases.flatMap(avgPoolSubjects),
+    ...batchNormCases.flatMap(batchNormSubjects),
   ];
 }
