@@ -3,6 +3,7 @@
  * float32.
  *
  * - Tensors are read and written where they lie. Arrays that do not lie in the instance's memory are copied, in strips.
+ * - A view of the instance's memory may be stale after `place`. So nothing of the arguments is read after it.
  * - The micro-kernels take rows of whole vectors. So the parameters are repeated until they fill one: with three channels, eight
  *   pixels make a row of six vectors.
  */
@@ -17,14 +18,15 @@ const UNROLLED = 16;
 const STRIP = 1 << 13;
 
 export function batchNorm(simd: Simd, x: Float32Array, p: BatchNormParameters, y: Float32Array): void {
+  const size = x.length;
   const [source, target] = [dataOf(simd, x), dataOf(simd, y)];
   const rows = [p.mean, multipliers(p), p.offset].map(rowOf);
   const period = rows[0].byteLength;
-  const strip = stripOf([source, target], x.length, rows[0].length);
+  const strip = stripOf([source, target], size, rows[0].length);
   const [means, factors, offsets, scratch] = simd.place(period, period, period, 4 * strip);
   [means, factors, offsets].forEach((at, i) => simd.f32.set(rows[i], at / 4));
-  for (let start = 0; start < x.length; start += strip) {
-    const end = Math.min(start + strip, x.length);
+  for (let start = 0; start < size; start += strip) {
+    const end = Math.min(start + strip, size);
     const from = copyIn(simd, source, start, end, scratch);
     const to = target.array ? scratch : 4 * (target.start + start);
     const length = 4 * (end - start);
@@ -41,22 +43,23 @@ export function batchNormSums(
   mean: Floats,
   sums: Float32Array,
 ): void {
+  const [size, channels] = [x.length, mean.length];
   const [dyData, xData] = [dataOf(simd, dy), dataOf(simd, x)];
   const row = rowOf(mean);
   const period = row.byteLength;
-  const strip = stripOf([dyData, xData], x.length, row.length);
+  const strip = stripOf([dyData, xData], size, row.length);
   const [means, s1, s2, dyScratch, xScratch] = simd.place(period, period, period, 4 * strip, 4 * strip);
   simd.f32.set(row, means / 4);
   for (const at of [s1, s2]) simd.f32.fill(0, at / 4, (at + period) / 4);
-  for (let start = 0; start < x.length; start += strip) {
-    const end = Math.min(start + strip, x.length);
+  for (let start = 0; start < size; start += strip) {
+    const end = Math.min(start + strip, size);
     const dyAddress = copyIn(simd, dyData, start, end, dyScratch);
     const xAddress = copyIn(simd, xData, start, end, xScratch);
     simd.sumRows({ dy: dyAddress, x: xAddress, length: 4 * (end - start), means, period, s1, s2 });
   }
   [s1, s2].forEach((at, i) => {
     const columns = simd.f32.subarray(at / 4, at / 4 + row.length);
-    addPixels(columns, sums.subarray(i * mean.length, (i + 1) * mean.length));
+    addPixels(columns, sums.subarray(i * channels, (i + 1) * channels));
   });
 }
 
