@@ -1,11 +1,12 @@
 /** Specs of tf.batchNorm on the kernels of cpu and wasm: its gradients of the first and second order, and their micro-kernels. */
 import * as definition from '../kernels/batch_norm/definition.js';
-import { channelsOf, spread } from '../kernels/batch_norm/parameters.js';
 import * as simd from '../kernels/batch_norm/simd.js';
 import { KERNELS } from '../kernels/registry.js';
+import { inner } from '../kernels/arrays.js';
 import { CPU_PATHS, isSimd } from '../kernels/runtime/options.js';
 import { whyNot } from '../kernels/runtime/simd/instance.js';
 import { floats, integers } from '../src/verify/data.js';
+import { difference } from '../src/verify/differences.js';
 import { gradCheck } from '../src/verify/index.js';
 import { bothWays } from './support/memory.js';
 import {
@@ -82,6 +83,35 @@ describeOnBackends('tf.batchNorm', (backendName) => {
     expect(names.filter((name) => name === 'BatchNormSums').length).toBe(1);
     expect(names).not.toContain('Tile');
     expect(names).not.toContain('Sum');
+  });
+});
+
+describe('the definition of batch normalization', () => {
+  it('has the gradients that differences have', () => {
+    const [pixels, channels] = [5, 3];
+    const [x, dy] = [1, 2].map((seed) => floats(pixels * channels, seed));
+    const [mean, offset, scale] = [3, 4, 5].map((seed) => floats(channels, seed));
+    const point = { x, mean, variance: floats(channels, 6).map((v) => v + 1.5), offset, scale };
+    const { x: dx, ...rest } = Object.fromEntries(
+      Object.entries(point).map(([name, { length }]) => [name, new Float64Array(length).fill(666.666)]),
+    ) as typeof point;
+    definition.batchNormGrad(dy, x, { ...point, epsilon: EPSILON }, { x: dx, ...rest });
+    for (const [name, gradient] of Object.entries({ x: dx, ...rest })) {
+      const loss = (at: Float64Array) => {
+        const { x, ...parameters } = { ...point, [name]: at };
+        const y = new Float64Array(x.length);
+        definition.batchNorm(x, { ...parameters, epsilon: EPSILON }, y);
+        return inner(dy, y);
+      };
+      gradient.forEach((value, i) => {
+        // y is linear in all but the variance. There |y'''| < 15/8 |x - mean| |scale| / 0.5^3.5 < 45, so the loss is below 225.
+        const step = name === 'variance' ? 2 ** -12 : 1;
+        const bound = (name === 'variance' ? (step ** 2 * 225) / 6 : 0) + 2 ** -36;
+        expect(Math.abs(value - difference(loss, point[name as keyof typeof point], i, step)))
+          .withContext(`${name} ${i}`)
+          .toBeLessThan(bound);
+      });
+    }
   });
 });
 

@@ -1,4 +1,4 @@
-// tfjs-core's own specs of 2-D convolution and pooling, run against the installed plugin.
+// tfjs-core's own specs of 2-D convolution, pooling and batch normalization, run against the installed plugin.
 import { defineClosingSpecs } from './upstream/setup.js';
 import '@tensorflow/tfjs-core/dist/ops/conv_util_test.js';
 import '@tensorflow/tfjs-core/dist/ops/conv1d_test.js';
@@ -9,6 +9,7 @@ import '@tensorflow/tfjs-core/dist/ops/depthwise_conv2d_test.js';
 import '@tensorflow/tfjs-core/dist/ops/fused/fused_conv2d_test.js';
 import '@tensorflow/tfjs-core/dist/ops/fused/fused_depthwise_conv2d_test.js';
 import '@tensorflow/tfjs-core/dist/ops/avg_pool_test.js';
+import '@tensorflow/tfjs-core/dist/ops/batchnorm_test.js';
 import '@tensorflow/tfjs-core/dist/ops/max_pool_test.js';
 import '@tensorflow/tfjs-core/dist/ops/max_pool_with_argmax_test.js';
 import '@tensorflow/tfjs-core/dist/ops/pool_test.js';

@@ -42,7 +42,7 @@ function batchNormSubject({
       numeric.batchNorm(v.x, { mean, variance, offset, scale, epsilon: EPSILON }, y),
     );
   };
-  const misread = 'row 28: a parameter is read as if it repeated as a whole';
+  const misread = 'row 32: a parameter is read as if it repeated as a whole';
   return {
     kernelName: 'FusedBatchNorm',
     caseName: name,
