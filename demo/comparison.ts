@@ -1,6 +1,6 @@
 /** Runs one kernel on one case in this browser, and compares it with its definition and with the built-in. */
 import * as tf from '@tensorflow/tfjs-core';
-import { BACKENDS, KERNEL_NAMES } from '../kernels/registry.js';
+import { type BackendName, BACKENDS, KERNEL_NAMES, KERNELS } from '../kernels/registry.js';
 import { canAskBuiltin, type Subject } from '../kernels/proof.js';
 import { subjects } from '../kernels/subjects.js';
 import { html, labelledSelect, setOptions, short } from './dom.js';
@@ -53,6 +53,10 @@ export function comparison(backends: Map<string, string>): HTMLElement {
     try {
       if (!(await starts(backend.select.value)))
         throw new Error(`Backend ${backend.select.value} does not start in this browser.`);
+      if (!KERNELS[subject.kernelName][backend.select.value as BackendName])
+        throw new Error(
+          `The plugin has no ${subject.kernelName} on ${backend.select.value}: tfjs’s own serves there.`,
+        );
       const measured = await measure(subject);
       status.textContent = verdict(subject, measured);
       status.classList.add(measured.comparison.ok ? 'right' : 'wrong');

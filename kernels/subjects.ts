@@ -12,6 +12,12 @@ import { convSubjects } from './conv2d/subjects.js';
 import { maxPoolCases } from './max_pool/cases.js';
 import { maxPoolSubjects } from './max_pool/subjects.js';
 import type { Subject } from './proof.js';
+import { type BackendName, KERNELS } from './registry.js';
+
+/** Those of the kernels that the plugin has on the backend. */
+export function subjectsOn(backendName: BackendName): Subject[] {
+  return subjects().filter(({ kernelName }) => KERNELS[kernelName][backendName]);
+}
 
 export function subjects(): Subject[] {
   return [

@@ -45,7 +45,7 @@ export interface InstallOptions {
    */
   backends?: readonly string[];
   /**
-   * Names of the ops whose kernels and gradients to replace: 'conv2d', 'maxPool', 'avgPool'. Default: all. tfjs's own serve the
+   * Names of the ops whose kernels and gradients to replace: 'conv2d', 'maxPool', 'avgPool', 'batchNorm'. Default: all. tfjs's own serve the
    * others.
    */
   ops?: readonly string[];

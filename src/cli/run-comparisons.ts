@@ -7,6 +7,7 @@ import {
   removeBackend,
   setBackend,
 } from '@tensorflow/tfjs-core';
+import { type BackendName, KERNELS } from '../../kernels/registry.js';
 import { chosen, compareSubject, type Comparison, isChosen, type Selection } from './comparison.js';
 import { checkOp, USER, useKernels, type UserModule, type UserOp } from './user-kernels.js';
 
@@ -37,7 +38,7 @@ export async function runComparisons(
   const all = chosen(asked);
   const subjects = module
     ? useKernels(module, all).filter(({ kernelName, caseName }) => isAsked(kernelName, caseName))
-    : all;
+    : all.filter(({ kernelName }) => KERNELS[kernelName][getBackend() as BackendName]);
   const ops = Object.entries(module?.ops ?? {}).filter(([name]) => isAsked(name, GRADIENT));
   const prefix = module ? USER : undefined;
   onMessage({ total: subjects.length + ops.length });
