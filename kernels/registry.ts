@@ -10,6 +10,8 @@ import type { GradConfig, NamedAttrMap } from '@tensorflow/tfjs-core';
 import * as avgPoolCpu from './avg_pool/cpu.js';
 import * as avgPoolWebgl from './avg_pool/webgl.js';
 import { avgPoolGradients } from './avg_pool/gradient.js';
+import * as batchNormCpu from './batch_norm/cpu.js';
+import { batchNormGradients } from './batch_norm/gradient.js';
 import * as conv2dCpu from './conv2d/cpu.js';
 import * as conv2dWebgl from './conv2d/webgl.js';
 import { convGradients } from './conv2d/gradient.js';
@@ -75,6 +77,13 @@ const OPS = {
       AvgPoolGrad: onBackends(avgPoolCpu.avgPoolGrad, avgPoolWebgl.avgPoolGrad),
     },
     gradients: avgPoolGradients,
+  },
+  batchNorm: {
+    kernels: {
+      FusedBatchNorm: onBackends(batchNormCpu.batchNorm),
+      BatchNormSums: onBackends(batchNormCpu.batchNormSums),
+    },
+    gradients: batchNormGradients,
   },
   elementwise: { kernels: elementwiseKernels, gradients: elementwiseGradients },
   // tfjs's own gradients of sums serve.

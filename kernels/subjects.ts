@@ -5,6 +5,8 @@
  */
 import { avgPoolCases } from './avg_pool/cases.js';
 import { avgPoolSubjects } from './avg_pool/subjects.js';
+import { batchNormCases } from './batch_norm/cases.js';
+import { batchNormSubjects } from './batch_norm/subjects.js';
 import { convCases } from './conv2d/cases.js';
 import { convSubjects } from './conv2d/subjects.js';
 import { depthwiseCases } from './depthwise_conv2d/cases.js';
@@ -24,6 +26,7 @@ export function subjects(): Subject[] {
     ...depthwiseCases.flatMap(depthwiseSubjects),
     ...maxPoolCases.flatMap(maxPoolSubjects),
     ...avgPoolCases.flatMap(avgPoolSubjects),
+    ...batchNormCases.flatMap(batchNormSubjects),
     ...unaryCases.flatMap(unarySubjects),
     ...binaryCases.flatMap(binarySubjects),
     ...sumCases.flatMap(sumSubjects),

@@ -9,6 +9,7 @@ import '@tensorflow/tfjs-core/dist/ops/depthwise_conv2d_test.js';
 import '@tensorflow/tfjs-core/dist/ops/fused/fused_conv2d_test.js';
 import '@tensorflow/tfjs-core/dist/ops/fused/fused_depthwise_conv2d_test.js';
 import '@tensorflow/tfjs-core/dist/ops/avg_pool_test.js';
+import '@tensorflow/tfjs-core/dist/ops/batchnorm_test.js';
 import '@tensorflow/tfjs-core/dist/ops/max_pool_test.js';
 import '@tensorflow/tfjs-core/dist/ops/max_pool_with_argmax_test.js';
 import '@tensorflow/tfjs-core/dist/ops/pool_test.js';
