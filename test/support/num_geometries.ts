@@ -6,6 +6,7 @@
 import {
   type ConvGeometry,
   convGeometry,
+  depthwiseGeometry,
   type DimRoundingMode,
   type ExplicitPadding,
   type Padding,
@@ -93,6 +94,17 @@ export const smallConvs = (pad: Pad): ConvGeometry[] =>
       groups * inPerGroup,
     );
     return convGeometry(inShape, [...pairOf(pair, 'filter'), inPerGroup, outChannels], { ...window, groups });
+  });
+
+/**
+ * Small depthwise convolutions with this pad. No two are the same. The micro-kernels have loops of their own for fewer than
+ * four channels, for four and for eight.
+ */
+export const smallDepthwise = (pad: Pad): ConvGeometry[] =>
+  distinct(pad, (pair, window, random) => {
+    const channels = random.pick([1, 2, 3, 5, 9]);
+    const inShape = imageShape(window.dataFormat, random.pick([1, 2]), pairOf(pair, 'size'), channels);
+    return depthwiseGeometry(inShape, [...pairOf(pair, 'filter'), channels, random.pick([1, 2])], window);
   });
 
 /** Small poolings with this pad. No two are the same. */
