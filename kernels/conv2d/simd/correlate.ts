@@ -119,6 +119,7 @@ export function correlate(
           segments: segments + 4 * block.firstSegment,
           segmentCount: segmentCount(block),
           segmentLength: block.segmentLength,
+          step: 4,
           a: from.address,
           panels: at,
           panelCount: few ? width : width / NR,

@@ -229,6 +229,7 @@ export function correlateByWinograd(
           segments: zero,
           segmentCount: 1,
           segmentLength: depth,
+          step: 4,
           a: v + cell * plane.v,
           panels: cells + cell * plane.u,
           panelCount: columns / NR,

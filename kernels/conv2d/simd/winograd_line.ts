@@ -256,6 +256,7 @@ export function correlateByLine(
           segments: segments + 4 * block,
           segmentCount: 1,
           segmentLength: depth,
+          step: 4,
           a: v + k * plane.v,
           panels: u + k * plane.u + 4 * start * width,
           panelCount: width / NR,
