@@ -12,10 +12,13 @@ import * as avgPoolWebgl from './avg_pool/webgl.js';
 import { avgPoolGradients } from './avg_pool/gradient.js';
 import * as conv2dCpu from './conv2d/cpu.js';
 import * as conv2dWebgl from './conv2d/webgl.js';
-import { convGradients } from './conv2d/gradient.js';
+import { convGradients, fusedConvGradient } from './conv2d/gradient.js';
+import * as matMulCpu from './mat_mul/cpu.js';
+import { fusedMatMulGradient, matMulGradients } from './mat_mul/gradient.js';
 import * as maxPoolCpu from './max_pool/cpu.js';
 import * as maxPoolWebgl from './max_pool/webgl.js';
 import { maxPoolGradients } from './max_pool/gradient.js';
+import type { FusedGradient } from './runtime/gradients.js';
 import { afterMoves, type Kernel } from './runtime/tensors.js';
 
 export const OWN = 'Convgrad';
@@ -55,6 +58,13 @@ const OPS = {
     },
     gradients: avgPoolGradients,
   },
+  matMul: {
+    kernels: {
+      BatchMatMul: onBackends(matMulCpu.batchMatMul),
+      _FusedMatMul: onBackends(matMulCpu.fusedMatMul),
+    },
+    gradients: matMulGradients,
+  },
 };
 export type OpName = keyof typeof OPS;
 export const OP_NAMES = Object.keys(OPS) as OpName[];
@@ -77,6 +87,12 @@ export const DROP_IN_ATTRS: { [name in KernelName]?: NamedAttrMap } = {
   MaxPoolGrad: { identityIf1x1: true },
   AvgPool: { identityIf1x1: true },
   AvgPoolGrad: { identityIf1x1: true },
+};
+
+/** The gradients that the kernels of fused ops offer in place of tfjs's kernels. */
+export const FUSED_GRADIENTS: { readonly [name in KernelName]?: FusedGradient } = {
+  FusedConv2D: fusedConvGradient,
+  _FusedMatMul: fusedMatMulGradient,
 };
 
 /** The gradients of the kernels whose names start with `prefix`: '' or OWN. */

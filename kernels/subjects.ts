@@ -7,6 +7,8 @@ import { avgPoolCases } from './avg_pool/cases.js';
 import { avgPoolSubjects } from './avg_pool/subjects.js';
 import { convCases } from './conv2d/cases.js';
 import { convSubjects } from './conv2d/subjects.js';
+import { matMulCases } from './mat_mul/cases.js';
+import { matMulSubjects } from './mat_mul/subjects.js';
 import { maxPoolCases } from './max_pool/cases.js';
 import { maxPoolSubjects } from './max_pool/subjects.js';
 import type { Subject } from './proof.js';
@@ -16,5 +18,6 @@ export function subjects(): Subject[] {
     ...convCases.flatMap(convSubjects),
     ...maxPoolCases.flatMap(maxPoolSubjects),
     ...avgPoolCases.flatMap(avgPoolSubjects),
+    ...matMulCases.flatMap(matMulSubjects),
   ];
 }

@@ -24,11 +24,11 @@ import {
   unregisterGradient,
   unregisterKernel,
 } from '@tensorflow/tfjs-core';
-import { offerFusedGradient } from '../kernels/conv2d/gradient.js';
 import {
   type BackendName,
   BACKENDS,
   DROP_IN_ATTRS,
+  FUSED_GRADIENTS,
   gradients,
   kernelNamesOn,
   type KernelName,
@@ -36,6 +36,7 @@ import {
   OP_NAMES,
   type OpName,
 } from '../kernels/registry.js';
+import { offerGradient } from '../kernels/runtime/gradients.js';
 import type { Kernel } from '../kernels/runtime/tensors.js';
 
 export interface InstallOptions {
@@ -207,13 +208,12 @@ function isOurs(kernelName: string, backendName: string): boolean {
 
 function dropIn(kernelName: KernelName, backendName: BackendName): KernelFunc {
   const kernel = KERNELS[kernelName][backendName] as Kernel;
+  const fused = FUSED_GRADIENTS[kernelName];
   const kernelFunc: KernelFunc = (args) => {
     keepGradient(kernelName);
     const attrs = { ...DROP_IN_ATTRS[kernelName], ...args.attrs } as NamedAttrMap;
     const result = kernel({ ...args, attrs, inputs: args.inputs as Record<string, TensorInfo> });
-    if (kernelName === 'FusedConv2D') {
-      offerFusedGradient(attrs, ourGradients.get('Conv2D')!.gradFunc);
-    }
+    if (fused) offerGradient(fused, attrs, ourGradients.get(fused.unfused)!.gradFunc);
     return result;
   };
   ourKernels.add(kernelFunc);

@@ -7,20 +7,9 @@
  *
  * Every gradient gets all attributes, dilations and dimRoundingMode too.
  */
-import {
-  engine,
-  getGradient,
-  type GradFunc,
-  type NamedAttrMap,
-  registerGradient,
-  reshape,
-  sum,
-  type Tensor,
-  unregisterGradient,
-  zeros,
-} from '@tensorflow/tfjs-core';
+import { reshape, sum, type Tensor, zeros } from '@tensorflow/tfjs-core';
 import type { DataFormat } from '../geometry.js';
-import { type GradConfigs, padTo, run } from '../runtime/gradients.js';
+import { type FusedGradient, type GradConfigs, padTo, run } from '../runtime/gradients.js';
 import { alignedShape } from './activation.js';
 
 export const convGradients: GradConfigs = (prefix) => {
@@ -63,38 +52,16 @@ function biasGradient(dy: Tensor, biasShape: number[], dataFormat?: DataFormat):
   return reshape(sum(dy, repeated), biasShape);
 }
 
-/** The engine looks up the gradient of tf.fused.conv2d by the name of its scope, not by the name of its kernel. */
-const FUSED_OP = 'fusedConv2d__op';
-
-/**
- * A FusedConv2D kernel calls this. If the kernel runs for a tf.fused.conv2d that is being recorded, this registers a
- * gradient. The engine looks it up as soon as the op is done. It replaces the closure in tfjs-core, which refuses
- * dilations and drops dimRoundingMode.
- *
- * The registration removes itself when it is looked up. So fused convolutions on other backends keep the closure.
- * While a gradient is recorded, tfjs fuses no activation other than 'linear'.
- * @param convGradient the gradient of Conv2D
- */
-export function offerFusedGradient(attrs: NamedAttrMap, convGradient: GradFunc): void {
-  const { gradientDepth, kernelDepth, scopeStack } = engine().state;
-  const scope = scopeStack[scopeStack.length - 2];
-  // 2 is the depth of this kernel inside the op's customGrad. Deeper, inside another customGrad, nothing is recorded.
-  const isRecorded = gradientDepth > 0 && kernelDepth === 2 && scope?.name === FUSED_OP;
-  if (!isRecorded) return;
-  if (getGradient(FUSED_OP)) unregisterGradient(FUSED_OP);
-  registerGradient({
-    kernelName: FUSED_OP,
-    get gradFunc() {
-      unregisterGradient(FUSED_OP);
-      if (engine().state.activeScope !== scope) {
-        throw new Error('tfjs-convgrad: the gradient of a fused.conv2d was asked of another one.');
-      }
-      return (dy: Tensor | Tensor[], [filter, x, savedY, bias]: Tensor[]) => {
-        const dy4D = reshape(dy as Tensor, savedY.shape); // tf.fused.conv2d drops the batch of a single image
-        const { x: dx, filter: dFilter } = convGradient(dy4D, [x, filter], attrs);
-        const dBias = () => biasGradient(dy4D, bias.shape, attrs.dataFormat as DataFormat);
-        return { 0: dx, 1: dFilter, ...(bias && { 2: dBias }) };
-      };
+/** Replaces a closure that refuses dilations and NCHW, and drops dimRoundingMode. */
+export const fusedConvGradient: FusedGradient = {
+  scope: 'fusedConv2d__op',
+  unfused: 'Conv2D',
+  gradFunc:
+    (attrs, convGradient) =>
+    (dy, [filter, x, savedY, bias]) => {
+      const dy4D = reshape(dy, savedY.shape); // tf.fused.conv2d drops the batch of a single image
+      const { x: dx, filter: dFilter } = convGradient(dy4D, [x, filter], attrs);
+      const dBias = () => biasGradient(dy4D, bias.shape, attrs.dataFormat as DataFormat);
+      return { 0: dx, 1: dFilter, ...(bias && { 2: dBias }) };
     },
-  });
-}
+};

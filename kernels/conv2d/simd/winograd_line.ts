@@ -41,16 +41,15 @@ import {
   windowOf,
   writeGrid,
 } from '../../runtime/simd/strips.js';
+import { type Epilogue, writeBias } from '../../runtime/simd/epilogue.js';
 import {
   alike,
-  type Epilogue,
   type GroupFilter,
   packBlock,
   type Part,
   partsOf,
   stagingSize,
   type TapPair,
-  writeBias,
 } from './correlate.js';
 import {
   isCutEvenly,
