@@ -8,14 +8,11 @@
  * The two batches are broadcast: they are aligned at their last dimension, and sizes of 1 or missing ones are repeated.
  */
 import { sizeOf } from '../geometry.js';
-import type { Product } from '../runtime/simd/matrix.js';
+import type { Products } from '../runtime/simd/matrix.js';
 
-/** `rows`, `depth`, `cols` and the steps in values are those of one product. */
-export interface MatMulGeometry extends Product {
+/** `rows`, `depth`, `cols` and the steps in values are those of one product. The matrices of c lie one after the other. */
+export interface MatMulGeometry extends Products {
   readonly outShape: readonly number[];
-  /** Where the matrices of each product start in a and in b, in values. Those of c lie one after the other. */
-  readonly aStarts: readonly number[];
-  readonly bStarts: readonly number[];
 }
 
 /** @throws Error naming the argument, its shape and what is allowed */
@@ -45,8 +42,10 @@ export function matMulGeometry(
     cols,
     a: transposeA ? { row: 1, col: rows } : { row: depth, col: 1 },
     b: transposeB ? { row: 1, col: depth } : { row: cols, col: 1 },
+    c: { row: cols, col: 1 },
     aStarts: isOne ? [0] : starts(aBatch, batch, rows * depth),
     bStarts: isOne ? [0] : starts(bBatch, batch, depth * cols),
+    cStarts: isOne ? [0] : starts(batch, batch, rows * cols),
   };
 }
 

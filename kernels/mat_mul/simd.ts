@@ -1,7 +1,7 @@
 /** The fast path: matrix products by WebAssembly SIMD, in float32. Signature and results are those of definition.ts, to rounding. */
 import { type Epilogue, PLAIN } from '../runtime/simd/epilogue.js';
 import { dataOf, type Simd } from '../runtime/simd/instance.js';
-import { multiplier } from '../runtime/simd/matrix.js';
+import { multiplyMatrices } from '../runtime/simd/matrix.js';
 import type { MatMulGeometry } from './geometry.js';
 
 /** c = a * b, through the epilogue, whose bias has a value for each column. Every cell of c is written. */
@@ -15,6 +15,5 @@ export function matMul(
 ): void {
   const [aData, bData, cData] = [a, b, c].map((values) => dataOf(simd, values));
   const bias = epilogue.bias && dataOf(simd, epilogue.bias);
-  const multiply = multiplier(simd, g, aData, bData, cData, { ...epilogue, bias });
-  g.aStarts.forEach((aStart, i) => multiply(aStart, g.bStarts[i], i * g.rows * g.cols));
+  multiplyMatrices(simd, g, aData, bData, cData, { ...epilogue, bias });
 }

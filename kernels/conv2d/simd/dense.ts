@@ -9,7 +9,7 @@
 import type { ConvGeometry } from '../../geometry.js';
 import { type Epilogue, PLAIN } from '../../runtime/simd/epilogue.js';
 import type { Data, Simd } from '../../runtime/simd/instance.js';
-import { multiplier } from '../../runtime/simd/matrix.js';
+import { multiplyMatrices } from '../../runtime/simd/matrix.js';
 
 /** Whether the convolution is a dense layer. The values of an image, and of a pixel of y, must lie side by side. */
 export function isDenseLayer(g: ConvGeometry): boolean {
@@ -38,23 +38,27 @@ export function denseForward(
   epilogue: Epilogue,
 ): void {
   const [rows, depth, cols] = sizesOf(g);
-  const p = { rows, depth, cols, a: { row: depth, col: 1 }, b: { row: cols, col: 1 } };
-  multiplier(simd, p, x, filter, y, epilogue)(0, 0, 0);
+  const [a, b] = [byRows(depth), byRows(cols)];
+  multiplyMatrices(simd, { rows, depth, cols, a, b, c: byRows(cols), ...ONE }, x, filter, y, epilogue);
 }
 
 /** Writes every cell of dx. */
 export function denseBackward(simd: Simd, dy: Data, filter: Data, g: ConvGeometry, dx: Data): void {
   const [rows, cols, depth] = sizesOf(g);
-  const p = { rows, depth, cols, a: { row: depth, col: 1 }, b: { row: 1, col: depth } };
-  multiplier(simd, p, dy, filter, dx, PLAIN)(0, 0, 0);
+  const [a, b] = [byRows(depth), byColumns(depth)];
+  multiplyMatrices(simd, { rows, depth, cols, a, b, c: byRows(cols), ...ONE }, dy, filter, dx, PLAIN);
 }
 
 /** Writes every cell of dFilter. */
 export function denseGradient(simd: Simd, x: Data, dy: Data, g: ConvGeometry, dFilter: Data): void {
   const [depth, rows, cols] = sizesOf(g);
-  const p = { rows, depth, cols, a: { row: 1, col: rows }, b: { row: cols, col: 1 } };
-  multiplier(simd, p, x, dy, dFilter, PLAIN)(0, 0, 0);
+  const [a, b] = [byColumns(rows), byRows(cols)];
+  multiplyMatrices(simd, { rows, depth, cols, a, b, c: byRows(cols), ...ONE }, x, dy, dFilter, PLAIN);
 }
+
+const ONE = { aStarts: [0], bStarts: [0], cStarts: [0] };
+const byRows = (size: number) => ({ row: size, col: 1 });
+const byColumns = (size: number) => ({ row: 1, col: size });
 
 /** The number of images, of an image's values, and of target channels. */
 function sizesOf(g: ConvGeometry): [number, number, number] {

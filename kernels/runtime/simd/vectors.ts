@@ -6,13 +6,13 @@
  */
 import { type Epilogue, isClamped, writeBias } from './epilogue.js';
 import { addressOf, type Data, MR, roundUp, type Simd } from './instance.js';
-import type { Multiply, Product, Steps } from './matrix.js';
+import type { Products, Steps } from './matrix.js';
 
 /** In floats: a run of rows. */
 const RUN_SIZE = 1 << 14;
 
-/** For few rows of A. C is a sum of multiples of the rows of B, which must lie in memory as rows. */
-export function addRows(simd: Simd, p: Product, a: Data, b: Data, c: Data, epilogue: Epilogue): Multiply {
+/** For few rows of A. C is a sum of multiples of the rows of B, which must lie in memory as rows. So must those of C. */
+export function addRows(simd: Simd, p: Products, a: Data, b: Data, c: Data, epilogue: Epilogue): void {
   const { rows, depth, cols } = p;
   const together = Math.min(rowsOfRun(cols), depth);
   const [run, aAt, cAt] = simd.place(
@@ -20,46 +20,46 @@ export function addRows(simd: Simd, p: Product, a: Data, b: Data, c: Data, epilo
     4 * rows * depth,
     c.array ? 4 * rows * cols : 0,
   );
-  return (aStart, bStart, cStart) => {
-    const to = c.array ? cAt : 4 * (c.start + cStart);
-    copyRows(simd, a, aStart, rows, depth, p.a, aAt);
+  for (let i = 0; i < p.cStarts.length; i++) {
+    const to = c.array ? cAt : 4 * (c.start + p.cStarts[i]);
+    copyRows(simd, a, p.aStarts[i], rows, depth, p.a, aAt);
     for (let row = 0; row < rows; row++) writeBias(simd, to + 4 * row * cols, cols, cols, epilogue);
     for (let k = 0; k < depth; k += together) {
       const count = Math.min(together, depth - k);
-      const at = addressOf(simd, b, bStart + k * cols, count * cols, run);
+      const at = addressOf(simd, b, p.bStarts[i] + k * cols, count * cols, run);
       for (let row = 0; row < rows; row++) {
         const [from, sums] = [aAt + 4 * (row * depth + k), to + 4 * row * cols];
         simd.addRows({ a: from, b: at, rows: count, cols, c: sums });
       }
     }
-    finish(simd, to, rows * cols, c, cStart, epilogue);
-  };
+    if (isClamped(epilogue)) clamp(simd, to, rows, cols, p.c, epilogue);
+    if (c.array) copyOut(simd, to, rows, cols, c.array, c.start + p.cStarts[i], cols);
+  }
 }
 
 /** For few columns of B. A cell of C is the inner product of a row of A, which must lie in memory as a row, and a column. */
-export function dotColumns(simd: Simd, p: Product, a: Data, b: Data, c: Data, epilogue: Epilogue): Multiply {
-  return dot(simd, p, a, b, c, epilogue, false);
+export function dotColumns(simd: Simd, p: Products, a: Data, b: Data, c: Data, epilogue: Epilogue): void {
+  dot(simd, p, a, b, c, epilogue, false);
 }
 
 /** For few rows of A: the transposed product, of few columns. The columns of B must lie in memory as rows. */
-export function dotRows(simd: Simd, p: Product, a: Data, b: Data, c: Data, epilogue: Epilogue): Multiply {
-  const multiply = dot(simd, transposed(p), b, a, c, epilogue, true);
-  return (aStart, bStart, cStart) => multiply(bStart, aStart, cStart);
+export function dotRows(simd: Simd, p: Products, a: Data, b: Data, c: Data, epilogue: Epilogue): void {
+  dot(simd, transposed(p), b, a, c, epilogue, true);
 }
 
-/** @param isTransposed whether C lies in memory as [cols, rows], and the bias has a value for each row */
+/** @param isTransposed whether the bias has a value for each row, instead of each column */
 function dot(
   simd: Simd,
-  p: Product,
+  p: Products,
   a: Data,
   b: Data,
   c: Data,
   epilogue: Epilogue,
   isTransposed: boolean,
-): Multiply {
+): void {
   const { rows, depth, cols } = p;
-  const [rowStep, colStep] = isTransposed ? [1, rows] : [cols, 1];
   const together = Math.min(rowsOfRun(depth), roundUp(rows, MR));
+  const steps = c.array && !isTransposed ? { row: cols, col: 1 } : p.c;
   const [run, columns, cAt, bias, zero, pixels, outs] = simd.place(
     a.array ? 4 * together * depth : 0,
     4 * cols * depth,
@@ -72,17 +72,18 @@ function dot(
   const { f32, i32 } = simd;
   i32[zero / 4] = 0;
   if (!isTransposed) writeBias(simd, bias, cols, cols, epilogue);
-  const whole = depth & ~3;
-  return (aStart, bStart, cStart) => {
-    const to = c.array ? cAt : 4 * (c.start + cStart);
-    copyRows(simd, b, bStart, cols, depth, transpose(p.b), columns);
+  const { lowest, highest } = epilogue;
+  const [whole, isBounded] = [depth & ~3, isClamped(epilogue)];
+  for (let i = 0; i < p.cStarts.length; i++) {
+    const to = c.array ? cAt : 4 * (c.start + p.cStarts[i]);
+    copyRows(simd, b, p.bStarts[i], cols, depth, flipped(p.b), columns);
     for (let row = 0; row < rows; row += together) {
       const count = Math.min(together, rows - row);
-      const at = addressOf(simd, a, aStart + row * depth, count * depth, run);
+      const at = addressOf(simd, a, p.aStarts[i] + row * depth, count * depth, run);
       writeSteps(simd, pixels, count, 4 * depth);
-      writeSteps(simd, outs, count, 4 * rowStep);
+      writeSteps(simd, outs, count, 4 * steps.row);
       for (let col = 0; col < cols; col++) {
-        const [column, sums] = [columns + 4 * col * depth, to + 4 * (row * rowStep + col * colStep)];
+        const [column, sums] = [columns + 4 * col * depth, to + 4 * (row * steps.row + col * steps.col)];
         if (isTransposed) writeBias(simd, sums, count, count, biasFrom(epilogue, row));
         simd.dot({
           pixels,
@@ -97,31 +98,52 @@ function dot(
           bias: bias + 4 * col,
           c: sums,
           continued: isTransposed,
-          clamped: false,
-          lowest: 0,
-          highest: 0,
+          clamped: isBounded && whole === depth,
+          lowest,
+          highest,
         });
         for (let k = whole; k < depth; k++) {
           const value = f32[column / 4 + k];
-          for (let i = 0; i < count; i++) f32[sums / 4 + i * rowStep] += value * f32[at / 4 + i * depth + k];
+          for (let m = 0; m < count; m++)
+            f32[sums / 4 + m * steps.row] += value * f32[at / 4 + m * depth + k];
         }
       }
     }
-    finish(simd, to, rows * cols, c, cStart, epilogue);
-  };
+    if (isBounded && whole < depth) clamp(simd, to, rows, cols, steps, epilogue);
+    if (!c.array) continue;
+    const first = c.start + p.cStarts[i];
+    if (isTransposed) copyOut(simd, to, cols, rows, c.array, first, rows);
+    else copyOut(simd, to, rows, cols, c.array, first, p.c.row);
+  }
 }
 
 /** The same cells, as transpose(B) * transpose(A). */
-export function transposed(p: Product): Product {
-  return { rows: p.cols, depth: p.depth, cols: p.rows, a: transpose(p.b), b: transpose(p.a) };
+export function transposed(p: Products): Products {
+  const { rows, cols, a, b, c, aStarts, bStarts } = p;
+  return {
+    ...p,
+    rows: cols,
+    cols: rows,
+    a: flipped(b),
+    b: flipped(a),
+    c: flipped(c),
+    aStarts: bStarts,
+    bStarts: aStarts,
+  };
 }
 
-function transpose({ row, col }: Steps): Steps {
+function flipped({ row, col }: Steps): Steps {
   return { row: col, col: row };
 }
 
 function rowsOfRun(length: number): number {
   return roundUp(RUN_SIZE / Math.max(1, length), MR);
+}
+
+/** at[i] = i * step. The last one is repeated until the tiles of MR are full. */
+export function writeSteps({ i32 }: Simd, at: number, count: number, step: number): void {
+  for (let i = 0; i < count; i++) i32[at / 4 + i] = step * i;
+  i32.fill(step * (count - 1), at / 4 + count, at / 4 + roundUp(count, MR));
 }
 
 /** Copies a matrix to `to`, row after row. */
@@ -142,22 +164,40 @@ function copyRows(
   }
 }
 
+/** Copies rows that lie together to where they are to stay. */
+export function copyOut(
+  { f32 }: Simd,
+  from: number,
+  rows: number,
+  cols: number,
+  to: Float32Array,
+  first: number,
+  step: number,
+): void {
+  const values = f32.subarray(from / 4, from / 4 + rows * cols);
+  if (step === cols) to.set(values, first);
+  else
+    for (let row = 0; row < rows; row++)
+      to.set(values.subarray(row * cols, (row + 1) * cols), first + row * step);
+}
+
 /** The epilogue of the columns from the `first` on. */
-function biasFrom({ bias, ...bounds }: Epilogue, first: number): Epilogue {
-  return { ...bounds, bias: bias && { ...bias, start: bias.start + first } };
+function biasFrom({ bias, lowest, highest }: Epilogue, first: number): Epilogue {
+  return { lowest, highest, bias: bias && { ...bias, start: bias.start + first } };
 }
 
-/** Clamps C, and copies it to where it is to stay. */
-function finish({ f32 }: Simd, at: number, size: number, c: Data, cStart: number, epilogue: Epilogue): void {
-  const values = f32.subarray(at / 4, at / 4 + size);
-  const { lowest, highest } = epilogue;
-  if (isClamped(epilogue)) {
-    for (let i = 0; i < size; i++) values[i] = Math.min(Math.max(values[i], lowest), highest);
+function clamp(
+  { f32 }: Simd,
+  at: number,
+  rows: number,
+  cols: number,
+  steps: Steps,
+  { lowest, highest }: Epilogue,
+): void {
+  for (let row = 0; row < rows; row++) {
+    for (let col = 0; col < cols; col++) {
+      const i = at / 4 + row * steps.row + col * steps.col;
+      f32[i] = Math.min(Math.max(f32[i], lowest), highest);
+    }
   }
-  c.array?.set(values, c.start + cStart);
-}
-
-/** at[i] = i * step, and repeats the last one until the tiles of MR are full. */
-export function writeSteps({ i32 }: Simd, at: number, count: number, step: number): void {
-  for (let i = 0; i < roundUp(count, MR); i++) i32[at / 4 + i] = step * Math.min(i, count - 1);
 }
