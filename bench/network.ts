@@ -1,20 +1,22 @@
 /**
  * `npm run bench:network`: times training steps and predictions of whole CNNs on cpu and wasm, in Node or, with --browser, in
- * Chromium. See networks.ts.
+ * Chromium. With --by-kernel it says where the time goes. See networks.ts.
  */
 import { cpus } from 'node:os';
 import { version_core } from '@tensorflow/tfjs-core';
 import { Command } from 'commander';
 import { inBrowser, SENDER } from '../src/cli/browser.js';
 import { bundlePage, WASM_FOLDER } from '../test/runner/bundle.js';
-import { measureNetworks, type Row } from './networks.js';
+import { type Breakdown, measureKernels, measureNetworks, type Row } from './networks.js';
 
 interface Options {
   filter: string;
   browser?: boolean;
+  byKernel?: boolean;
 }
 
-async function main({ filter, browser }: Options): Promise<void> {
+async function main({ filter, browser, byKernel }: Options): Promise<void> {
+  if (byKernel) return measureKernels(filter, printBreakdown);
   const where = browser ? 'Chromium' : `Node ${process.version}`;
   console.log(`${cpus()[0].model}, ${where}, tfjs ${version_core}; milliseconds, medians.
 
@@ -35,9 +37,20 @@ async function measureInBrowser(filter: string): Promise<void> {
 
 function print({ network, batch, backend, plugin, step, prediction }: Row): void {
   const milliseconds = (time: number) => time.toFixed(time < 20 ? 1 : 0);
-  const cells = [network, batch, `\`${backend}\``, plugin ? 'yes' : 'no'];
+  const cells = [network, batch, `\`${backend}\``, plugin];
+  console.log(`| ${[...cells, step ? milliseconds(step) : '-', milliseconds(prediction)].join(' | ')} |`);
+}
+
+/** Kernels of less than this share of all are summed up. */
+const SMALL_SHARE = 0.02;
+
+function printBreakdown({ network, backend, plugin, work, kernels }: Breakdown): void {
+  const all = kernels.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+  const large = kernels.filter(({ milliseconds }) => milliseconds >= SMALL_SHARE * all);
+  const rest = all - large.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+  const parts = large.map(({ kernelName, milliseconds }) => `${kernelName} ${milliseconds.toFixed(1)}`);
   console.log(
-    `| ${[...cells, step ? milliseconds(step) : 'throws', milliseconds(prediction)].join(' | ')} |`,
+    `${network}, ${backend}, plugin: ${plugin}, ${work}: ${all.toFixed(1)} ms in kernels: ${parts.join(', ')}, others ${rest.toFixed(1)}`,
   );
 }
 
@@ -47,5 +60,6 @@ const program = new Command('npm run bench:network --')
   )
   .option('--filter <text>', 'only networks whose name contains this', '')
   .option('--browser', 'in Chromium instead of Node')
+  .option('--by-kernel', 'print how long each kernel takes, in one step and one prediction, in Node')
   .action(main);
 await program.parseAsync();

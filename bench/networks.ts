@@ -1,7 +1,7 @@
 /**
  * Whole CNNs, and how a training step and a prediction of each are timed, in Node or in a browser: on cpu and wasm, with tfjs's own
- * kernels and with the plugin's. The variants alternate. Predictions and the losses of the first steps are compared before anything
- * is timed.
+ * kernels, with the plugin's convolution and pooling alone, and with all kernels of the plugin. The variants alternate. Predictions
+ * and the losses of the first steps are compared before anything is timed.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
@@ -10,9 +10,12 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { sizeOf } from '../kernels/geometry.js';
 import { install } from '../src/index.js';
 import { integers } from '../src/verify/data.js';
+import { type KernelTime, timeByKernel } from '../src/cli/by-kernel.js';
 import { compare } from '../src/verify/exact.js';
 import { median } from '../src/verify/time.js';
+import { type Graph, GRAPHS, MOBILE_NET_V1, prepared } from '../test/support/graphs.js';
 
+/** A model of tf.layers. It predicts and trains. */
 interface Network {
   name: string;
   /** [batch, height, width, channels] of the input. The output has ten classes. */
@@ -32,20 +35,7 @@ interface Layers {
 }
 type Layer = (x: tfl.SymbolicTensor) => tfl.SymbolicTensor;
 
-/** Filters and strides of the 13 blocks. */
-const MOBILE_NET_V1 = [
-  [64, 1],
-  [128, 2],
-  [128, 1],
-  [256, 2],
-  [256, 1],
-  [512, 2],
-  ...Array.from({ length: 5 }, () => [512, 1]),
-  [1024, 2],
-  [1024, 1],
-];
-
-export const NETWORKS: Network[] = [
+const NETWORKS: Network[] = [
   {
     name: 'LeNet, 28x28x1: convolution 3x3 (32), 2 dense layers (512, 10)',
     input: [32, 28, 28, 1],
@@ -127,7 +117,7 @@ export const NETWORKS: Network[] = [
 
 const flat: Layer = (x) => tfl.layers.flatten().apply(x) as tfl.SymbolicTensor;
 
-export function modelOf({ input, apply }: Network): tfl.LayersModel {
+function modelOf({ input, apply }: Network): tfl.LayersModel {
   let seed = 0;
   const seeded = () => tfl.initializers.glorotNormal({ seed: ++seed });
   const of = (layer: tfl.layers.Layer): Layer => {
@@ -157,22 +147,41 @@ export function modelOf({ input, apply }: Network): tfl.LayersModel {
   return model;
 }
 
-interface Variant {
+/** What is asked of the plugin: nothing, its first kernels, or all. */
+const PLUGINS = {
+  no: undefined,
+  'conv, pool': { ops: ['conv2d', 'maxPool', 'avgPool'] },
+  yes: {},
+};
+type Plugin = keyof typeof PLUGINS;
+
+/** What is timed: the work that a network or a graph does. */
+interface Work {
+  predict(): Promise<Float32Array>;
+  /** Absent for a graph. */
+  step?: () => Promise<number>;
+}
+
+interface Variant extends Work {
   backend: string;
-  plugin: boolean;
+  plugin: Plugin;
   /** Runs on the variant's backend and kernels. */
   within<T>(work: () => Promise<T>): Promise<T>;
-  predict(): Promise<Float32Array>;
-  step(): Promise<number>;
   predictions: number[];
   /** Empty if tfjs cannot train there. */
   steps: number[];
 }
 
-async function variantOf(network: Network, backend: string, plugin: boolean): Promise<Variant> {
+async function variantOf(
+  network: Network | Graph,
+  backend: string,
+  plugin: Plugin,
+  isTrained: boolean,
+): Promise<Variant> {
   const within: Variant['within'] = async (work) => {
     await tf.setBackend(backend);
-    const installation = plugin ? install() : undefined;
+    const options = PLUGINS[plugin];
+    const installation = options && install(options);
     try {
       return await work();
     } finally {
@@ -180,43 +189,83 @@ async function variantOf(network: Network, backend: string, plugin: boolean): Pr
     }
   };
   await tf.setBackend(backend);
-  const model = modelOf(network);
-  const x = tf.tensor(Float32Array.from(integers(sizeOf(network.input), 1)), network.input);
-  const labels = Array.from({ length: network.input[0] }, (_, i) => i % 10);
-  const y = tf.oneHot(tf.tensor1d(labels, 'int32'), 10);
-  const predict = async () => {
-    const result = model.predictOnBatch(x) as tf.Tensor;
-    const values = (await result.data()) as Float32Array;
-    result.dispose();
-    return values;
-  };
-  const step = async () => (await model.trainOnBatch(x, y)) as number;
-  return { backend, plugin, within, predict, step, predictions: [], steps: [] };
+  const { predict, step } = 'apply' in network ? workOfNetwork(network) : workOfGraph(network);
+  return { backend, plugin, within, predict, step: isTrained ? step : undefined, predictions: [], steps: [] };
 }
 
+function workOfNetwork(network: Network): Work {
+  const model = modelOf(network);
+  const x = inputOf(network);
+  const labels = Array.from({ length: network.input[0] }, (_, i) => i % 10);
+  const y = tf.oneHot(tf.tensor1d(labels, 'int32'), 10);
+  return {
+    predict: () => valuesOf([model.predictOnBatch(x) as tf.Tensor]),
+    step: async () => (await model.trainOnBatch(x, y)) as number,
+  };
+}
+
+function workOfGraph(graph: Graph): Work {
+  const { predict } = prepared(graph);
+  const x = inputOf(graph);
+  return { predict: () => valuesOf(predict(x)) };
+}
+
+function inputOf({ input }: Network | Graph): tf.Tensor4D {
+  return tf.tensor(Float32Array.from(integers(sizeOf(input), 1)), input);
+}
+
+/** The values of all outputs of a prediction, which are disposed of. */
+async function valuesOf(outputs: tf.Tensor[]): Promise<Float32Array> {
+  const values = await Promise.all(outputs.map((output) => output.data()));
+  tf.dispose(outputs);
+  return Float32Array.from(values.flatMap((part) => Array.from(part)));
+}
+
+/** Milliseconds for which each variant predicts, and then trains, before it is timed. Then the engine has compiled its loops. */
+const WARM_UP = 1500;
 const LEAST_ROUNDS = 3;
 const ROUNDS = 15;
 /** In milliseconds. No round begins after this time. */
 const PATIENCE = 30_000;
 
-async function measure(network: Network): Promise<Variant[]> {
+/** All variants, which have been compared. */
+async function variantsOf(network: Network | Graph): Promise<Variant[]> {
+  const isSlow = 'isLarge' in network && network.isLarge;
   const variants: Variant[] = [];
   for (const backend of ['cpu', 'wasm']) {
-    for (const plugin of [false, true]) {
-      if (backend === 'cpu' && !plugin && network.isLarge) continue;
-      variants.push(await variantOf(network, backend, plugin));
+    for (const plugin of Object.keys(PLUGINS) as Plugin[]) {
+      if (backend === 'cpu' && plugin === 'no' && isSlow) continue;
+      const isDepthwise = network.name.includes('MobileNet');
+      const isTrained = backend === 'cpu' || (isDepthwise ? plugin === 'yes' : plugin !== 'no');
+      variants.push(await variantOf(network, backend, plugin, isTrained));
     }
   }
   await check('predictions', variants, ({ predict }) => predict());
-  const trainable = variants.filter(({ backend, plugin }) => backend === 'cpu' || plugin);
-  await check('losses', trainable, async ({ step }) => [await step(), await step()]);
+  const trained = variants.filter(({ step }) => step);
+  await check('losses', trained, async ({ step }) => [await step!(), await step!()]);
+  return variants;
+}
+
+async function measure(network: Network | Graph): Promise<Variant[]> {
+  const variants = await variantsOf(network);
+  for (const variant of variants) await warmUp(variant);
   const start = performance.now();
   for (let round = 0; round < ROUNDS; round++) {
     if (round >= LEAST_ROUNDS && performance.now() - start > PATIENCE) break;
     for (const { within, predict, predictions } of variants) await within(() => timed(predict, predictions));
-    for (const { within, step, steps } of trainable) await within(() => timed(step, steps));
+    for (const { within, step, steps } of variants) if (step) await within(() => timed(step, steps));
   }
   return variants;
+}
+
+async function warmUp({ within, predict, step }: Variant): Promise<void> {
+  for (const run of [predict, ...(step ? [step] : [])]) {
+    const start = performance.now();
+    await within(async () => {
+      do await run();
+      while (performance.now() - start < WARM_UP);
+    });
+  }
 }
 
 /** @throws Error if the variants' values differ by more than 1e-4 of the largest value */
@@ -246,19 +295,52 @@ export interface Row {
   network: string;
   batch: number;
   backend: string;
-  plugin: boolean;
-  /** Milliseconds, medians. A step is undefined if tfjs cannot train there. */
+  plugin: string;
+  /** Milliseconds, medians. A step is undefined if tfjs cannot train there, and for a graph. */
   step?: number;
   prediction: number;
 }
 
-/** Measures the networks whose names contain `asked`. */
+/** The networks and graphs whose names contain `asked`. */
+function chosen(asked: string): (Network | Graph)[] {
+  return [...NETWORKS, ...GRAPHS].filter(({ name }) => name.includes(asked));
+}
+
+/** Measures the networks and graphs whose names contain `asked`. */
 export async function measureNetworks(asked: string, onRow: (row: Row) => void): Promise<void> {
-  for (const network of NETWORKS.filter(({ name }) => name.includes(asked))) {
+  for (const network of chosen(asked)) {
     for (const { backend, plugin, steps, predictions } of await measure(network)) {
       const step = steps.length > 0 ? median(steps) : undefined;
       const [batch] = network.input;
       onRow({ network: network.name, batch, backend, plugin, step, prediction: median(predictions) });
+    }
+  }
+}
+
+export interface Breakdown {
+  network: string;
+  backend: string;
+  plugin: string;
+  work: 'training step' | 'prediction';
+  kernels: KernelTime[];
+}
+
+/** Where the time of one step and of one prediction goes. */
+export async function measureKernels(
+  asked: string,
+  onBreakdown: (breakdown: Breakdown) => void,
+): Promise<void> {
+  for (const network of chosen(asked)) {
+    for (const variant of await variantsOf(network)) {
+      await warmUp(variant);
+      const { backend, plugin, within, predict, step } = variant;
+      const works = { 'training step': step, prediction: predict };
+      for (const [work, run] of Object.entries(works) as [Breakdown['work'], () => Promise<unknown>][]) {
+        if (!run) continue;
+        await within(async () => {
+          onBreakdown({ network: network.name, backend, plugin, work, kernels: await timeByKernel(run) });
+        });
+      }
     }
   }
 }

@@ -1,6 +1,12 @@
 /** Runs one kernel on one case in this browser, and compares it with its definition and with the built-in. */
 import * as tf from '@tensorflow/tfjs-core';
-import { BACKENDS, KERNEL_NAMES } from '../kernels/registry.js';
+import {
+  type BackendName,
+  BACKENDS,
+  KERNEL_NAMES,
+  type KernelName,
+  kernelNamesOn,
+} from '../kernels/registry.js';
 import { canAskBuiltin, type Subject } from '../kernels/proof.js';
 import { subjects } from '../kernels/subjects.js';
 import { html, labelledSelect, setOptions, short } from './dom.js';
@@ -33,15 +39,28 @@ export function comparison(backends: Map<string, string>): HTMLElement {
   const results = html('div');
   const form = html('form', { class: 'controls' }, op.field, one.field, backend.field, button);
 
-  for (const option of Array.from(backend.select.options)) {
-    option.disabled = backends.get(option.value) !== '';
-    if (option.disabled) option.textContent += ' (does not start here)';
-  }
+  /** The backends with why they cannot be chosen for the kernel, if they cannot. */
+  const listBackends = () => {
+    const options = Array.from(backend.select.options);
+    for (const option of options) {
+      const name = option.value as BackendName;
+      const has = kernelNamesOn(name).includes(op.select.value as KernelName);
+      const why = backends.get(name) !== '' ? 'does not start here' : has ? '' : 'has tfjs’s own';
+      option.disabled = why !== '';
+      option.textContent = why ? `${name} (${why})` : name;
+    }
+    const chosen = options.find(({ selected, disabled }) => selected && !disabled);
+    backend.select.value = (chosen ?? options.find(({ disabled }) => !disabled) ?? options[0]).value;
+  };
   const reasons = [...backends].filter(([, why]) => why);
   const cases = () => all.filter(({ kernelName }) => kernelName === op.select.value);
   const listCases = () => setOptions(one.select, cases().map(({ caseName }) => caseName)); // prettier-ignore
-  op.select.addEventListener('change', listCases);
-  listCases();
+  const listBoth = () => {
+    listCases();
+    listBackends();
+  };
+  op.select.addEventListener('change', listBoth);
+  listBoth();
 
   async function run(): Promise<void> {
     const subject = cases()[one.select.selectedIndex];

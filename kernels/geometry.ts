@@ -129,6 +129,38 @@ export function convGeometry(
 }
 
 /**
+ * Geometry of a depthwise 2-D convolution: a convolution in which each channel of x is a group.
+ * @param inShape [batch, height, width, channels], or [batch, channels, height, width] for NCHW
+ * @param filterShape [filterHeight, filterWidth, channels, multiplier], in memory the same as [.., 1, channels * multiplier]
+ * @throws Error that names the argument, its value and what is allowed
+ */
+export function depthwiseGeometry(
+  inShape: readonly number[],
+  filterShape: readonly number[],
+  options: WindowOptions = {},
+): ConvGeometry {
+  checkShape('x', inShape);
+  checkShape('filterShape', filterShape);
+  const channels = inShape[options.dataFormat === 'NCHW' ? 1 : 3];
+  const [filterHeight, filterWidth, filterChannels, multiplier] = filterShape;
+  if (filterChannels !== channels) {
+    fail(
+      'filter',
+      `[${filterShape}]`,
+      `its third dimension must be the ${channels} channels of x [${inShape}]`,
+    );
+  }
+  const groups = Math.max(1, channels); // no channels at all are one empty group
+  const grouped = [filterHeight, filterWidth, channels / groups, channels * multiplier];
+  return convGeometry(inShape, grouped, { ...options, groups });
+}
+
+/** Whether each channel of x is a group of its own. If x has a single channel, the convolution is an ordinary one. */
+export function isDepthwise({ groups, inChannels }: ConvGeometry): boolean {
+  return groups > 1 && groups === inChannels;
+}
+
+/**
  * Geometry of 2-D pooling.
  * @param inShape [batch, height, width, channels], or [batch, channels, height, width] for NCHW
  * @param filterSize height and width of the window: a number or a pair

@@ -54,6 +54,12 @@ export interface Subject extends KernelCase {
   tfjsDiffersOn?: { [backendName in BackendName]?: string | null };
 }
 
+/** How far tfjs's own kernel may be off a result that ours gives exactly. */
+export const TFJS_OFF_BY: { [backendName in BackendName]?: { [kernelName: string]: number } } = {
+  // The packed program subtracts 1e-15 from each result, against the fault of a driver.
+  webgl: { DepthwiseConv2dNative: 2e-15, FusedDepthwiseConv2D: 2e-15 },
+};
+
 /** Why tfjs's own kernel gives another result on this backend. It is undefined if tfjs must agree. */
 export function whyTfjsDiffers(subject: Subject, backendName: string): string | undefined {
   const special = subject.tfjsDiffersOn?.[backendName as BackendName];

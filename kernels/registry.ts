@@ -12,13 +12,18 @@ import * as avgPoolWebgl from './avg_pool/webgl.js';
 import { avgPoolGradients } from './avg_pool/gradient.js';
 import * as conv2dCpu from './conv2d/cpu.js';
 import * as conv2dWebgl from './conv2d/webgl.js';
-import { convGradients, fusedConvGradient } from './conv2d/gradient.js';
+import { convGradients, fusedGradientOf } from './conv2d/gradient.js';
+import * as depthwiseCpu from './depthwise_conv2d/cpu.js';
+import { depthwiseGradients } from './depthwise_conv2d/gradient.js';
+import { elementwiseKernels } from './elementwise/cpu.js';
+import { elementwiseGradients } from './elementwise/gradient.js';
 import * as matMulCpu from './mat_mul/cpu.js';
 import { fusedMatMulGradient, matMulGradients } from './mat_mul/gradient.js';
 import * as maxPoolCpu from './max_pool/cpu.js';
-import * as maxPoolWebgl from './max_pool/webgl.js';
 import { maxPoolGradients } from './max_pool/gradient.js';
+import * as maxPoolWebgl from './max_pool/webgl.js';
 import type { FusedGradient } from './runtime/gradients.js';
+import * as sumCpu from './sum/cpu.js';
 import { afterMoves, type Kernel } from './runtime/tensors.js';
 
 export const OWN = 'Convgrad';
@@ -37,11 +42,20 @@ const OPS = {
   conv2d: {
     kernels: {
       Conv2D: onBackends(conv2dCpu.conv2d, conv2dWebgl.conv2d),
-      FusedConv2D: onBackends(conv2dCpu.fusedConv2d, conv2dWebgl.fusedConv2d),
+      FusedConv2D: onBackends(conv2dCpu.conv2d, conv2dWebgl.fusedConv2d),
       Conv2DBackpropInput: onBackends(conv2dCpu.conv2dBackpropInput, conv2dWebgl.conv2dBackpropInput),
       Conv2DBackpropFilter: onBackends(conv2dCpu.conv2dBackpropFilter, conv2dWebgl.conv2dBackpropFilter),
     },
     gradients: convGradients,
+  },
+  depthwiseConv2d: {
+    kernels: {
+      DepthwiseConv2dNative: onBackends(depthwiseCpu.depthwiseConv2d),
+      FusedDepthwiseConv2D: onBackends(depthwiseCpu.depthwiseConv2d),
+      DepthwiseConv2dNativeBackpropInput: onBackends(depthwiseCpu.depthwiseConv2dBackpropInput),
+      DepthwiseConv2dNativeBackpropFilter: onBackends(depthwiseCpu.depthwiseConv2dBackpropFilter),
+    },
+    gradients: depthwiseGradients,
   },
   maxPool: {
     kernels: {
@@ -65,6 +79,9 @@ const OPS = {
     },
     gradients: matMulGradients,
   },
+  elementwise: { kernels: elementwiseKernels, gradients: elementwiseGradients },
+  // tfjs's own gradients of sums serve.
+  sum: { kernels: { Sum: { cpu: sumCpu.sum }, Mean: { cpu: sumCpu.mean } }, gradients: () => [] },
 };
 export type OpName = keyof typeof OPS;
 export const OP_NAMES = Object.keys(OPS) as OpName[];
@@ -81,6 +98,17 @@ export function kernelNamesOn(backendName: BackendName, ops: readonly OpName[] =
   return names.filter((name) => KERNELS[name][backendName]);
 }
 
+/** The kernels that serve float32 alone. */
+const FLOAT32_ONLY: readonly string[] = [
+  ...Object.keys(OPS.elementwise.kernels),
+  ...Object.keys(OPS.sum.kernels),
+];
+
+/** Whether tfjs's own kernel must serve these inputs, in place of ours. */
+export function needsBuiltin(name: KernelName, inputs: readonly { dtype: string }[]): boolean {
+  return FLOAT32_ONLY.includes(name) && inputs.some(({ dtype }) => dtype !== 'float32');
+}
+
 /** Attributes that the kernels get only in place of tfjs's kernels. */
 export const DROP_IN_ATTRS: { [name in KernelName]?: NamedAttrMap } = {
   MaxPool: { identityIf1x1: true },
@@ -91,7 +119,8 @@ export const DROP_IN_ATTRS: { [name in KernelName]?: NamedAttrMap } = {
 
 /** The gradients that the kernels of fused ops offer in place of tfjs's kernels. */
 export const FUSED_GRADIENTS: { readonly [name in KernelName]?: FusedGradient } = {
-  FusedConv2D: fusedConvGradient,
+  FusedConv2D: fusedGradientOf('fusedConv2d__op', 'Conv2D'),
+  FusedDepthwiseConv2D: fusedGradientOf('fusedDepthwiseConv2d__op', 'DepthwiseConv2dNative'),
   _FusedMatMul: fusedMatMulGradient,
 };
 

@@ -7,17 +7,34 @@ import { avgPoolCases } from './avg_pool/cases.js';
 import { avgPoolSubjects } from './avg_pool/subjects.js';
 import { convCases } from './conv2d/cases.js';
 import { convSubjects } from './conv2d/subjects.js';
+import { depthwiseCases } from './depthwise_conv2d/cases.js';
+import { depthwiseSubjects } from './depthwise_conv2d/subjects.js';
+import { binaryCases, unaryCases } from './elementwise/cases.js';
+import { binarySubjects, unarySubjects } from './elementwise/subjects.js';
 import { matMulCases } from './mat_mul/cases.js';
 import { matMulSubjects } from './mat_mul/subjects.js';
 import { maxPoolCases } from './max_pool/cases.js';
 import { maxPoolSubjects } from './max_pool/subjects.js';
+import { type BackendName, kernelNamesOn } from './registry.js';
+import { sumCases } from './sum/cases.js';
+import { sumSubjects } from './sum/subjects.js';
 import type { Subject } from './proof.js';
 
 export function subjects(): Subject[] {
   return [
     ...convCases.flatMap(convSubjects),
+    ...depthwiseCases.flatMap(depthwiseSubjects),
     ...maxPoolCases.flatMap(maxPoolSubjects),
     ...avgPoolCases.flatMap(avgPoolSubjects),
+    ...unaryCases.flatMap(unarySubjects),
+    ...binaryCases.flatMap(binarySubjects),
+    ...sumCases.flatMap(sumSubjects),
     ...matMulCases.flatMap(matMulSubjects),
   ];
+}
+
+/** Those of the kernels that there are on the backend. */
+export function subjectsOn(backendName: BackendName): Subject[] {
+  const here = kernelNamesOn(backendName);
+  return subjects().filter(({ kernelName }) => here.includes(kernelName));
 }

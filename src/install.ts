@@ -33,6 +33,7 @@ import {
   kernelNamesOn,
   type KernelName,
   KERNELS,
+  needsBuiltin,
   OP_NAMES,
   type OpName,
 } from '../kernels/registry.js';
@@ -46,8 +47,8 @@ export interface InstallOptions {
    */
   backends?: readonly string[];
   /**
-   * Names of the ops whose kernels and gradients to replace: 'conv2d', 'maxPool', 'avgPool'. Default: all. tfjs's own serve the
-   * others.
+   * Names of the ops whose kernels and gradients to replace: 'conv2d', 'maxPool', 'avgPool', on `cpu` and `wasm` 'depthwiseConv2d',
+   * and on `cpu` 'elementwise' and 'sum'. Default: all. tfjs's own serve the others.
    */
   ops?: readonly string[];
 }
@@ -211,8 +212,11 @@ function dropIn(kernelName: KernelName, backendName: BackendName): KernelFunc {
   const fused = FUSED_GRADIENTS[kernelName];
   const kernelFunc: KernelFunc = (args) => {
     keepGradient(kernelName);
+    const inputs = args.inputs as Record<string, TensorInfo>;
+    const builtin = builtinKernels.get(`${backendName} ${kernelName}`);
+    if (builtin && needsBuiltin(kernelName, Object.values(inputs))) return builtin.kernelFunc(args);
     const attrs = { ...DROP_IN_ATTRS[kernelName], ...args.attrs } as NamedAttrMap;
-    const result = kernel({ ...args, attrs, inputs: args.inputs as Record<string, TensorInfo> });
+    const result = kernel({ ...args, attrs, inputs });
     if (fused) offerGradient(fused, attrs, ourGradients.get(fused.unfused)!.gradFunc);
     return result;
   };

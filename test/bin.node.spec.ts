@@ -141,7 +141,7 @@ describe('tfjs-convgrad compare', () => {
     const reasons: [args: string[], why: string][] = [
       [['--backend', 'wasm'], 'npm install @tensorflow/tfjs-backend-wasm'],
       [['--backend', 'abacus'], 'Allowed choices are cpu, wasm, webgl'],
-      [['--op', 'Nothing'], "No kernel and case match --op 'Nothing'"],
+      [['--op', 'Nothing'], "No kernel and case on cpu match --op 'Nothing'"],
       [['--shape', '3'], 'It must be x and a filter'],
       [['--strides', '2'], '--strides and --pad need --shape'],
       [['--pad', '0'], '--strides and --pad need --shape'],

@@ -119,6 +119,17 @@ describe('the demo page', () => {
     expect(find('figure:last-child svg').getAttribute('aria-label')).toBe('y: 37 empty; empty empty');
   });
 
+  it('offers the backends that have the kernel', () => {
+    choose('Kernel', 'Conv2D');
+    choose('Backend', 'wasm');
+    choose('Kernel', 'Add');
+    const option = find<HTMLOptionElement>('option[value=wasm]');
+    expect([option.disabled, option.textContent]).toEqual([true, 'wasm (has tfjs’s own)']);
+    expect(select('Backend').value).toBe('cpu');
+    choose('Kernel', 'Conv2D');
+    expect([option.disabled, option.textContent]).toEqual([false, 'wasm']);
+  });
+
   for (const backendName of ['cpu', 'wasm', 'webgl']) {
     it(`compares on ${backendName}`, async () => {
       const option = find<HTMLOptionElement>(`option[value=${backendName}]`);

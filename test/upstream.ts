@@ -1,4 +1,4 @@
-// tfjs-core's own specs of 2-D convolution, pooling and matrix products, run against the installed plugin.
+// tfjs-core's own specs of the ops whose kernels the plugin replaces, run against the installed plugin.
 import { defineClosingSpecs } from './upstream/setup.js';
 import '@tensorflow/tfjs-core/dist/ops/conv_util_test.js';
 import '@tensorflow/tfjs-core/dist/ops/conv1d_test.js';
@@ -14,5 +14,16 @@ import '@tensorflow/tfjs-core/dist/ops/avg_pool_test.js';
 import '@tensorflow/tfjs-core/dist/ops/max_pool_test.js';
 import '@tensorflow/tfjs-core/dist/ops/max_pool_with_argmax_test.js';
 import '@tensorflow/tfjs-core/dist/ops/pool_test.js';
+import './upstream/on_cpu.js';
+import '@tensorflow/tfjs-core/dist/ops/add_test.js';
+import '@tensorflow/tfjs-core/dist/ops/arithmetic_test.js';
+import '@tensorflow/tfjs-core/dist/ops/clip_by_value_test.js';
+import '@tensorflow/tfjs-core/dist/ops/mean_test.js';
+import '@tensorflow/tfjs-core/dist/ops/moments_test.js';
+import '@tensorflow/tfjs-core/dist/ops/relu6_test.js';
+import '@tensorflow/tfjs-core/dist/ops/relu_test.js';
+import '@tensorflow/tfjs-core/dist/ops/step_test.js';
+import '@tensorflow/tfjs-core/dist/ops/sub_test.js';
+import '@tensorflow/tfjs-core/dist/ops/sum_test.js';
 
 defineClosingSpecs();

@@ -11,7 +11,7 @@ import { avgPoolSubjects } from '../kernels/avg_pool/subjects.js';
 import { convSubjects } from '../kernels/conv2d/subjects.js';
 import { maxPoolSubjects } from '../kernels/max_pool/subjects.js';
 import type { Subject } from '../kernels/proof.js';
-import { subjects } from '../kernels/subjects.js';
+import { subjectsOn } from '../kernels/subjects.js';
 import { shareOf } from './support/share.js';
 import { installed, tf } from './support/tfjs.js';
 import { complaints, inside, PATIENCE, withFlags } from './support/webgl.js';
@@ -120,7 +120,7 @@ describe('packed webgl', () => {
     it(
       `is right with ${targets} targets`,
       async () => {
-        const small = subjects().filter(
+        const small = subjectsOn('webgl').filter(
           ({ exact, caseName }, i) => exact && caseName !== 'digits' && i % 3 === 0,
         );
         await withFlags({ [TARGETS_FLAG]: targets }, async () => {

@@ -12,37 +12,43 @@ import type { DataFormat } from '../geometry.js';
 import { type FusedGradient, type GradConfigs, padTo, run } from '../runtime/gradients.js';
 import { alignedShape } from './activation.js';
 
-export const convGradients: GradConfigs = (prefix) => {
-  const forward = `${prefix}Conv2D`;
-  const backpropInput = `${prefix}Conv2DBackpropInput`;
-  const backpropFilter = `${prefix}Conv2DBackpropFilter`;
-  return [
-    {
-      kernelName: forward,
-      inputsToSave: ['x', 'filter'],
-      gradFunc: (dy, [x, filter], attrs) => ({
-        x: () => run(backpropInput, { dy: dy as Tensor, filter }, { ...attrs, inputShape: x.shape }),
-        filter: () => run(backpropFilter, { x, dy: dy as Tensor }, { ...attrs, filterShape: filter.shape }),
-      }),
-    },
-    {
-      kernelName: backpropInput,
-      inputsToSave: ['dy', 'filter'],
-      gradFunc: (ddx, [dy, filter], attrs) => ({
-        dy: () => padTo(run(forward, { x: ddx as Tensor, filter }, attrs), dy.shape),
-        filter: () => run(backpropFilter, { x: ddx as Tensor, dy }, { ...attrs, filterShape: filter.shape }),
-      }),
-    },
-    {
-      kernelName: backpropFilter,
-      inputsToSave: ['x', 'dy'],
-      gradFunc: (ddFilter, [x, dy], attrs) => ({
-        x: () => run(backpropInput, { dy, filter: ddFilter as Tensor }, { ...attrs, inputShape: x.shape }),
-        dy: () => padTo(run(forward, { x, filter: ddFilter as Tensor }, attrs), dy.shape),
-      }),
-    },
-  ];
-};
+export const convGradients = gradientsOf('Conv2D');
+
+/** The gradients of the convolution whose forward kernel has this name. */
+export function gradientsOf(name: string): GradConfigs {
+  return (prefix) => {
+    const forward = `${prefix}${name}`;
+    const backpropInput = `${forward}BackpropInput`;
+    const backpropFilter = `${forward}BackpropFilter`;
+    return [
+      {
+        kernelName: forward,
+        inputsToSave: ['x', 'filter'],
+        gradFunc: (dy, [x, filter], attrs) => ({
+          x: () => run(backpropInput, { dy: dy as Tensor, filter }, { ...attrs, inputShape: x.shape }),
+          filter: () => run(backpropFilter, { x, dy: dy as Tensor }, { ...attrs, filterShape: filter.shape }),
+        }),
+      },
+      {
+        kernelName: backpropInput,
+        inputsToSave: ['dy', 'filter'],
+        gradFunc: (ddx, [dy, filter], attrs) => ({
+          dy: () => padTo(run(forward, { x: ddx as Tensor, filter }, attrs), dy.shape),
+          filter: () =>
+            run(backpropFilter, { x: ddx as Tensor, dy }, { ...attrs, filterShape: filter.shape }),
+        }),
+      },
+      {
+        kernelName: backpropFilter,
+        inputsToSave: ['x', 'dy'],
+        gradFunc: (ddFilter, [x, dy], attrs) => ({
+          x: () => run(backpropInput, { dy, filter: ddFilter as Tensor }, { ...attrs, inputShape: x.shape }),
+          dy: () => padTo(run(forward, { x, filter: ddFilter as Tensor }, attrs), dy.shape),
+        }),
+      },
+    ];
+  };
+}
 
 /** dBias: the sum of dy over the dimensions along which the bias was repeated, in the shape of the bias. */
 function biasGradient(dy: Tensor, biasShape: number[], dataFormat?: DataFormat): Tensor {
@@ -52,16 +58,18 @@ function biasGradient(dy: Tensor, biasShape: number[], dataFormat?: DataFormat):
   return reshape(sum(dy, repeated), biasShape);
 }
 
-/** Replaces a closure that refuses dilations and NCHW, and drops dimRoundingMode. */
-export const fusedConvGradient: FusedGradient = {
-  scope: 'fusedConv2d__op',
-  unfused: 'Conv2D',
-  gradFunc:
-    (attrs, convGradient) =>
-    (dy, [filter, x, savedY, bias]) => {
-      const dy4D = reshape(dy, savedY.shape); // tf.fused.conv2d drops the batch of a single image
-      const { x: dx, filter: dFilter } = convGradient(dy4D, [x, filter], attrs);
-      const dBias = () => biasGradient(dy4D, bias.shape, attrs.dataFormat as DataFormat);
-      return { 0: dx, 1: dFilter, ...(bias && { 2: dBias }) };
-    },
-};
+/** The gradient of a fused convolution. It replaces a closure that refuses dilations and NCHW, and drops dimRoundingMode. */
+export function fusedGradientOf(scope: string, unfused: string): FusedGradient {
+  return {
+    scope,
+    unfused,
+    gradFunc:
+      (attrs, convGradient) =>
+      (dy, [filter, x, savedY, bias]) => {
+        const dy4D = reshape(dy, savedY.shape); // a fused op drops the batch of a single image
+        const { x: dx, filter: dFilter } = convGradient(dy4D, [x, filter], attrs);
+        const dBias = () => biasGradient(dy4D, bias.shape, attrs.dataFormat as DataFormat);
+        return { 0: dx, 1: dFilter, ...(bias && { 2: dBias }) };
+      },
+  };
+}

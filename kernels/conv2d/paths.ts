@@ -5,7 +5,9 @@
  */
 import type { Floats } from '../arrays.js';
 import { chosen, type CpuPath, isSimd, simdFor } from '../runtime/options.js';
-import { type ConvGeometry, sizeOf } from '../geometry.js';
+import * as depthwise from '../depthwise_conv2d/definition.js';
+import * as depthwiseSimd from '../depthwise_conv2d/simd.js';
+import { type ConvGeometry, isDepthwise, sizeOf } from '../geometry.js';
 import { type Heap, type Simd, withSimd } from '../runtime/simd/instance.js';
 import type { Epilogue } from '../runtime/simd/epilogue.js';
 import * as definition from './definition.js';
@@ -17,6 +19,11 @@ import * as thin from './plain/thin.js';
 
 const PLAIN = { definition, thin, im2col };
 
+/** The functions of a plain path. Where the groups are single channels, the definition has loops of its own. */
+function plain(path: keyof typeof PLAIN, g: ConvGeometry) {
+  return path === 'definition' && isDepthwise(g) ? depthwise : PLAIN[path];
+}
+
 /** Below this many products the plain paths are faster: copies and tables take about ten microseconds. */
 const LEAST_PRODUCTS = 1 << 11;
 /** The plain paths serve filters of more values: WebAssembly memory may have to hold all panels of a filter. */
@@ -26,14 +33,13 @@ const LARGEST_FILTER = 1 << 26;
 export function pathOf(g: ConvGeometry, ...inputs: Floats[]): CpuPath {
   const { path } = chosen();
   const fits = inputs.every((values) => values instanceof Float32Array) && filterSize(g) <= LARGEST_FILTER;
-  const depthwise = g.groups > 1 && g.outChannels === g.groups;
-  const level = fits ? simdFor(isLarge(g) && !depthwise) : undefined;
+  const level = fits ? simdFor(isLarge(g)) : undefined;
   return level ?? (path === 'auto' || isSimd(path) ? plainPath(g) : path);
 }
 
 /** Packing costs more than it gains for a small matrix, or for one of few columns or few rows. */
 function plainPath(g: ConvGeometry): keyof typeof PLAIN {
-  if (g.outChannels === g.groups) return 'definition';
+  if (isDepthwise(g) || g.outChannels === g.groups) return 'definition';
   return g.outHeight * g.outWidth < TILE || !isLarge(g) ? 'thin' : 'im2col';
 }
 
@@ -62,9 +68,12 @@ export function conv2d(
   heap?: Heap,
   epilogue?: Epilogue<Float32Array>,
 ): void {
-  if (!isSimd(path)) return rounded(y, (sums) => PLAIN[path].conv2d(x, filter, g, sums));
+  if (!isSimd(path)) return rounded(y, (sums) => plain(path, g).conv2d(x, filter, g, sums));
+  const [xs, filters] = [x, filter] as Float32Array[];
   const work = (w: Simd) =>
-    simd.conv2d(w, x as Float32Array, filter as Float32Array, g, y, chosen().winograd, epilogue);
+    isDepthwise(g)
+      ? depthwiseSimd.conv2d(w, xs, filters, g, y, epilogue)
+      : simd.conv2d(w, xs, filters, g, y, chosen().winograd, epilogue);
   withSimd(path, work, heap);
 }
 
@@ -77,9 +86,10 @@ export function conv2dBackpropInput(
   dx: Float32Array,
   heap?: Heap,
 ): void {
-  if (!isSimd(path)) return rounded(dx, (sums) => PLAIN[path].conv2dBackpropInput(dy, filter, g, sums));
+  if (!isSimd(path)) return rounded(dx, (sums) => plain(path, g).conv2dBackpropInput(dy, filter, g, sums));
+  const { conv2dBackpropInput } = isDepthwise(g) ? depthwiseSimd : simd;
   const work = (w: Simd) =>
-    simd.conv2dBackpropInput(w, dy as Float32Array, filter as Float32Array, g, dx, chosen().winograd);
+    conv2dBackpropInput(w, dy as Float32Array, filter as Float32Array, g, dx, chosen().winograd);
   withSimd(path, work, heap);
 }
 
@@ -92,9 +102,10 @@ export function conv2dBackpropFilter(
   dFilter: Float32Array,
   heap?: Heap,
 ): void {
-  if (!isSimd(path)) return rounded(dFilter, (sums) => PLAIN[path].conv2dBackpropFilter(x, dy, g, sums));
+  if (!isSimd(path)) return rounded(dFilter, (sums) => plain(path, g).conv2dBackpropFilter(x, dy, g, sums));
+  const { conv2dBackpropFilter } = isDepthwise(g) ? depthwiseSimd : simd;
   const work = (w: Simd) =>
-    simd.conv2dBackpropFilter(w, x as Float32Array, dy as Float32Array, g, dFilter, chosen().winograd);
+    conv2dBackpropFilter(w, x as Float32Array, dy as Float32Array, g, dFilter, chosen().winograd);
   withSimd(path, work, heap);
 }
 

@@ -1,5 +1,5 @@
 /** What the convolution kernels have to prove on each case of cases.ts. */
-import { type ConvGeometry, convGeometry, sizeOf } from '../geometry.js';
+import { type ConvGeometry, convGeometry, type ConvOptions, sizeOf } from '../geometry.js';
 import {
   absolute,
   attrsOf,
@@ -9,105 +9,147 @@ import {
   type Subject,
   type Values,
 } from '../proof.js';
-import { addBiasAndActivate, broadcast, constant } from './activation.js';
+import { type ActivationName, addBiasAndActivate, broadcast, constant } from './activation.js';
 import type { ConvCase } from './cases.js';
 import * as conv from './definition.js';
 
-export function convSubjects(c: ConvCase): Subject[] {
-  const { name, x, filter, bias, activation, preluActivationWeights, leakyreluAlpha, ...options } = c;
-  const g = convGeometry(x, filter, options);
-  const make = filled(g, sizeOf(filter));
-  const forward = (x: Float64Array, filter: Float64Array) => make.y((out) => conv.conv2d(x, filter, g, out));
-  const taps = g.filterHeight * g.filterWidth;
+/** Why tfjs's kernels give another result on a case: one reason for all backends, or one for each backend that differs. */
+export interface Differences {
+  forward?: Reasons;
+  backpropInput?: Reasons;
+  backpropFilter?: Reasons;
+}
+type Reasons = Pick<Subject, 'tfjsDiffers' | 'tfjsDiffersOn'>;
+
+/** A convolution: the names of its kernels, its geometry, its definition, and where tfjs's own kernels differ. */
+interface Convolution {
+  forward: 'Conv2D' | 'DepthwiseConv2dNative';
+  fused: 'FusedConv2D' | 'FusedDepthwiseConv2D';
+  geometryOf(x: readonly number[], filter: readonly number[], options: ConvOptions): ConvGeometry;
+  definition: Pick<typeof conv, 'conv2d' | 'conv2dBackpropInput' | 'conv2dBackpropFilter'>;
+  differences(c: ConvCase, g: ConvGeometry): Differences;
+}
+
+export const convSubjects = subjectsOf({
+  forward: 'Conv2D',
+  fused: 'FusedConv2D',
+  geometryOf: convGeometry,
+  definition: conv,
+  differences: convDifferences,
+});
+
+export function subjectsOf(convolution: Convolution): (c: ConvCase) => Subject[] {
+  return (c) => (c.activation ? [fusedSubject(convolution, c, c.activation)] : plainSubjects(convolution, c));
+}
+
+function fusedSubject(
+  { fused: kernelName, geometryOf, definition, differences }: Convolution,
+  c: ConvCase,
+  activation: ActivationName,
+): Subject {
+  const { name, x, filter, bias, preluActivationWeights, ...attrs } = c;
+  const g = geometryOf(x, filter, attrs);
   const y = g.outShape;
-  const tfjsDiffers = convDiffers(c, g);
-  const onWasm = tfjsDiffers ?? convDiffersOnWasm(c, g);
-  const common = {
+  const fused = (v: Values, kind: ActivationName) => {
+    const result = filled(g).y((out) => definition.conv2d(v.x, v.filter, g, out));
+    const spread = (input: string, shape: readonly number[]) =>
+      broadcast(input, v[input], shape, y, g.dataFormat);
+    const alpha = preluActivationWeights && spread('preluActivationWeights', preluActivationWeights);
+    addBiasAndActivate(
+      result,
+      y,
+      bias ? spread('bias', bias) : constant(0),
+      kind,
+      alpha ?? constant(attrs.leakyreluAlpha ?? 0.2),
+    );
+    return result;
+  };
+  return {
     caseName: name,
     output: 0,
-    exact: true,
-    tfjsDiffers,
-    ...(onWasm && { tfjsDiffersOn: { wasm: onWasm } }),
-  };
-  const dilated = g.dilationHeight * g.dilationWidth > 1;
-  const empty = 'row 21: empty inputs throw';
-  const gradientDiffers = common.tfjsDiffers ?? (dilated ? 'row 4: dilations are ignored' : undefined);
-
-  if (activation) {
-    const fused = (v: Values, kind: typeof activation) => {
-      const result = forward(v.x, v.filter);
-      const spread = (input: string, shape: readonly number[]) =>
-        broadcast(input, v[input], shape, y, g.dataFormat);
-      const alpha = preluActivationWeights && spread('preluActivationWeights', preluActivationWeights);
-      addBiasAndActivate(
-        result,
-        y,
-        bias ? spread('bias', bias) : constant(0),
-        kind,
-        alpha ?? constant(leakyreluAlpha ?? 0.2),
-      );
-      return result;
-    };
-    const inputs = {
+    kernelName,
+    inputs: {
       x,
       filter,
       ...(bias && { bias }),
       ...(preluActivationWeights && { preluActivationWeights }),
-    };
-    return [
-      {
-        ...common,
-        kernelName: 'FusedConv2D',
-        inputs,
-        attrs: attrsOf({ ...options, activation, leakyreluAlpha }),
-        outShape: y,
-        exact: !['elu', 'sigmoid', 'tanh'].includes(activation),
-        definition: (v) => fused(v, activation),
-        // The bias is one more term. The activations round a few more times. They do not magnify errors here.
-        terms: (taps * g.inChannels) / g.groups + 5,
-        magnitude: (v) => fused(absolute(v), 'linear').map((m) => m + 1),
-      },
-    ];
-  }
+    },
+    attrs: attrsOf(attrs),
+    outShape: y,
+    exact: !['elu', 'sigmoid', 'tanh'].includes(activation),
+    definition: (v) => fused(v, activation),
+    // The bias is one more term. The activations round a few more times. They do not magnify errors here.
+    terms: (g.filterHeight * g.filterWidth * g.inChannels) / g.groups + 5,
+    magnitude: (v) => fused(absolute(v), 'linear').map((m) => m + 1),
+    ...differences(c, g).forward,
+  };
+}
+
+function plainSubjects(
+  { forward: kernelName, geometryOf, definition, differences }: Convolution,
+  c: ConvCase,
+): Subject[] {
+  const { name, x, filter, ...options } = c;
+  const g = geometryOf(x, filter, options);
+  const make = filled(g, sizeOf(filter));
+  const forward = (x: Float64Array, filter: Float64Array) =>
+    make.y((out) => definition.conv2d(x, filter, g, out));
+  const taps = g.filterHeight * g.filterWidth;
+  const y = g.outShape;
+  const common = { caseName: name, output: 0, exact: true, magnitude: linearMagnitude };
+  const differs = differences(c, g);
   return [
     {
       ...common,
-      kernelName: 'Conv2D',
-      ...(g.inChannels === 0 && { tfjsDiffersOn: { webgl: empty, wasm: 'row 21: an empty sum is not 0' } }),
+      kernelName,
       inputs: { x, filter },
       attrs: attrsOf(options),
       outShape: y,
       definition: (v) => forward(v.x, v.filter),
       terms: (taps * g.inChannels) / g.groups,
-      magnitude: linearMagnitude,
+      ...differs.forward,
     },
     {
       ...common,
-      kernelName: 'Conv2DBackpropInput',
-      ...(g.outChannels === 0 && { tfjsDiffersOn: { webgl: empty } }),
-      tfjsDiffers: gradientDiffers,
+      kernelName: `${kernelName}BackpropInput`,
       inputs: { dy: y, filter },
       attrs: attrsOf({ ...options, inputShape: [...x] }),
       outShape: x,
-      definition: (v) => make.x((out) => conv.conv2dBackpropInput(v.dy, v.filter, g, out)),
+      definition: (v) => make.x((out) => definition.conv2dBackpropInput(v.dy, v.filter, g, out)),
       terms: (taps * g.outChannels) / g.groups,
-      magnitude: linearMagnitude,
       loss: linearLoss(sizeOf(x), (at, v) => forward(at, v.filter)),
+      ...differs.backpropInput,
     },
     {
       ...common,
-      kernelName: 'Conv2DBackpropFilter',
-      tfjsDiffersOn: { wasm: 'row 5: there is no such kernel' },
-      tfjsDiffers: gradientDiffers,
+      kernelName: `${kernelName}BackpropFilter`,
       inputs: { x, dy: y },
       attrs: attrsOf({ ...options, filterShape: [...filter] }),
       outShape: filter,
-      definition: (v) => make.filter((out) => conv.conv2dBackpropFilter(v.x, v.dy, g, out)),
+      definition: (v) => make.filter((out) => definition.conv2dBackpropFilter(v.x, v.dy, g, out)),
       terms: g.batchSize * g.outHeight * g.outWidth,
-      magnitude: linearMagnitude,
       loss: linearLoss(sizeOf(filter), (at, v) => forward(v.x, at)),
+      ...differs.backpropFilter,
     },
   ];
+}
+
+function convDifferences(c: ConvCase, g: ConvGeometry): Differences {
+  const tfjsDiffers = convDiffers(c, g);
+  const wasm = tfjsDiffers ?? convDiffersOnWasm(c, g);
+  const onWasm = wasm && { wasm };
+  const dilated = g.dilationHeight * g.dilationWidth > 1;
+  const gradient = tfjsDiffers ?? (dilated ? 'row 4: dilations are ignored' : undefined);
+  const empty = 'row 21: empty inputs throw';
+  const noChannels = { webgl: empty, wasm: 'row 21: an empty sum is not 0' };
+  return {
+    forward: { tfjsDiffers, tfjsDiffersOn: g.inChannels === 0 ? noChannels : { ...onWasm } },
+    backpropInput: {
+      tfjsDiffers: gradient,
+      tfjsDiffersOn: g.outChannels === 0 ? { webgl: empty } : { ...onWasm },
+    },
+    backpropFilter: { tfjsDiffers: gradient, tfjsDiffersOn: { wasm: 'row 5: there is no such kernel' } },
+  };
 }
 
 function convDiffers(c: ConvCase, g: ConvGeometry): string | undefined {
@@ -119,7 +161,7 @@ function convDiffers(c: ConvCase, g: ConvGeometry): string | undefined {
 }
 
 /** tfjs's kernels on wasm call XNNPACK, which has one bias for each channel and pads as it sees fit. */
-function convDiffersOnWasm(c: ConvCase, g: ConvGeometry): string | undefined {
+export function convDiffersOnWasm(c: ConvCase, g: ConvGeometry): string | undefined {
   if (g.dataFormat === 'NCHW') return 'row 25: no NCHW';
   if (c.bias && c.bias.length !== 1) return 'row 25: the bias must be of shape [outChannels]';
   if (c.dimRoundingMode === 'ceil') return "row 25: 'ceil' leaves cells undefined";

@@ -80,6 +80,17 @@ function reach({ wasm }: HeapBackend): Heap | undefined {
   return { memory, allocate, release: (address) => wasm._free!(address) };
 }
 
+/**
+ * The values of a float32 tensor.
+ * @throws Error naming the tensor and its dtype if it is of another
+ */
+export function readFloat32(backend: object, name: string, tensor: TensorInfo): Float32Array {
+  if (tensor.dtype !== 'float32') {
+    throw new Error(`tfjs-convgrad: ${name} is of dtype ${tensor.dtype}, but it must be float32.`);
+  }
+  return readNumbers(backend, name, tensor) as Float32Array;
+}
+
 /** The values of a tensor as floats. float32 stays. int32 and bool become float64, which holds them exactly. */
 export function readFloats(backend: object, name: string, tensor: TensorInfo): Floats {
   const values = readNumbers(backend, name, tensor);

@@ -36,7 +36,7 @@ export async function compareCommand(options: CompareOptions): Promise<boolean> 
     if ('total' in message) {
       if (message.total === 0)
         throw new Error(
-          `No kernel and case match --op '${options.op}' and --case '${options.case}'` +
+          `No kernel and case on ${backend} match --op '${options.op}' and --case '${options.case}'` +
             (kernels ? `: does ${kernels} export one for ${backend}?` : '.'),
         );
       bar = progress(`Comparing on ${backend}`, message.total, json ? process.stderr : process.stdout);

@@ -8,8 +8,8 @@ import { convSubjects } from '../../kernels/conv2d/subjects.js';
 import type { PoolCase } from '../../kernels/max_pool/cases.js';
 import { maxPoolSubjects } from '../../kernels/max_pool/subjects.js';
 import { canAskBuiltin, type Subject, whyTfjsDiffers } from '../../kernels/proof.js';
-import { OWN } from '../../kernels/registry.js';
-import { subjects } from '../../kernels/subjects.js';
+import { type BackendName, OWN } from '../../kernels/registry.js';
+import { subjectsOn } from '../../kernels/subjects.js';
 import { registerOwn } from '../ops.js';
 import { boundOf, untiedInputs } from '../verify/compare-kernels.js';
 import { integers } from '../verify/data.js';
@@ -60,9 +60,9 @@ export interface OwnCase {
   pad: 'same' | 'valid' | number;
 }
 
-/** The selected subjects of the plugin. */
+/** The selected subjects of the plugin that have a kernel on the active backend. */
 export function chosen(selection: Selection): Subject[] {
-  const all = selection.own ? subjectsOf(selection.own) : subjects();
+  const all = selection.own ? subjectsOf(selection.own) : subjectsOn(getBackend() as BackendName);
   return all.filter((subject) => isChosen(selection, subject.kernelName, subject.caseName));
 }
 

@@ -1,7 +1,7 @@
 /** Prints comparisons and trainings as text. */
 import { median } from '../verify/time.js';
 import type { Comparison } from './comparison.js';
-import { agreement, limitsOfTfjs, type Training, trainingTable } from './training.js';
+import { agreement, kernelTable, limitsOfTfjs, type Training, trainingTable } from './training.js';
 
 /** Prints a row for each comparison. Errors are in units of their bounds: at most 1 is right. */
 export function printComparisons(comparisons: Comparison[]): void {
@@ -19,9 +19,15 @@ export function printComparisons(comparisons: Comparison[]): void {
 
 export function printTraining(training: Training): void {
   console.log('\nTraining. All start with the same weights and see the same batches.');
-  for (const [heading, ...cells] of trainingTable(training))
-    console.log(heading.padEnd(31) + cells.map((cell) => cell.padStart(16)).join(''));
+  printTable(trainingTable(training));
+  console.log();
+  printTable(kernelTable(training));
   console.log([`${mark(training.ok)} ${agreement(training)}`, ...limitsOfTfjs(training)].join('\n'));
+}
+
+function printTable(rows: string[][]): void {
+  for (const [heading, ...cells] of rows)
+    console.log(heading.padEnd(31) + cells.map((cell) => cell.padStart(16)).join(''));
 }
 
 function row(

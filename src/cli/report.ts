@@ -3,7 +3,15 @@ import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import type { Comparison } from './comparison.js';
 import type { FeatureMap } from './feature-maps.js';
-import { agreement, limitsOfTfjs, type Run, sharedSteps, type Training, trainingTable } from './training.js';
+import {
+  agreement,
+  kernelTable,
+  limitsOfTfjs,
+  type Run,
+  sharedSteps,
+  type Training,
+  trainingTable,
+} from './training.js';
 import type { Example } from './worked-examples.js';
 
 export interface Report {
@@ -91,11 +99,13 @@ function comparisonTable(comparisons: Comparison[]): string {
 function trainingSection(training: Training): string {
   const runs = training.runs.filter(({ losses }) => losses.length > 0);
   const [head, ...rows] = trainingTable(training);
+  const [kernelHead, ...kernelRows] = kernelTable(training);
   const sentence = agreement(training);
   return `<h2>Training on handwritten digits</h2>
 <p>All start with the same weights and see the same batches. ${training.ok ? escape(sentence) : failed(sentence)}
 ${escape(limitsOfTfjs(training).join(' '))}</p>
 ${table(head, rows)}
+${table(kernelHead, kernelRows)}
 ${figure('Loss of each step', lossPlot(runs))}
 ${table(
   ['Step', ...runs.map(({ title }) => `Loss, ${title}`)],

@@ -4,6 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
+import { type KernelTime, timeByKernel } from './by-kernel.js';
 import { SIDE, type Digits } from './mnist.js';
 
 const CLASSES = 10;
@@ -24,6 +25,8 @@ export interface TrainOptions {
 export interface TrainResult {
   losses: number[];
   msPerStep: number[];
+  /** Where the time of one more step went. */
+  kernels: KernelTime[];
   /** Share of the held-out digits that were recognized. */
   accuracy?: number;
 }
@@ -37,7 +40,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const optimizer = tf.train.momentum(learningRate(0), MOMENTUM);
   const model = cnn(seed);
   model.compile({ optimizer, loss: 'categoricalCrossentropy' });
-  const result: TrainResult = { losses: [], msPerStep: [] };
+  const result: TrainResult = { losses: [], msPerStep: [], kernels: [] };
   for (let step = 0; step < steps; step++) {
     const [x, y] = batchOf(digits, step * batch, batch);
     optimizer.setLearningRate(learningRate(step));
@@ -49,6 +52,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     onStep?.(step, loss);
   }
   if (heldOut) result.accuracy = accuracy(model, heldOut);
+  const [x, y] = batchOf(digits, 0, batch);
+  result.kernels = await timeByKernel(() => model.trainOnBatch(x, y) as Promise<number>);
+  tf.dispose([x, y]);
   model.dispose();
   optimizer.dispose();
   tf.SGDOptimizer.prototype.dispose.call(optimizer); // disposes of the learning rate; momentum's own forgets it

@@ -1,5 +1,7 @@
 /** What `npm start` says about its trainings, on the terminal and in the report: a table and sentences. */
 
+import type { KernelTime } from './by-kernel.js';
+
 /** Number of digits that are kept for the accuracy. */
 export const HELD_OUT = 300;
 
@@ -17,6 +19,8 @@ export interface Run {
   losses: number[];
   /** Median. */
   msPerStep?: number;
+  /** Where the time of one step went; absent if the backend is not installed. */
+  kernels?: KernelTime[];
   /** Share of the held-out digits that were recognized; absent if it was not measured. */
   accuracy?: number;
 }
@@ -59,6 +63,39 @@ export function trainingTable(training: Training): string[][] {
       accuracy === undefined ? undefined : `${(100 * accuracy).toFixed(1)}%`,
     ),
   ];
+}
+
+/** Kernels that take less than this share of each run's step are summed up. */
+const SMALL_SHARE = 0.02;
+
+/** One step, kernel by kernel, in ms. The first cell of each row is its heading, and the first row has the headings of the columns. */
+export function kernelTable({ runs }: Training): string[][] {
+  const measured = runs.filter(({ kernels }) => kernels);
+  const timesOf = ({ kernels = [] }: Run) =>
+    new Map(kernels.map(({ kernelName, milliseconds }) => [kernelName, milliseconds]));
+  const columns = measured.map(timesOf);
+  const totals = columns.map((times) => sumOf(times.values()));
+  const isLarge = (name: string) =>
+    columns.some((times, i) => (times.get(name) ?? 0) >= SMALL_SHARE * totals[i]);
+  const names = [...new Set(columns.flatMap((times) => [...times.keys()]))];
+  const large = names.filter(isLarge);
+  const others = columns.map((times) =>
+    sumOf(names.filter((name) => !isLarge(name)).map((name) => times.get(name) ?? 0)),
+  );
+  const row = (heading: string, times: (number | undefined)[]) => [
+    heading,
+    ...times.map((time) => time?.toFixed(1) ?? '-'),
+  ];
+  return [
+    ['ms of one step, by kernel', ...measured.map(({ title }) => title)],
+    ...large.map((name) => row(name, columns.map((times) => times.get(name)))),
+    row('others', others),
+    row('all kernels', totals),
+  ]; // prettier-ignore
+}
+
+function sumOf(values: Iterable<number>): number {
+  return [...values].reduce((sum, value) => sum + value, 0);
 }
 
 export function agreement({ difference, ok }: Training): string {

@@ -30,14 +30,18 @@ const NOT_OURS = [
 /** On wasm a clone is a copy, and the engine takes the copies that ops save for their gradients for leaks. */
 beforeEach(() => env().set('IS_TEST', getBackend() !== 'wasm'));
 
-setTestEnvs(
-  BACKENDS.map((name) => ({
-    name,
-    backendName: name,
-    isDataSync: true,
-    flags: name === 'webgl' ? WEBGL_FLAGS : {},
-  })),
-);
+/** The spec files that are evaluated after this call define their specs for these backends. */
+export function testOn(backends: readonly string[]): void {
+  setTestEnvs(
+    backends.map((name) => ({
+      name,
+      backendName: name,
+      isDataSync: true,
+      flags: name === 'webgl' ? WEBGL_FLAGS : {},
+    })),
+  );
+}
+testOn(BACKENDS);
 
 const { replaced } = install({ backends: BACKENDS });
 const kernelOf = ({ kernelName, backendName }: Replaced) => getKernel(kernelName, backendName)?.kernelFunc;

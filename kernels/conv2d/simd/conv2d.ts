@@ -91,10 +91,7 @@ export function conv2dBackpropInput(
   dx: Float32Array,
   winograd: WinogradTile = 0,
 ): void {
-  const axes = {
-    rows: backwardAxis(g.inHeight, g.filterHeight, g.strideHeight, g.dilationHeight, g.padTop),
-    cols: backwardAxis(g.inWidth, g.filterWidth, g.strideWidth, g.dilationWidth, g.padLeft),
-  };
+  const axes = backwardAxes(g);
   const [dyData, filterData, dxData] = [dy, filter, dx].map((values) => dataOf(simd, values));
   if (isDenseLayer(g)) {
     denseBackward(simd, dyData, filterData, g, dxData);
@@ -238,6 +235,13 @@ export function forwardAxes(g: ConvGeometry): Axes {
   return {
     rows: forwardAxis(g.outHeight, g.filterHeight, g.strideHeight, g.dilationHeight, g.padTop),
     cols: forwardAxis(g.outWidth, g.filterWidth, g.strideWidth, g.dilationWidth, g.padLeft),
+  };
+}
+
+export function backwardAxes(g: ConvGeometry): Axes {
+  return {
+    rows: backwardAxis(g.inHeight, g.filterHeight, g.strideHeight, g.dilationHeight, g.padTop),
+    cols: backwardAxis(g.inWidth, g.filterWidth, g.strideWidth, g.dilationWidth, g.padLeft),
   };
 }
 

@@ -26,6 +26,27 @@ type Product = Numbers<
 export interface MicroKernels {
   multiply(call: Product & Numbers<'step'>): void;
   dot(call: Product): void;
+  depthwise(
+    call: Numbers<
+      | 'pixels'
+      | 'outs'
+      | 'pixelCount'
+      | 'taps'
+      | 'tapCount'
+      | 'channels'
+      | 'x'
+      | 'filter'
+      | 'bias'
+      | 'y'
+      | 'lowest'
+      | 'highest'
+    >,
+  ): void;
+  depthwiseFilter(
+    call: Numbers<
+      'pixels' | 'outs' | 'pixelCount' | 'taps' | 'tapCount' | 'channels' | 'x' | 'dy' | 'dFilter'
+    >,
+  ): void;
   addRows(call: Numbers<'a' | 'b' | 'rows' | 'cols' | 'c'>): void;
   accumulate(
     call: Numbers<
@@ -158,6 +179,33 @@ export function named(wasm: Positional): MicroKernels {
         k.clamped,
         k.lowest,
         k.highest,
+      ),
+    depthwise: (k) =>
+      wasm.depthwise(
+        k.pixels,
+        k.outs,
+        k.pixelCount,
+        k.taps,
+        k.tapCount,
+        k.channels,
+        k.x,
+        k.filter,
+        k.bias,
+        k.y,
+        k.lowest,
+        k.highest,
+      ),
+    depthwiseFilter: (k) =>
+      wasm.depthwiseFilter(
+        k.pixels,
+        k.outs,
+        k.pixelCount,
+        k.taps,
+        k.tapCount,
+        k.channels,
+        k.x,
+        k.dy,
+        k.dFilter,
       ),
     addRows: (k) => wasm.addRows(k.a, k.b, k.rows, k.cols, k.c),
     accumulate: (k) =>

@@ -1,0 +1,323 @@
+/**
+ * Depthwise 2-D convolution and its gradients by WebAssembly SIMD, in float32. The functions have the shapes and signatures of
+ * definition.ts.
+ *
+ *   forward  y[p]         = sum over taps of x[the tap's cell at p] * filter[tap], for each channel
+ *   input    dx[p]        = sum over the taps that reach p of dy[their pixel] * filter[tap]
+ *   filter   dFilter[tap] = sum over pixels of x[the tap's cell at p] * dy[p]
+ *
+ * - The work goes strip by strip. The micro-kernels read x and dy where they lie if they can, and otherwise a copy of the part of a
+ *   strip. There is no padding: pixels at an edge have a list of only those taps that lie in the source. Pixels that have the same
+ *   list are computed together. So a filter value of Infinity or NaN over padding is skipped.
+ * - If dx has a stride, its positions fall into stride x stride phases. Different taps reach each phase, so no zeros are inserted.
+ * - With a multiplier, the channels of x are repeated on their way into memory, and those of dx are added up on their way out. So the
+ *   micro-kernels have outChannels channels on both sides.
+ */
+import { backwardAxes, forwardAxes } from '../conv2d/simd/conv2d.js';
+import { type Epilogue, PLAIN, writeBias } from '../runtime/simd/epilogue.js';
+import { type ConvGeometry, sizeOf } from '../geometry.js';
+import { type Data, dataOf, roundUp, type Simd } from '../runtime/simd/instance.js';
+import {
+  type Axes,
+  type Axis,
+  copyIn,
+  copyOut,
+  fitsCache,
+  type Grid,
+  type Image,
+  inside,
+  largest,
+  liesInMemory,
+  planStrips,
+  positionsIn,
+  type Rectangle,
+  type Region,
+  regionOf,
+  sourceRegion,
+  type Tap,
+  targetRegion,
+  windowOf,
+} from '../runtime/simd/strips.js';
+
+/** Pixels that the micro-kernel takes at a time. */
+const BLOCK = 4;
+
+/** y = depthwiseConv2d(x, filter), through the epilogue. Every cell of y is written. */
+export function conv2d(
+  simd: Simd,
+  x: Float32Array,
+  filter: Float32Array,
+  g: ConvGeometry,
+  y: Float32Array,
+  epilogue: Epilogue<Float32Array> = PLAIN,
+): void {
+  const [source, target] = [inputImage(dataOf(simd, x), g), outputImage(dataOf(simd, y), g)];
+  const bias = epilogue.bias && dataOf(simd, epilogue.bias);
+  correlate(simd, source, target, forwardAxes(g), dataOf(simd, filter), g, { ...epilogue, bias });
+}
+
+/** dx = sum over all y of dy * d y / d x. Every cell of dx is written. */
+export function conv2dBackpropInput(
+  simd: Simd,
+  dy: Float32Array,
+  filter: Float32Array,
+  g: ConvGeometry,
+  dx: Float32Array,
+): void {
+  const [source, target] = [outputImage(dataOf(simd, dy), g), inputImage(dataOf(simd, dx), g)];
+  correlate(simd, source, target, backwardAxes(g), dataOf(simd, filter), g, PLAIN);
+}
+
+/** Writes every cell of the target. */
+function correlate(
+  simd: Simd,
+  source: Image,
+  target: Image,
+  axes: Axes,
+  filter: Data,
+  g: ConvGeometry,
+  epilogue: Epilogue,
+): void {
+  const { outChannels: channels, filterWidth } = g;
+  const strips = stripsOf(target.images, axes, channels);
+  const most = largest(strips, axes);
+  const [reads, writes] = [isInPlace(source, channels), isInPlace(target, channels)];
+  const [taps, pixels, outs, bias, copiedFilter, a, c, staging] = simd.place(
+    8 * g.filterHeight * filterWidth,
+    4 * roundUp(most.target, BLOCK),
+    4 * roundUp(most.target, BLOCK),
+    4 * channels,
+    filter.array ? 4 * sizeOf(g.filterShape) : 0,
+    reads ? 0 : 4 * most.source * channels,
+    writes ? 0 : 4 * most.target * channels,
+    4 * Math.max(stagingSize(source, channels, most.source), stagingSize(target, channels, most.target)),
+  );
+  writeBias(simd, bias, channels, channels, epilogue);
+  if (filter.array) simd.f32.set(filter.array, copiedFilter / 4);
+  for (const strip of strips) {
+    const part = inside(source, windowOf(strip, axes));
+    const from = reads ? regionOf(source, part) : copyWide(simd, source, part, channels, staging, a);
+    const to = targetRegion(target, strip, writes, c);
+    const colGroups = groupsOf(axes.cols, strip.col, strip.cols, part.col, source.width);
+    for (const rows of groupsOf(axes.rows, strip.row, strip.rows, part.row, source.height)) {
+      for (const cols of colGroups) {
+        writeTable(simd.i32, pixels / 4, strip.images, rows.sources, cols.sources, from, channels);
+        simd.depthwise({
+          pixels,
+          outs,
+          pixelCount: writeTable(simd.i32, outs / 4, strip.images, rows.targets, cols.targets, to, channels),
+          taps,
+          tapCount: writeTaps(simd.i32, taps / 4, rows.taps, cols.taps, from, filterWidth, channels),
+          channels,
+          x: from.address,
+          filter: filter.array ? copiedFilter : 4 * filter.start,
+          bias,
+          y: to.address,
+          lowest: epilogue.lowest,
+          highest: epilogue.highest,
+        });
+      }
+    }
+    if (!writes) copyNarrow(simd, to, target, strip, channels, staging);
+  }
+}
+
+/** dFilter = sum over all y of dy * d y / d filter, summed over the batch. Every cell of dFilter is written. */
+export function conv2dBackpropFilter(
+  simd: Simd,
+  x: Float32Array,
+  dy: Float32Array,
+  g: ConvGeometry,
+  dFilter: Float32Array,
+): void {
+  const [source, target] = [inputImage(dataOf(simd, x), g), outputImage(dataOf(simd, dy), g)];
+  const result = dataOf(simd, dFilter);
+  const axes = forwardAxes(g);
+  const { outChannels: channels, filterWidth } = g;
+  const size = sizeOf(g.filterShape);
+  const strips = stripsOf(target.images, axes, channels);
+  const most = largest(strips, axes);
+  const [reads, readsDy] = [isInPlace(source, channels), isInPlace(target, channels)];
+  const [taps, pixels, outs, sums, a, c, staging] = simd.place(
+    8 * g.filterHeight * filterWidth,
+    4 * roundUp(most.target, BLOCK),
+    4 * roundUp(most.target, BLOCK),
+    result.array ? 4 * size : 0,
+    reads ? 0 : 4 * most.source * channels,
+    readsDy ? 0 : 4 * most.target * channels,
+    4 * stagingSize(source, channels, most.source),
+  );
+  const to = result.array ? sums : 4 * result.start;
+  simd.f32.fill(0, to / 4, to / 4 + size);
+  for (const strip of strips) {
+    const part = inside(source, windowOf(strip, axes));
+    const from = reads ? regionOf(source, part) : copyWide(simd, source, part, channels, staging, a);
+    const dyFrom = sourceRegion(simd, target, strip, readsDy, c);
+    const colGroups = groupsOf(axes.cols, strip.col, strip.cols, part.col, source.width);
+    for (const rows of groupsOf(axes.rows, strip.row, strip.rows, part.row, source.height)) {
+      for (const cols of colGroups) {
+        writeTable(simd.i32, pixels / 4, strip.images, rows.sources, cols.sources, from, channels);
+        writeTable(simd.i32, outs / 4, strip.images, rows.targets, cols.targets, dyFrom, channels);
+        simd.depthwiseFilter({
+          pixels,
+          outs,
+          pixelCount: strip.images * rows.targets.length * cols.targets.length,
+          taps,
+          tapCount: writeTaps(simd.i32, taps / 4, rows.taps, cols.taps, from, filterWidth, channels),
+          channels,
+          x: from.address,
+          dy: dyFrom.address,
+          dFilter: to,
+        });
+      }
+    }
+  }
+  result.array?.set(simd.f32.subarray(to / 4, to / 4 + size));
+}
+
+function stripsOf(images: number, axes: Axes, channels: number): Rectangle[] {
+  return planStrips(axes, images, [1, 1], (strip) => fitsCache(strip, axes, channels, channels));
+}
+
+/** Positions along one axis under the same taps. */
+interface Group {
+  /** Those of the positions' phase that lie in the source. */
+  readonly taps: readonly Tap[];
+  /** The base of each position, counted from the first row or column of the source's part. It may lie outside. */
+  readonly sources: number[];
+  /** Each position, counted from the first row or column of the strip. */
+  readonly targets: number[];
+}
+
+/** The `count` positions from `first` on, by their taps. */
+function groupsOf(
+  axis: Axis,
+  first: number,
+  count: number,
+  sourceFirst: number,
+  sourceSize: number,
+): Group[] {
+  const groups: Group[] = [];
+  const latest: Group[] = []; // of each phase: along the axis, a phase loses taps at one end after the other
+  for (let p = first; p < first + count; p++) {
+    const phase = axis.phase(p);
+    const base = axis.base(p);
+    const taps = axis.phases[phase];
+    let [start, end] = [0, taps.length];
+    while (start < end && base + taps[start].offset < 0) start++;
+    while (end > start && base + taps[end - 1].offset >= sourceSize) end--;
+    if (
+      !latest[phase] ||
+      latest[phase].taps[0] !== taps[start] ||
+      latest[phase].taps.length !== end - start
+    ) {
+      latest[phase] = { taps: taps.slice(start, end), sources: [], targets: [] };
+      groups.push(latest[phase]);
+    }
+    latest[phase].sources.push(base - sourceFirst);
+    latest[phase].targets.push(p - first);
+  }
+  return groups;
+}
+
+/** at[i]: the address of cell [image, row, col] from the first cell of the grid on. Returns the length, filled up to whole blocks. */
+function writeTable(
+  i32: Int32Array,
+  at: number,
+  images: number,
+  rows: readonly number[],
+  cols: readonly number[],
+  grid: Grid,
+  channels: number,
+): number {
+  const start = at;
+  for (let image = 0; image < images; image++) {
+    for (let i = 0; i < rows.length; i++) {
+      const row = (image * grid.rows + rows[i]) * grid.cols;
+      for (let j = 0; j < cols.length; j++) i32[at++] = 4 * channels * (row + cols[j]);
+    }
+  }
+  const length = roundUp(at - start, BLOCK);
+  i32.fill(i32[at - 1], at, start + length);
+  return length;
+}
+
+/** Two entries for each tap: its distance from a pixel's base, and where it lies in the filter. Returns the number of taps. */
+function writeTaps(
+  i32: Int32Array,
+  at: number,
+  rows: readonly Tap[],
+  cols: readonly Tap[],
+  grid: Grid,
+  filterWidth: number,
+  channels: number,
+): number {
+  for (const row of rows) {
+    for (const col of cols) {
+      i32[at++] = 4 * channels * (row.offset * grid.cols + col.offset);
+      i32[at++] = 4 * channels * (row.index * filterWidth + col.index);
+    }
+  }
+  return rows.length * cols.length;
+}
+
+/** Whether the micro-kernels can read and write the image where it lies. */
+function isInPlace(image: Image, channels: number): boolean {
+  return liesInMemory(image) && image.channels === channels;
+}
+
+/** In floats: what `copyWide` and `copyNarrow` need for so many cells. */
+function stagingSize(image: Image, channels: number, cells: number): number {
+  return image.channels === channels ? 0 : cells * image.channels;
+}
+
+/** Copies a part of the image to `to`, dense, with as many channels: those of the image are repeated, each beside itself. */
+function copyWide(
+  simd: Simd,
+  image: Image,
+  part: Rectangle,
+  channels: number,
+  staging: number,
+  to: number,
+): Region {
+  if (image.channels === channels) return copyIn(simd, to, image, part);
+  const region = copyIn(simd, staging, image, part);
+  const { f32 } = simd;
+  const multiplier = channels / image.channels;
+  const start = staging / 4;
+  const end = start + positionsIn(part) * image.channels;
+  for (let i = start, j = to / 4; i < end; i++, j += multiplier) f32.fill(f32[i], j, j + multiplier);
+  return { ...region, address: to };
+}
+
+/** Copies a strip to the image. It has as many channels: those that lie side by side for one of the image's channels are added up. */
+function copyNarrow(
+  simd: Simd,
+  from: Region,
+  image: Image,
+  strip: Rectangle,
+  channels: number,
+  staging: number,
+): void {
+  if (image.channels === channels) return copyOut(simd, from, image, strip);
+  const { f32 } = simd;
+  const multiplier = channels / image.channels;
+  const start = staging / 4;
+  const end = start + positionsIn(strip) * image.channels;
+  for (let i = start, j = from.address / 4; i < end; i++) {
+    let sum = 0;
+    for (const last = j + multiplier; j < last; j++) sum += f32[j];
+    f32[i] = sum;
+  }
+  copyOut(simd, { ...from, address: staging }, image, strip);
+}
+
+function inputImage(data: Data, g: ConvGeometry): Image {
+  const { batchSize: images, inHeight: height, inWidth: width, x: steps, inChannels: channels } = g;
+  return { data, steps, images, height, width, channel: 0, channels };
+}
+
+function outputImage(data: Data, g: ConvGeometry): Image {
+  const { batchSize: images, outHeight: height, outWidth: width, y: steps, outChannels: channels } = g;
+  return { data, steps, images, height, width, channel: 0, channels };
+}
