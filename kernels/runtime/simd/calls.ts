@@ -24,7 +24,7 @@ type Product = Numbers<
 > & { readonly continued: boolean; readonly clamped: boolean };
 
 export interface MicroKernels {
-  multiply(call: Product): void;
+  multiply(call: Product & Numbers<'step'>): void;
   dot(call: Product): void;
   depthwise(
     call: Numbers<
@@ -143,32 +143,45 @@ export interface MicroKernels {
 /** What the module exports: each function takes its arguments by position. */
 export type Positional = Record<keyof MicroKernels, (...values: (number | boolean)[]) => number>;
 
-const product =
-  (kernel: Positional['multiply']) =>
-  (k: Product): void => {
-    kernel(
-      k.pixels,
-      k.outs,
-      k.pixelCount,
-      k.segments,
-      k.segmentCount,
-      k.segmentLength,
-      k.a,
-      k.panels,
-      k.panelCount,
-      k.bias,
-      k.c,
-      k.continued,
-      k.clamped,
-      k.lowest,
-      k.highest,
-    );
-  };
-
 export function named(wasm: Positional): MicroKernels {
   return {
-    multiply: product(wasm.multiply),
-    dot: product(wasm.dot),
+    multiply: (k) =>
+      wasm.multiply(
+        k.pixels,
+        k.outs,
+        k.pixelCount,
+        k.segments,
+        k.segmentCount,
+        k.segmentLength,
+        k.step,
+        k.a,
+        k.panels,
+        k.panelCount,
+        k.bias,
+        k.c,
+        k.continued,
+        k.clamped,
+        k.lowest,
+        k.highest,
+      ),
+    dot: (k) =>
+      wasm.dot(
+        k.pixels,
+        k.outs,
+        k.pixelCount,
+        k.segments,
+        k.segmentCount,
+        k.segmentLength,
+        k.a,
+        k.panels,
+        k.panelCount,
+        k.bias,
+        k.c,
+        k.continued,
+        k.clamped,
+        k.lowest,
+        k.highest,
+      ),
     depthwise: (k) =>
       wasm.depthwise(
         k.pixels,
