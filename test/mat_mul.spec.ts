@@ -212,8 +212,14 @@ for (const backendName of ['cpu', 'wasm'] as const) {
 }
 
 describeOnBackends('the gradient of tf.matMul', (backendName) => {
-  // On webgl tfjs's own kernels and gradients serve, which do not broadcast.
-  if (backendName === 'webgl') return;
+  if (backendName === 'webgl') {
+    it("is tfjs's own, which does not broadcast", () => {
+      const gradients = tf.grads((a, b) => tf.matMul(a, b));
+      const inputs = [tf.ones([2, 2, 3]), tf.ones([1, 3, 2])];
+      installed(() => expect(() => gradients(inputs)).toThrowError(/shape/));
+    });
+    return;
+  }
 
   const size = [3, 4, 2];
   for (const batches of BATCHES) {
