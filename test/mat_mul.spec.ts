@@ -212,8 +212,10 @@ for (const backendName of ['cpu', 'wasm'] as const) {
 }
 
 describeOnBackends('the gradient of tf.matMul', (backendName) => {
-  // On webgl tfjs's own kernels and gradients serve, which do not broadcast.
-  if (backendName === 'webgl') return;
+  if (backendName === 'webgl') {
+    it('is skipped', () => pending("tfjs's own kernels and gradients serve there"));
+    return;
+  }
 
   const size = [3, 4, 2];
   for (const batches of BATCHES) {
