@@ -47,8 +47,8 @@ export interface InstallOptions {
    */
   backends?: readonly string[];
   /**
-   * Names of the ops whose kernels and gradients to replace: 'conv2d', 'depthwiseConv2d', 'maxPool', 'avgPool', on `cpu`
-   * and `wasm` 'batchNorm', and on `cpu` 'elementwise' and 'sum'. Default: all. tfjs's own serve the others.
+   * Names of the ops whose kernels and gradients to replace: 'conv2d', 'depthwiseConv2d', 'maxPool', 'avgPool', on `cpu` and
+   * `wasm` 'matMul' and 'batchNorm', and on `cpu` 'elementwise' and 'sum'. Default: all. tfjs's own serve the others.
    */
   ops?: readonly string[];
 }

@@ -67,7 +67,7 @@ function differs(c: MatMulCase, g: MatMulGeometry): string | undefined {
   if (c.activation === 'tanh') return 'row 11: no fused tanh';
   return repeatsByTurns(c.a, g.aStarts) && repeatsByTurns(c.b, g.bStarts)
     ? undefined
-    : 'row 27: takes the wrong matrices of a batch';
+    : 'row 35: takes the wrong matrices of a batch';
 }
 
 /** tfjs takes the matrices of an operand one after the other, and starts again when it has come to the end. */
@@ -78,8 +78,8 @@ function repeatsByTurns(shape: readonly number[], starts: readonly number[]): bo
 }
 
 function differsOnWasm(c: MatMulCase, g: MatMulGeometry): string | undefined {
-  if (g.depth === 0) return 'row 29: an empty sum is not 0';
-  if (c.bias && c.bias.length !== 1) return 'row 29: the bias must be of shape [cols]';
+  if (g.depth === 0) return 'row 37: an empty sum is not 0';
+  if (c.bias && c.bias.length !== 1) return 'row 37: the bias must be of shape [cols]';
   const isPlain = !c.transposeA && !c.transposeB && sizeOf(c.a.slice(0, -2)) === 1;
-  return c.bias && g.cols > 1 && !isPlain ? 'row 29: adds the wrong values of the bias' : undefined;
+  return c.bias && g.cols > 1 && !isPlain ? 'row 37: adds the wrong values of the bias' : undefined;
 }
