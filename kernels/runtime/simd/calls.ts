@@ -23,30 +23,16 @@ type Product = Numbers<
   | 'highest'
 > & { readonly continued: boolean; readonly clamped: boolean };
 
+/** Pixels in lines, as the depthwise micro-kernels take them. */
+type Lines = Numbers<'lines' | 'outs' | 'lineCount' | 'count' | 'step' | 'outStep'>;
+type Depthwise = Numbers<'taps' | 'channels' | 'x' | 'filter' | 'bias' | 'y' | 'lowest' | 'highest'>;
+
 export interface MicroKernels {
   multiply(call: Product & Numbers<'step'>): void;
   dot(call: Product): void;
-  depthwise(
-    call: Numbers<
-      | 'pixels'
-      | 'outs'
-      | 'pixelCount'
-      | 'taps'
-      | 'tapCount'
-      | 'channels'
-      | 'x'
-      | 'filter'
-      | 'bias'
-      | 'y'
-      | 'lowest'
-      | 'highest'
-    >,
-  ): void;
-  depthwiseFilter(
-    call: Numbers<
-      'pixels' | 'outs' | 'pixelCount' | 'taps' | 'tapCount' | 'channels' | 'x' | 'dy' | 'dFilter'
-    >,
-  ): void;
+  depthwise(call: Lines & Depthwise & Numbers<'tapCount'>): void;
+  depthwise3x3(call: Lines & Depthwise): void;
+  depthwiseFilter(call: Lines & Numbers<'taps' | 'tapCount' | 'channels' | 'x' | 'dy' | 'dFilter'>): void;
   addRows(call: Numbers<'a' | 'b' | 'rows' | 'cols' | 'c'>): void;
   accumulate(
     call: Numbers<
@@ -184,9 +170,12 @@ export function named(wasm: Positional): MicroKernels {
       ),
     depthwise: (k) =>
       wasm.depthwise(
-        k.pixels,
+        k.lines,
         k.outs,
-        k.pixelCount,
+        k.lineCount,
+        k.count,
+        k.step,
+        k.outStep,
         k.taps,
         k.tapCount,
         k.channels,
@@ -197,11 +186,31 @@ export function named(wasm: Positional): MicroKernels {
         k.lowest,
         k.highest,
       ),
+    depthwise3x3: (k) =>
+      wasm.depthwise3x3(
+        k.lines,
+        k.outs,
+        k.lineCount,
+        k.count,
+        k.step,
+        k.outStep,
+        k.taps,
+        k.channels,
+        k.x,
+        k.filter,
+        k.bias,
+        k.y,
+        k.lowest,
+        k.highest,
+      ),
     depthwiseFilter: (k) =>
       wasm.depthwiseFilter(
-        k.pixels,
+        k.lines,
         k.outs,
-        k.pixelCount,
+        k.lineCount,
+        k.count,
+        k.step,
+        k.outStep,
         k.taps,
         k.tapCount,
         k.channels,
