@@ -40,8 +40,8 @@ import {
   windowOf,
 } from '../runtime/simd/strips.js';
 
-/** Pixels that a micro-kernel takes at a time. */
-const BLOCK = 4;
+/** Fewer pixels are no line that is worth its start. */
+const SHORT_LINE = 4;
 
 /** y = depthwiseConv2d(x, filter), through the epilogue. Every cell of y is written. */
 export function conv2d(
@@ -53,8 +53,9 @@ export function conv2d(
   epilogue: Epilogue<Float32Array> = PLAIN,
 ): void {
   const [source, target] = [inputImage(dataOf(simd, x), g), outputImage(dataOf(simd, y), g)];
-  const bias = epilogue.bias && dataOf(simd, epilogue.bias);
-  correlate(simd, source, target, forwardAxes(g), dataOf(simd, filter), g, { ...epilogue, bias });
+  const { lowest, highest, bias } = epilogue;
+  const bounds = { lowest, highest, bias: bias && dataOf(simd, bias) };
+  correlate(simd, source, target, forwardAxes(g), dataOf(simd, filter), g, bounds);
 }
 
 /** dx = sum over all y of dy * d y / d x. Every cell of dx is written. */
@@ -81,7 +82,7 @@ function correlate(
 ): void {
   const { outChannels: channels, filterWidth } = g;
   const [reads, writes] = [isInPlace(source, channels), isInPlace(target, channels)];
-  const strips = reads && writes ? [wholeOf(target)] : stripsOf(target.images, axes, channels);
+  const strips = stripsOf(target, axes, channels, reads && writes);
   const most = { ...largest(strips, axes), lines: mostLines(strips) };
   const [taps, lines, outs, bias, copiedFilter, a, c, staging] = simd.place(
     8 * g.filterHeight * filterWidth,
@@ -143,7 +144,7 @@ export function conv2dBackpropFilter(
   const { outChannels: channels, filterWidth } = g;
   const size = sizeOf(g.filterShape);
   const [reads, readsDy] = [isInPlace(source, channels), isInPlace(target, channels)];
-  const strips = reads && readsDy ? [wholeOf(target)] : stripsOf(target.images, axes, channels);
+  const strips = stripsOf(target, axes, channels, reads && readsDy);
   const most = { ...largest(strips, axes), lines: mostLines(strips) };
   const [taps, lines, outs, sums, a, c, staging] = simd.place(
     8 * g.filterHeight * filterWidth,
@@ -184,8 +185,10 @@ export function conv2dBackpropFilter(
   result.array?.set(simd.f32.subarray(to / 4, to / 4 + size));
 }
 
-function stripsOf(images: number, axes: Axes, channels: number): Rectangle[] {
-  return planStrips(axes, images, [1, 1], (strip) => fitsCache(strip, axes, channels, channels));
+/** The target in strips. It is a single one, or none for an empty target, where nothing has to be copied. */
+function stripsOf(target: Image, axes: Axes, channels: number, isInPlace: boolean): Rectangle[] {
+  if (isInPlace) return [wholeOf(target)].filter(positionsIn);
+  return planStrips(axes, target.images, [1, 1], (strip) => fitsCache(strip, axes, channels, channels));
 }
 
 function mostLines(strips: readonly Rectangle[]): number {
@@ -249,7 +252,7 @@ function writeLines(
   channels: number,
 ) {
   const cell = 4 * channels;
-  const alongRows = cols.count < rows.count && cols.count < BLOCK;
+  const alongRows = cols.count < rows.count && cols.count < SHORT_LINE;
   const [across, along] = alongRows ? [cols, rows] : [rows, cols];
   const [step, outStep] = alongRows ? [cell * from.cols, cell * to.cols] : [cell, cell];
   const [lineStep, lineOutStep] = alongRows ? [cell, cell] : [cell * from.cols, cell * to.cols];
@@ -270,11 +273,11 @@ function writeLines(
   };
 }
 
-/** Whether the micro-kernel for 3x3 taps serves: each column of taps lies beside the next, one or two of them from pixel to pixel. */
+/** Whether the micro-kernel for 3x3 taps serves: the next pixel of a line is the next column of taps. */
 function isRolling(rows: Group, cols: Group, channels: number): boolean {
-  const isNext = (tap: Tap, i: number, taps: readonly Tap[]) => tap.offset === taps[0].offset + i;
+  const isNext = (tap: Tap, i: number) => tap.offset === cols.taps[0].offset + i * cols.sourceStep;
   const is3x3 = rows.taps.length === 3 && cols.taps.length === 3;
-  return is3x3 && channels >= 4 && cols.count >= BLOCK && cols.sourceStep <= 2 && cols.taps.every(isNext);
+  return is3x3 && channels >= 4 && cols.count >= SHORT_LINE && cols.taps.every(isNext);
 }
 
 /** Two entries for each tap: its distance from a pixel's base, and where it lies in the filter. Returns the number of taps. */
@@ -321,7 +324,10 @@ function copyWide(
   const multiplier = channels / image.channels;
   const start = staging / 4;
   const end = start + positionsIn(part) * image.channels;
-  for (let i = start, j = to / 4; i < end; i++, j += multiplier) f32.fill(f32[i], j, j + multiplier);
+  for (let i = start, j = to / 4; i < end; i++) {
+    const value = f32[i];
+    for (const last = j + multiplier; j < last; j++) f32[j] = value;
+  }
   return { ...region, address: to };
 }
 

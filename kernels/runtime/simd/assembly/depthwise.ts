@@ -2,7 +2,7 @@
  * Depthwise convolution and the gradient of its filter, four channels at a time.
  *
  *   depthwise         y[p] = min(max(bias + sum over taps of x[p + tap] * filter[tap], lowest), highest)
- *   depthwise3x3      the same for 3x3 taps side by side, and pixels whose distance is one or two columns of taps
+ *   depthwise3x3      the same for 3x3 taps, where the next pixel is the next column of taps
  *   depthwiseFilter   dFilter[tap] += sum over pixels p of x[p + tap] * dy[p]
  *
  * x, y, dy: pixels of `channels` values; filter, dFilter: taps of `channels` values; bias: [channels].
@@ -13,12 +13,12 @@
  * filter. All taps of all pixels lie in x.
  *
  * - Addresses and steps are in bytes, modulo 2^32.
- * - Any number of channels will do, but depthwise3x3 takes four or more. Some channels, and some pixels, may be computed twice.
+ * - Any number of channels will do, but depthwise3x3 takes four or more. Some channels may be computed twice.
  * - A NaN stays NaN between lowest and highest.
  */
 import { madd } from './madd';
 
-/** Four pixels at a time share the reading of the filter. */
+/** Sixteen channels share the reading of the table of taps. */
 export function depthwise(
   lines: usize,
   outs: usize,
@@ -41,90 +41,46 @@ export function depthwise(
   const low = f32x4.splat(lowest);
   const high = f32x4.splat(highest);
   for (let line: usize = 0; line < <usize>lineCount << 2; line += 4) {
-    const cell = x + load<u32>(lines + line);
-    const out = y + load<u32>(outs + line);
-    for (let i: u32 = 0; i < count; i += 4) {
-      // Past the end of the line, the last pixel is computed again.
-      const i1 = min(i + 1, count - 1);
-      const i2 = min(i + 2, count - 1);
-      const i3 = min(i + 3, count - 1);
-      const x0 = cell + i * step;
-      const x1 = cell + i1 * step;
-      const x2 = cell + i2 * step;
-      const x3 = cell + i3 * step;
-      const y0 = out + i * outStep;
-      const y1 = out + i1 * outStep;
-      const y2 = out + i2 * outStep;
-      const y3 = out + i3 * outStep;
+    let cell = x + load<u32>(lines + line);
+    let out = y + load<u32>(outs + line);
+    for (let i: u32 = 0; i < count; i++) {
       let c: usize = 0;
-      for (; c + 32 <= end; c += 32) {
-        let c00 = v128.load(bias + c);
-        let c01 = v128.load(bias + c, 16);
-        let c10 = c00;
-        let c11 = c01;
-        let c20 = c00;
-        let c21 = c01;
-        let c30 = c00;
-        let c31 = c01;
+      for (; c + 64 <= end; c += 64) {
+        let c0 = v128.load(bias + c);
+        let c1 = v128.load(bias + c, 16);
+        let c2 = v128.load(bias + c, 32);
+        let c3 = v128.load(bias + c, 48);
         for (let tap = taps; tap < tapsEnd; tap += 8) {
-          const at = load<u32>(tap) + c;
+          const at = cell + load<u32>(tap) + c;
           const weights = filter + load<u32>(tap, 4) + c;
-          let f = v128.load(weights);
-          c00 = madd(v128.load(x0 + at), f, c00);
-          c10 = madd(v128.load(x1 + at), f, c10);
-          c20 = madd(v128.load(x2 + at), f, c20);
-          c30 = madd(v128.load(x3 + at), f, c30);
-          f = v128.load(weights, 16);
-          c01 = madd(v128.load(x0 + at, 16), f, c01);
-          c11 = madd(v128.load(x1 + at, 16), f, c11);
-          c21 = madd(v128.load(x2 + at, 16), f, c21);
-          c31 = madd(v128.load(x3 + at, 16), f, c31);
+          c0 = madd(v128.load(at), v128.load(weights), c0);
+          c1 = madd(v128.load(at, 16), v128.load(weights, 16), c1);
+          c2 = madd(v128.load(at, 32), v128.load(weights, 32), c2);
+          c3 = madd(v128.load(at, 48), v128.load(weights, 48), c3);
         }
-        v128.store(y0 + c, bounded(c00, low, high));
-        v128.store(y0 + c, bounded(c01, low, high), 16);
-        v128.store(y1 + c, bounded(c10, low, high));
-        v128.store(y1 + c, bounded(c11, low, high), 16);
-        v128.store(y2 + c, bounded(c20, low, high));
-        v128.store(y2 + c, bounded(c21, low, high), 16);
-        v128.store(y3 + c, bounded(c30, low, high));
-        v128.store(y3 + c, bounded(c31, low, high), 16);
+        v128.store(out + c, bounded(c0, low, high));
+        v128.store(out + c, bounded(c1, low, high), 16);
+        v128.store(out + c, bounded(c2, low, high), 32);
+        v128.store(out + c, bounded(c3, low, high), 48);
       }
       for (; c < end && channels >= 4; c += 16) {
         c -= excess(c, end);
-        let c0 = v128.load(bias + c);
-        let c1 = c0;
-        let c2 = c0;
-        let c3 = c0;
+        let sums = v128.load(bias + c);
         for (let tap = taps; tap < tapsEnd; tap += 8) {
-          const at = load<u32>(tap) + c;
-          const f = v128.load(filter + load<u32>(tap, 4) + c);
-          c0 = madd(v128.load(x0 + at), f, c0);
-          c1 = madd(v128.load(x1 + at), f, c1);
-          c2 = madd(v128.load(x2 + at), f, c2);
-          c3 = madd(v128.load(x3 + at), f, c3);
+          const at = cell + load<u32>(tap) + c;
+          sums = madd(v128.load(at), v128.load(filter + load<u32>(tap, 4) + c), sums);
         }
-        v128.store(y0 + c, bounded(c0, low, high));
-        v128.store(y1 + c, bounded(c1, low, high));
-        v128.store(y2 + c, bounded(c2, low, high));
-        v128.store(y3 + c, bounded(c3, low, high));
+        v128.store(out + c, bounded(sums, low, high));
       }
-      // Of fewer than four channels: a vector has a value of each pixel.
       for (; c < end; c += 4) {
-        let sums = v128.load32_splat(bias + c);
+        let sum = load<f32>(bias + c);
         for (let tap = taps; tap < tapsEnd; tap += 8) {
-          const at = load<u32>(tap) + c;
-          let values = v128.load32_zero(x0 + at);
-          values = v128.load_lane<f32>(x1 + at, values, 1);
-          values = v128.load_lane<f32>(x2 + at, values, 2);
-          values = v128.load_lane<f32>(x3 + at, values, 3);
-          sums = madd(values, v128.load32_splat(filter + load<u32>(tap, 4) + c), sums);
+          sum += load<f32>(cell + load<u32>(tap) + c) * load<f32>(filter + load<u32>(tap, 4) + c);
         }
-        sums = bounded(sums, low, high);
-        v128.store_lane<f32>(y0 + c, sums, 0);
-        v128.store_lane<f32>(y1 + c, sums, 1);
-        v128.store_lane<f32>(y2 + c, sums, 2);
-        v128.store_lane<f32>(y3 + c, sums, 3);
+        store<f32>(out + c, min(max(sum, lowest), highest));
       }
+      cell += step;
+      out += outStep;
     }
   }
 }
@@ -156,7 +112,6 @@ export function depthwise3x3(
   const low = f32x4.splat(lowest);
   const high = f32x4.splat(highest);
   const first = load<u32>(taps);
-  const col = load<u32>(taps, 8) - first;
   const row1 = load<u32>(taps, 24) - first;
   const row2 = load<u32>(taps, 48) - first;
   for (let line: usize = 0; line < <usize>lineCount << 2; line += 4) {
@@ -183,35 +138,20 @@ export function depthwise3x3(
         let a = madd(v2, f20, madd(v1, f10, madd(v0, f00, start)));
         let to = out + c;
         const last = to + length;
-        if (step === col) {
-          at += col;
+        at += step;
+        v0 = v128.load(at);
+        v1 = v128.load(at + row1);
+        v2 = v128.load(at + row2);
+        a = madd(v2, f21, madd(v1, f11, madd(v0, f01, a)));
+        let b = madd(v2, f20, madd(v1, f10, madd(v0, f00, start)));
+        for (; to < last; to += outStep) {
+          at += step;
           v0 = v128.load(at);
           v1 = v128.load(at + row1);
           v2 = v128.load(at + row2);
-          a = madd(v2, f21, madd(v1, f11, madd(v0, f01, a)));
-          let b = madd(v2, f20, madd(v1, f10, madd(v0, f00, start)));
-          for (; to < last; to += outStep) {
-            at += col;
-            v0 = v128.load(at);
-            v1 = v128.load(at + row1);
-            v2 = v128.load(at + row2);
-            v128.store(to, bounded(madd(v2, f22, madd(v1, f12, madd(v0, f02, a))), low, high));
-            a = madd(v2, f21, madd(v1, f11, madd(v0, f01, b)));
-            b = madd(v2, f20, madd(v1, f10, madd(v0, f00, start)));
-          }
-        } else {
-          for (; to < last; to += outStep) {
-            at += col;
-            a = madd(v128.load(at), f01, a);
-            a = madd(v128.load(at + row1), f11, a);
-            a = madd(v128.load(at + row2), f21, a);
-            at += col;
-            v0 = v128.load(at);
-            v1 = v128.load(at + row1);
-            v2 = v128.load(at + row2);
-            v128.store(to, bounded(madd(v2, f22, madd(v1, f12, madd(v0, f02, a))), low, high));
-            a = madd(v2, f20, madd(v1, f10, madd(v0, f00, start)));
-          }
+          v128.store(to, bounded(madd(v2, f22, madd(v1, f12, madd(v0, f02, a))), low, high));
+          a = madd(v2, f21, madd(v1, f11, madd(v0, f01, b)));
+          b = madd(v2, f20, madd(v1, f10, madd(v0, f00, start)));
         }
       }
     }
