@@ -74,14 +74,16 @@ export function canAskBuiltin(subject: Subject, backendName: string): boolean {
   return backendName !== 'wasm' || whyTfjsDiffers(subject, backendName) === undefined;
 }
 
-/** Functions that make an array of the size of x, y or filter. A numeric function then fills the array. */
+/** A function that makes an array of this size, which a numeric function then fills. */
+export const filling = (size: number) => (write: (out: Float64Array) => void) => {
+  const out = new Float64Array(size).fill(666.666); // shows a cell that nothing writes
+  write(out);
+  return out;
+};
+
+/** Such functions for arrays of the size of x, y or filter. */
 export function filled(g: ConvGeometry | PoolGeometry, filterSize = 0) {
-  const fill = (size: number) => (write: (out: Float64Array) => void) => {
-    const out = new Float64Array(size).fill(666.666); // shows a cell that nothing writes
-    write(out);
-    return out;
-  };
-  return { x: fill(sizeOf(g.inShape)), y: fill(sizeOf(g.outShape)), filter: fill(filterSize) };
+  return { x: filling(sizeOf(g.inShape)), y: filling(sizeOf(g.outShape)), filter: filling(filterSize) };
 }
 
 /** The loss of a kernel that is linear in an input of this size: its gradient is the same at every point. */

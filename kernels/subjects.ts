@@ -13,6 +13,8 @@ import { depthwiseCases } from './depthwise_conv2d/cases.js';
 import { depthwiseSubjects } from './depthwise_conv2d/subjects.js';
 import { binaryCases, unaryCases } from './elementwise/cases.js';
 import { binarySubjects, unarySubjects } from './elementwise/subjects.js';
+import { matMulCases } from './mat_mul/cases.js';
+import { matMulSubjects } from './mat_mul/subjects.js';
 import { maxPoolCases } from './max_pool/cases.js';
 import { maxPoolSubjects } from './max_pool/subjects.js';
 import { type BackendName, kernelNamesOn } from './registry.js';
@@ -30,6 +32,7 @@ export function subjects(): Subject[] {
     ...unaryCases.flatMap(unarySubjects),
     ...binaryCases.flatMap(binarySubjects),
     ...sumCases.flatMap(sumSubjects),
+    ...matMulCases.flatMap(matMulSubjects),
   ];
 }
 

@@ -2,7 +2,7 @@
  * The rows of docs/deviations.md: the results of tfjs's own kernels on cpu and wasm (row 21: also on webgl), and the results of our
  * kernels on every backend.
  */
-import type { BackendName } from '../kernels/registry.js';
+import { type BackendName, BACKENDS } from '../kernels/registry.js';
 import { isSimd } from '../kernels/runtime/options.js';
 import { makeTensor } from '../kernels/runtime/tensors.js';
 import { avgPool, backendInfo, configure, conv2d, maxPool } from '../src/index.js';
@@ -27,21 +27,21 @@ interface Specs {
   tfjs: () => void;
   /** What tfjs does on a backend where it does something else. */
   tfjsOn?: { [backendName in BackendName]?: () => void };
-  /** What the plugin does on every backend. */
+  /** What the plugin does on every backend, or on those that are named in `on`. */
   ours: () => void;
-  /** A backend where the plugin leaves tfjs's kernels in place. */
-  notOn?: BackendName;
+  /** The backends that have the plugin's kernels. Default: all. */
+  on?: readonly BackendName[];
 }
 
 /** On wasm all of it runs amid marks: they show what tfjs's kernels leave undefined, and that ours leave nothing undefined. */
-function deviation(number: number, title: string, { tfjs, tfjsOn, ours, notOn }: Specs): void {
+function deviation(number: number, title: string, { tfjs, tfjsOn, ours, on = BACKENDS }: Specs): void {
   const byTfjs: Specs['tfjsOn'] = { cpu: tfjs, wasm: tfjs, ...tfjsOn };
   describeOnBackends(`deviation ${number}: ${title},`, (backendName) => {
     const run = backendName === 'wasm' ? amidMarks : (f: () => void) => f();
     const spec = byTfjs[backendName];
     if (spec) it('tfjs 4.22', () => run(spec));
-    it('tfjs-convgrad', () =>
-      backendName === notOn ? pending(`tfjs's own kernel serves on ${notOn}`) : run(() => installed(ours)));
+    if (on.includes(backendName)) it('tfjs-convgrad', () => run(() => installed(ours)));
+    else it('tfjs-convgrad', () => pending('the kernels are not there'));
   });
 }
 
@@ -649,7 +649,7 @@ deviation(31, 'batchNorm without offset or scale has gradients', {
     expect(normGradients({ offset: tf.tensor1d([5]) })).toEqual([dx, dMean, dVariance, [4]]);
     expect(normGradients({ scale: tf.tensor1d([4]) })).toEqual([Array(4).fill(2), [-8], [-1.5], [3]]);
   },
-  notOn: 'webgl',
+  on: ['cpu', 'wasm'],
 });
 
 /** Two channels of two pixels. The channels come first. */
@@ -678,7 +678,7 @@ deviation(32, 'parameters of batchNorm broadcast, and have gradients', {
     expectExactly(dx, [1.5, 1.5, 1.5, 1.5]);
     expectExactly(dScale, [-1]);
   },
-  notOn: 'webgl',
+  on: ['cpu', 'wasm'],
 });
 
 const misfit = () => tf.batchNorm(ones(1, 1, 1, 3), tf.zeros([2]), tf.ones([2]), undefined, undefined, 3);
@@ -686,7 +686,7 @@ deviation(33, 'a parameter of batchNorm that does not broadcast is refused', {
   tfjs: () => expectExactly(misfit(), [0.5, 0.5, 0.5]),
   ours: () =>
     expect(misfit).toThrowError(/mean is of shape \[2\], but it must broadcast to x's, \[1,1,1,3\]/),
-  notOn: 'webgl',
+  on: ['cpu', 'wasm'],
 });
 
 const normOfWhole = () =>
@@ -706,5 +706,56 @@ deviation(34, 'batchNorm of whole numbers is not rounded', {
     expect(normOfWhole().dtype).toBe('float32');
     expectExactly(normOfWhole(), [0.5, 1, 1.5, 2]);
   },
-  notOn: 'webgl',
+  on: ['cpu', 'wasm'],
+});
+
+/** Each matrix holds its index in its batch. Their products are of shape [2, 2, 1, 1]. */
+const numbered = (...batch: number[]) =>
+  tf.reshape(tf.range(0, tf.util.sizeFromShape(batch)), [...batch, 1, 1]);
+const ofBatches = () => tf.matMul(numbered(2, 1), tf.add(numbered(2, 2), 1));
+deviation(35, 'tf.matMul takes the right matrices of batches that are broadcast', {
+  tfjs: () => expectExactly(ofBatches(), [0, 2, 0, 4]),
+  ours: () => expectExactly(ofBatches(), [0, 0, 3, 4]),
+  on: ['cpu', 'wasm'],
+});
+
+const broadcastGradients = [
+  () => tf.grads((a, b) => tf.matMul(a, b))([tf.ones([3, 2, 1]), tf.ones([1, 1])])[1],
+  () => tf.grads((a, b) => tf.fused.matMul({ a, b }))([tf.ones([3, 2, 1]), tf.ones([1, 1])])[1],
+];
+deviation(36, 'the gradient of tf.matMul sums over what is broadcast', {
+  tfjs() {
+    for (const f of broadcastGradients) expect(f).toThrowError(/The gradient of input '\w' has shape/);
+  },
+  ours() {
+    for (const f of broadcastGradients) expectExactly(f(), [6]);
+  },
+  on: ['cpu', 'wasm'],
+});
+
+const wholeProduct = () =>
+  tf.matMul(tf.tensor2d([1, 2], [1, 2], 'int32'), tf.tensor2d([3, 4], [2, 1], 'int32'));
+const emptyProduct = () => tf.matMul(tf.zeros([2, 0]), tf.zeros([0, 1]));
+const rowsWithBias = () =>
+  tf.fused.matMul({ a: tf.zeros([3, 2]), b: tf.zeros([2, 2]), transposeB: true, bias: tf.tensor1d([1, 2]) });
+const cellsWithBias = () =>
+  tf.fused.matMul({ a: tf.zeros([2, 1]), b: tf.zeros([1, 1]), bias: tf.ones([2, 1]) });
+const expectMatrices = () => {
+  expectExactly(wholeProduct(), [11]);
+  expectExactly(emptyProduct(), [0, 0]);
+  expectExactly(rowsWithBias(), [1, 2, 1, 2, 1, 2]);
+  expectExactly(cellsWithBias(), [1, 1]);
+};
+deviation(37, 'matrix products on wasm take whole numbers, no depth and any bias', {
+  tfjs: expectMatrices,
+  tfjsOn: {
+    wasm() {
+      expect(wholeProduct).toThrowError(/non-float32 tensors not yet supported/);
+      expectExactly(emptyProduct(), [MARK, MARK]);
+      expectExactly(rowsWithBias(), [1, 2, 2, 2, 2, 2]);
+      expect(cellsWithBias).toThrowError(/only supports rank-1 bias/);
+    },
+  },
+  ours: expectMatrices,
+  on: ['cpu', 'wasm'],
 });

@@ -52,8 +52,8 @@ for (const path of CPU_PATHS) {
     afterAll(() => configure({ cpu: { path: 'auto' } }));
 
     const all = subjectsOn('cpu');
-    const convs = all.filter(({ kernelName }) => kernelName.includes('Conv2D'));
-    specsOf(isSimd(path) ? all : shareOf(convs, 3), 'cpu');
+    const products = all.filter(({ kernelName }) => /Conv2D|MatMul/.test(kernelName));
+    specsOf(isSimd(path) ? all : shareOf(products, 3), 'cpu');
   });
 }
 

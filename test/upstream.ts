@@ -8,6 +8,8 @@ import '@tensorflow/tfjs-core/dist/ops/conv2d_separable_test.js';
 import '@tensorflow/tfjs-core/dist/ops/depthwise_conv2d_test.js';
 import '@tensorflow/tfjs-core/dist/ops/fused/fused_conv2d_test.js';
 import '@tensorflow/tfjs-core/dist/ops/fused/fused_depthwise_conv2d_test.js';
+import '@tensorflow/tfjs-core/dist/ops/mat_mul_test.js';
+import '@tensorflow/tfjs-core/dist/ops/fused/fused_mat_mul_test.js';
 import '@tensorflow/tfjs-core/dist/ops/avg_pool_test.js';
 import '@tensorflow/tfjs-core/dist/ops/batchnorm_test.js';
 import '@tensorflow/tfjs-core/dist/ops/max_pool_test.js';

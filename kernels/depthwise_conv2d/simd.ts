@@ -13,10 +13,10 @@
  * - With a multiplier, the channels of x are repeated on their way into memory, and those of dx are added up on their way out. So the
  *   micro-kernels have outChannels channels on both sides.
  */
-import { backwardAxes, forwardAxes, PLAIN } from '../conv2d/simd/conv2d.js';
-import { type Epilogue, writeBias } from '../conv2d/simd/correlate.js';
+import { backwardAxes, forwardAxes } from '../conv2d/simd/conv2d.js';
+import { type Epilogue, PLAIN, writeBias } from '../runtime/simd/epilogue.js';
 import { type ConvGeometry, sizeOf } from '../geometry.js';
-import { type Data, dataOf, roundUp, type Simd } from '../runtime/simd/instance.js';
+import { type Data, dataOf, type Simd } from '../runtime/simd/instance.js';
 import {
   type Axes,
   type Axis,
@@ -36,11 +36,12 @@ import {
   sourceRegion,
   type Tap,
   targetRegion,
+  wholeOf,
   windowOf,
 } from '../runtime/simd/strips.js';
 
-/** Pixels that the micro-kernel takes at a time. */
-const BLOCK = 4;
+/** Fewer pixels are no line that is worth its start. */
+const SHORT_LINE = 4;
 
 /** y = depthwiseConv2d(x, filter), through the epilogue. Every cell of y is written. */
 export function conv2d(
@@ -52,8 +53,9 @@ export function conv2d(
   epilogue: Epilogue<Float32Array> = PLAIN,
 ): void {
   const [source, target] = [inputImage(dataOf(simd, x), g), outputImage(dataOf(simd, y), g)];
-  const bias = epilogue.bias && dataOf(simd, epilogue.bias);
-  correlate(simd, source, target, forwardAxes(g), dataOf(simd, filter), g, { ...epilogue, bias });
+  const { lowest, highest, bias } = epilogue;
+  const bounds = { lowest, highest, bias: bias && dataOf(simd, bias) };
+  correlate(simd, source, target, forwardAxes(g), dataOf(simd, filter), g, bounds);
 }
 
 /** dx = sum over all y of dy * d y / d x. Every cell of dx is written. */
@@ -79,13 +81,13 @@ function correlate(
   epilogue: Epilogue,
 ): void {
   const { outChannels: channels, filterWidth } = g;
-  const strips = stripsOf(target.images, axes, channels);
-  const most = largest(strips, axes);
   const [reads, writes] = [isInPlace(source, channels), isInPlace(target, channels)];
-  const [taps, pixels, outs, bias, copiedFilter, a, c, staging] = simd.place(
+  const strips = stripsOf(target, axes, channels, reads && writes);
+  const most = { ...largest(strips, axes), lines: mostLines(strips) };
+  const [taps, lines, outs, bias, copiedFilter, a, c, staging] = simd.place(
     8 * g.filterHeight * filterWidth,
-    4 * roundUp(most.target, BLOCK),
-    4 * roundUp(most.target, BLOCK),
+    4 * most.lines,
+    4 * most.lines,
     4 * channels,
     filter.array ? 4 * sizeOf(g.filterShape) : 0,
     reads ? 0 : 4 * most.source * channels,
@@ -101,11 +103,15 @@ function correlate(
     const colGroups = groupsOf(axes.cols, strip.col, strip.cols, part.col, source.width);
     for (const rows of groupsOf(axes.rows, strip.row, strip.rows, part.row, source.height)) {
       for (const cols of colGroups) {
-        writeTable(simd.i32, pixels / 4, strip.images, rows.sources, cols.sources, from, channels);
-        simd.depthwise({
-          pixels,
+        const span = writeLines(simd.i32, lines, outs, strip.images, rows, cols, from, to, channels);
+        // Written out field by field: to spread objects here would take longer than a small convolution.
+        const call = {
+          lines,
           outs,
-          pixelCount: writeTable(simd.i32, outs / 4, strip.images, rows.targets, cols.targets, to, channels),
+          lineCount: span.lineCount,
+          count: span.count,
+          step: span.step,
+          outStep: span.outStep,
           taps,
           tapCount: writeTaps(simd.i32, taps / 4, rows.taps, cols.taps, from, filterWidth, channels),
           channels,
@@ -115,7 +121,9 @@ function correlate(
           y: to.address,
           lowest: epilogue.lowest,
           highest: epilogue.highest,
-        });
+        };
+        if (isRolling(rows, cols, channels)) simd.depthwise3x3(call);
+        else simd.depthwise(call);
       }
     }
     if (!writes) copyNarrow(simd, to, target, strip, channels, staging);
@@ -135,13 +143,13 @@ export function conv2dBackpropFilter(
   const axes = forwardAxes(g);
   const { outChannels: channels, filterWidth } = g;
   const size = sizeOf(g.filterShape);
-  const strips = stripsOf(target.images, axes, channels);
-  const most = largest(strips, axes);
   const [reads, readsDy] = [isInPlace(source, channels), isInPlace(target, channels)];
-  const [taps, pixels, outs, sums, a, c, staging] = simd.place(
+  const strips = stripsOf(target, axes, channels, reads && readsDy);
+  const most = { ...largest(strips, axes), lines: mostLines(strips) };
+  const [taps, lines, outs, sums, a, c, staging] = simd.place(
     8 * g.filterHeight * filterWidth,
-    4 * roundUp(most.target, BLOCK),
-    4 * roundUp(most.target, BLOCK),
+    4 * most.lines,
+    4 * most.lines,
     result.array ? 4 * size : 0,
     reads ? 0 : 4 * most.source * channels,
     readsDy ? 0 : 4 * most.target * channels,
@@ -156,12 +164,14 @@ export function conv2dBackpropFilter(
     const colGroups = groupsOf(axes.cols, strip.col, strip.cols, part.col, source.width);
     for (const rows of groupsOf(axes.rows, strip.row, strip.rows, part.row, source.height)) {
       for (const cols of colGroups) {
-        writeTable(simd.i32, pixels / 4, strip.images, rows.sources, cols.sources, from, channels);
-        writeTable(simd.i32, outs / 4, strip.images, rows.targets, cols.targets, dyFrom, channels);
+        const span = writeLines(simd.i32, lines, outs, strip.images, rows, cols, from, dyFrom, channels);
         simd.depthwiseFilter({
-          pixels,
+          lines,
           outs,
-          pixelCount: strip.images * rows.targets.length * cols.targets.length,
+          lineCount: span.lineCount,
+          count: span.count,
+          step: span.step,
+          outStep: span.outStep,
           taps,
           tapCount: writeTaps(simd.i32, taps / 4, rows.taps, cols.taps, from, filterWidth, channels),
           channels,
@@ -175,18 +185,27 @@ export function conv2dBackpropFilter(
   result.array?.set(simd.f32.subarray(to / 4, to / 4 + size));
 }
 
-function stripsOf(images: number, axes: Axes, channels: number): Rectangle[] {
-  return planStrips(axes, images, [1, 1], (strip) => fitsCache(strip, axes, channels, channels));
+/** The target in strips. It is a single one, or none for an empty target, where nothing has to be copied. */
+function stripsOf(target: Image, axes: Axes, channels: number, isInPlace: boolean): Rectangle[] {
+  if (isInPlace) return [wholeOf(target)].filter(positionsIn);
+  return planStrips(axes, target.images, [1, 1], (strip) => fitsCache(strip, axes, channels, channels));
 }
 
-/** Positions along one axis under the same taps. */
+function mostLines(strips: readonly Rectangle[]): number {
+  return strips.reduce((most, { images, rows, cols }) => Math.max(most, images * Math.max(rows, cols)), 0);
+}
+
+/** Positions along one axis under the same taps, evenly spaced. */
 interface Group {
   /** Those of the positions' phase that lie in the source. */
   readonly taps: readonly Tap[];
-  /** The base of each position, counted from the first row or column of the source's part. It may lie outside. */
-  readonly sources: number[];
-  /** Each position, counted from the first row or column of the strip. */
-  readonly targets: number[];
+  count: number;
+  /** The base of the first position, counted from the first row or column of the source's part. It may lie outside. */
+  readonly source: number;
+  readonly sourceStep: number;
+  /** The first position, counted from the first row or column of the strip. */
+  readonly target: number;
+  readonly targetStep: number;
 }
 
 /** The `count` positions from `first` on, by their taps. */
@@ -198,7 +217,9 @@ function groupsOf(
   sourceSize: number,
 ): Group[] {
   const groups: Group[] = [];
-  const latest: Group[] = []; // of each phase: along the axis, a phase loses taps at one end after the other
+  const latest: Group[] = []; // of each phase: along the axis, a phase loses or gains taps at its ends, one after the other
+  const targetStep = axis.phases.length;
+  const sourceStep = axis.base(targetStep) - axis.base(0);
   for (let p = first; p < first + count; p++) {
     const phase = axis.phase(p);
     const base = axis.base(p);
@@ -206,40 +227,57 @@ function groupsOf(
     let [start, end] = [0, taps.length];
     while (start < end && base + taps[start].offset < 0) start++;
     while (end > start && base + taps[end - 1].offset >= sourceSize) end--;
-    if (
-      !latest[phase] ||
-      latest[phase].taps[0] !== taps[start] ||
-      latest[phase].taps.length !== end - start
-    ) {
-      latest[phase] = { taps: taps.slice(start, end), sources: [], targets: [] };
-      groups.push(latest[phase]);
+    const known = latest[phase] as Group | undefined;
+    if (known && known.taps.length === end - start && known.taps[0] === taps[start]) {
+      known.count++;
+      continue;
     }
-    latest[phase].sources.push(base - sourceFirst);
-    latest[phase].targets.push(p - first);
+    const [source, target] = [base - sourceFirst, p - first];
+    latest[phase] = { taps: taps.slice(start, end), count: 1, source, sourceStep, target, targetStep };
+    groups.push(latest[phase]);
   }
   return groups;
 }
 
-/** at[i]: the address of cell [image, row, col] from the first cell of the grid on. Returns the length, filled up to whole blocks. */
-function writeTable(
+/** The pixels of a group of rows and a group of columns, in lines along the longer of the two. */
+function writeLines(
   i32: Int32Array,
-  at: number,
+  lines: number,
+  outs: number,
   images: number,
-  rows: readonly number[],
-  cols: readonly number[],
-  grid: Grid,
+  rows: Group,
+  cols: Group,
+  from: Grid,
+  to: Grid,
   channels: number,
-): number {
-  const start = at;
+) {
+  const cell = 4 * channels;
+  const alongRows = cols.count < rows.count && cols.count < SHORT_LINE;
+  const [across, along] = alongRows ? [cols, rows] : [rows, cols];
+  const [step, outStep] = alongRows ? [cell * from.cols, cell * to.cols] : [cell, cell];
+  const [lineStep, lineOutStep] = alongRows ? [cell, cell] : [cell * from.cols, cell * to.cols];
+  let at = 0;
   for (let image = 0; image < images; image++) {
-    for (let i = 0; i < rows.length; i++) {
-      const row = (image * grid.rows + rows[i]) * grid.cols;
-      for (let j = 0; j < cols.length; j++) i32[at++] = 4 * channels * (row + cols[j]);
+    const source = cell * ((image * from.rows + rows.source) * from.cols + cols.source);
+    const target = cell * ((image * to.rows + rows.target) * to.cols + cols.target);
+    for (let i = 0; i < across.count; i++, at++) {
+      i32[lines / 4 + at] = source + i * across.sourceStep * lineStep;
+      i32[outs / 4 + at] = target + i * across.targetStep * lineOutStep;
     }
   }
-  const length = roundUp(at - start, BLOCK);
-  i32.fill(i32[at - 1], at, start + length);
-  return length;
+  return {
+    lineCount: at,
+    count: along.count,
+    step: along.sourceStep * step,
+    outStep: along.targetStep * outStep,
+  };
+}
+
+/** Whether the micro-kernel for 3x3 taps serves: the next pixel of a line is the next column of taps. */
+function isRolling(rows: Group, cols: Group, channels: number): boolean {
+  const isNext = (tap: Tap, i: number) => tap.offset === cols.taps[0].offset + i * cols.sourceStep;
+  const is3x3 = rows.taps.length === 3 && cols.taps.length === 3;
+  return is3x3 && channels >= 4 && cols.count >= SHORT_LINE && cols.taps.every(isNext);
 }
 
 /** Two entries for each tap: its distance from a pixel's base, and where it lies in the filter. Returns the number of taps. */
@@ -286,7 +324,10 @@ function copyWide(
   const multiplier = channels / image.channels;
   const start = staging / 4;
   const end = start + positionsIn(part) * image.channels;
-  for (let i = start, j = to / 4; i < end; i++, j += multiplier) f32.fill(f32[i], j, j + multiplier);
+  for (let i = start, j = to / 4; i < end; i++) {
+    const value = f32[i];
+    for (const last = j + multiplier; j < last; j++) f32[j] = value;
+  }
   return { ...region, address: to };
 }
 

@@ -23,30 +23,16 @@ type Product = Numbers<
   | 'highest'
 > & { readonly continued: boolean; readonly clamped: boolean };
 
+/** Pixels in lines, as the depthwise micro-kernels take them. */
+type Lines = Numbers<'lines' | 'outs' | 'lineCount' | 'count' | 'step' | 'outStep'>;
+type Depthwise = Numbers<'taps' | 'channels' | 'x' | 'filter' | 'bias' | 'y' | 'lowest' | 'highest'>;
+
 export interface MicroKernels {
-  multiply(call: Product): void;
+  multiply(call: Product & Numbers<'step'>): void;
   dot(call: Product): void;
-  depthwise(
-    call: Numbers<
-      | 'pixels'
-      | 'outs'
-      | 'pixelCount'
-      | 'taps'
-      | 'tapCount'
-      | 'channels'
-      | 'x'
-      | 'filter'
-      | 'bias'
-      | 'y'
-      | 'lowest'
-      | 'highest'
-    >,
-  ): void;
-  depthwiseFilter(
-    call: Numbers<
-      'pixels' | 'outs' | 'pixelCount' | 'taps' | 'tapCount' | 'channels' | 'x' | 'dy' | 'dFilter'
-    >,
-  ): void;
+  depthwise(call: Lines & Depthwise & Numbers<'tapCount'>): void;
+  depthwise3x3(call: Lines & Depthwise): void;
+  depthwiseFilter(call: Lines & Numbers<'taps' | 'tapCount' | 'channels' | 'x' | 'dy' | 'dFilter'>): void;
   addRows(call: Numbers<'a' | 'b' | 'rows' | 'cols' | 'c'>): void;
   accumulate(
     call: Numbers<
@@ -143,37 +129,53 @@ export interface MicroKernels {
 /** What the module exports: each function takes its arguments by position. */
 export type Positional = Record<keyof MicroKernels, (...values: (number | boolean)[]) => number>;
 
-const product =
-  (kernel: Positional['multiply']) =>
-  (k: Product): void => {
-    kernel(
-      k.pixels,
-      k.outs,
-      k.pixelCount,
-      k.segments,
-      k.segmentCount,
-      k.segmentLength,
-      k.a,
-      k.panels,
-      k.panelCount,
-      k.bias,
-      k.c,
-      k.continued,
-      k.clamped,
-      k.lowest,
-      k.highest,
-    );
-  };
-
 export function named(wasm: Positional): MicroKernels {
   return {
-    multiply: product(wasm.multiply),
-    dot: product(wasm.dot),
-    depthwise: (k) =>
-      wasm.depthwise(
+    multiply: (k) =>
+      wasm.multiply(
         k.pixels,
         k.outs,
         k.pixelCount,
+        k.segments,
+        k.segmentCount,
+        k.segmentLength,
+        k.step,
+        k.a,
+        k.panels,
+        k.panelCount,
+        k.bias,
+        k.c,
+        k.continued,
+        k.clamped,
+        k.lowest,
+        k.highest,
+      ),
+    dot: (k) =>
+      wasm.dot(
+        k.pixels,
+        k.outs,
+        k.pixelCount,
+        k.segments,
+        k.segmentCount,
+        k.segmentLength,
+        k.a,
+        k.panels,
+        k.panelCount,
+        k.bias,
+        k.c,
+        k.continued,
+        k.clamped,
+        k.lowest,
+        k.highest,
+      ),
+    depthwise: (k) =>
+      wasm.depthwise(
+        k.lines,
+        k.outs,
+        k.lineCount,
+        k.count,
+        k.step,
+        k.outStep,
         k.taps,
         k.tapCount,
         k.channels,
@@ -184,11 +186,31 @@ export function named(wasm: Positional): MicroKernels {
         k.lowest,
         k.highest,
       ),
+    depthwise3x3: (k) =>
+      wasm.depthwise3x3(
+        k.lines,
+        k.outs,
+        k.lineCount,
+        k.count,
+        k.step,
+        k.outStep,
+        k.taps,
+        k.channels,
+        k.x,
+        k.filter,
+        k.bias,
+        k.y,
+        k.lowest,
+        k.highest,
+      ),
     depthwiseFilter: (k) =>
       wasm.depthwiseFilter(
-        k.pixels,
+        k.lines,
         k.outs,
-        k.pixelCount,
+        k.lineCount,
+        k.count,
+        k.step,
+        k.outStep,
         k.taps,
         k.tapCount,
         k.channels,

@@ -1,7 +1,7 @@
 export { accumulate } from './accumulate';
 export { addRows } from './add_rows';
-export { depthwise, depthwiseFilter } from './depthwise';
 export { normalize, sumRows } from './batch_norm';
+export { depthwise, depthwise3x3, depthwiseFilter } from './depthwise';
 export { dot } from './dot';
 export { multiply } from './multiply';
 export { compact, pack } from './pack';
