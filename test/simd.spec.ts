@@ -8,6 +8,7 @@ import { type Scheme, schemeFor } from '../kernels/conv2d/simd/winograd.js';
 import type { WinogradTile } from '../kernels/runtime/options.js';
 import { type GradientTile, gradientTileFor } from '../kernels/conv2d/simd/winograd_gradient.js';
 import { lineFor } from '../kernels/conv2d/simd/winograd_line.js';
+import * as depthwiseSimd from '../kernels/depthwise_conv2d/simd.js';
 import {
   type ConvGeometry,
   convGeometry,
@@ -21,7 +22,13 @@ import {
 } from '../kernels/geometry.js';
 import * as maxDefinition from '../kernels/max_pool/definition.js';
 import * as maxSimd from '../kernels/max_pool/simd.js';
-import { memoryBytes, type SimdLevel, whyNot, withSimd } from '../kernels/runtime/simd/instance.js';
+import {
+  memoryBytes,
+  type Simd,
+  type SimdLevel,
+  whyNot,
+  withSimd,
+} from '../kernels/runtime/simd/instance.js';
 import { backendInfo, configure, install } from '../src/index.js';
 import { floats, integers, random } from '../src/verify/data.js';
 import { compare, describeWorst } from '../src/verify/exact.js';
@@ -100,6 +107,34 @@ function buildSpecs(run: Run): void {
   for (const m of [2, 4] as const) winogradSpecs(run, m);
   lineSpecs(run);
   gradientSpecs(run);
+  depthwiseSpecs(run);
+}
+
+function depthwiseSpecs(run: Run): void {
+  it('equals the definition on random depthwise geometries', () => {
+    const next = random(20261129);
+    for (let i = 0; i < 400; i++) expectAllRight(run, drawn(next, true), i, depthwiseSimd);
+  });
+
+  const large: [string, number[], number, number[], ConvOptions][] = [
+    ['one piece', [2, 60, 61, 48], 1, [3, 3], { pad: 'same' }],
+    ['one piece, stride 2', [2, 61, 60, 33], 1, [3, 3], { pad: 'same', strides: 2 }],
+    ['one piece, dilation 2', [1, 40, 41, 20], 1, [3, 3], { pad: 'same', dilations: 2 }],
+    ['one piece, 5x5', [1, 33, 34, 36], 1, [5, 5], { pad: 'same', strides: [1, 2] }],
+    ['a tall image', [1, 200, 2, 19], 1, [3, 2], { pad: 'same' }],
+    ['strips in NCHW', [1, 16, 130, 91], 1, [3, 3], { pad: 1, dataFormat: 'NCHW' }],
+    ['strips of repeated channels', [2, 60, 61, 24], 2, [3, 3], { pad: 'same', strides: [2, 1] }],
+    ['strips of images', [70, 9, 8, 16], 3, [3, 3], { pad: 'valid' }],
+    ['rows in pieces', [1, 3, 3000, 20], 2, [1, 3], { pad: 'same' }],
+    ['many channels', [2, 7, 7, 1029], 1, [3, 3], { pad: 'same' }],
+  ];
+  for (const [title, x, multiplier, window, options] of large) {
+    it(`equals the definition of a depthwise convolution in ${title}`, () => {
+      const groups = x[options.dataFormat === 'NCHW' ? 1 : 3];
+      const filter = [...window, 1, groups * multiplier];
+      expectAllRight(run, { x, filter, options: { ...options, groups } }, 1, depthwiseSimd);
+    });
+  }
 }
 
 function poolSpecs(level: SimdLevel): void {
@@ -557,8 +592,11 @@ interface Problem {
   largerDy?: boolean;
 }
 
+type Kernel = (w: Simd, a: Float32Array, b: Float32Array, g: ConvGeometry, result: Float32Array) => void;
+type Kernels = Record<'conv2d' | 'conv2dBackpropInput' | 'conv2dBackpropFilter', Kernel>;
+
 /** Compares forward and both gradients with the definition on whole numbers, cell by cell. */
-function expectAllRight(run: Run, problem: Problem, seed: number): void {
+function expectAllRight(run: Run, problem: Problem, seed: number, kernels: Kernels = simd): void {
   const forward = convGeometry(problem.x, problem.filter, problem.options);
   const rest = forward.dataFormat === 'NHWC' ? [1, 1, 0] : [0, 1, 1];
   const dyShape = forward.outShape.map((size, i) => size + (problem.largerDy ? [0, ...rest][i] : 0));
@@ -570,9 +608,9 @@ function expectAllRight(run: Run, problem: Problem, seed: number): void {
   definition.conv2d(x, filter, forward, y.want);
   definition.conv2dBackpropInput(dy, filter, g, dx.want);
   definition.conv2dBackpropFilter(x, dy, g, dFilter.want);
-  run([x, filter, y.got], (w, x, filter, y) => simd.conv2d(w, x, filter, forward, y));
-  run([dy, filter, dx.got], (w, dy, filter, dx) => simd.conv2dBackpropInput(w, dy, filter, g, dx));
-  run([x, dy, dFilter.got], (w, x, dy, dFilter) => simd.conv2dBackpropFilter(w, x, dy, g, dFilter));
+  run([x, filter, y.got], (w, x, filter, y) => kernels.conv2d(w, x, filter, forward, y));
+  run([dy, filter, dx.got], (w, dy, filter, dx) => kernels.conv2dBackpropInput(w, dy, filter, g, dx));
+  run([x, dy, dFilter.got], (w, x, dy, dFilter) => kernels.conv2dBackpropFilter(w, x, dy, g, dFilter));
   for (const [name, { got, want }] of Object.entries({ y, dx, dFilter })) {
     const worst = compare(got, want);
     const context = `${name} of ${JSON.stringify(problem)}: ${describeWorst(worst)}`;
@@ -581,12 +619,13 @@ function expectAllRight(run: Run, problem: Problem, seed: number): void {
 }
 
 /** A random small geometry of any kind: strides, dilations, pads (also negative), groups, layout, rounding mode. */
-function drawn(next: () => number): Problem {
+function drawn(next: () => number, isDepthwise = false): Problem {
   const below = (n: number) => Math.floor(next() * n);
   const pick = <T>(values: readonly T[]) => values[below(values.length)];
   for (;;) {
-    const groups = pick([1, 1, 1, 2, 3]);
-    const [inChannels, outChannels] = [groups * below(10), groups * below(18)];
+    const groups = isDepthwise ? 2 + below(pick([3, 24])) : pick([1, 1, 1, 2, 3]);
+    const [inPerGroup, outPerGroup] = isDepthwise ? [1, pick([1, 1, 2, 3])] : [below(10), below(18)];
+    const [inChannels, outChannels] = [groups * inPerGroup, groups * outPerGroup];
     const dataFormat = pick(['NHWC', 'NHWC', 'NCHW'] as const);
     const side = () => [below(3) - 1, below(3)];
     const image = [1 + below(9), 1 + below(9)];
