@@ -7,6 +7,7 @@
  * to the differences.
  */
 import { avgPool, conv2d, install, type Installation, maxPool } from '../src/index.js';
+import { type BackendName, kernelNamesOn } from '../kernels/registry.js';
 import * as numeric from '../src/numeric.js';
 import {
   describeOnBackends,
@@ -62,12 +63,21 @@ const transpose = (outputShape: number[], options: numeric.ConvOptions) => (shap
     output(outputShape, (dx) => numeric.conv2dDefinition.conv2dBackpropInput(dy, filter, g, dx));
 };
 
-/** A convolution with one group for each channel, then a 1x1 convolution. */
+/** A convolution with one group for each channel. */
+const grouped =
+  <T>(make: (options: numeric.ConvOptions) => (shapes: number[][]) => T) =>
+  (options: numeric.ConvOptions) =>
+  ([x, [height, width, channels, multiplier], ...rest]: number[][]): T =>
+    make({ ...options, groups: channels })([x, [height, width, 1, channels * multiplier], ...rest]);
+const depthwise = grouped(conv);
+const fusedDepthwise = grouped(fused);
+
+/** A depthwise convolution, then a 1x1 convolution. */
 const separable = (options: numeric.ConvOptions) => (shapes: number[][]) => {
   const [x, [height, width, channels, multiplier], pointwise] = shapes;
-  const depthwise = [height, width, 1, channels * multiplier];
-  const { outShape } = numeric.convGeometry(x, depthwise, { ...options, groups: channels });
-  const first = conv({ ...options, groups: channels })([x, depthwise]);
+  const filter = [height, width, 1, channels * multiplier];
+  const { outShape } = numeric.convGeometry(x, filter, { ...options, groups: channels });
+  const first = depthwise(options)(shapes);
   const second = conv({})([[...outShape], pointwise]);
   return ([x, depthwise, pointwise]: Inputs) => second([first([x, depthwise]), pointwise]);
 };
@@ -223,6 +233,32 @@ const CASES: Record<string, Case> = {
     },
     from: [1],
   },
+  'tf.depthwiseConv2d, dilations': {
+    shapes: [[1, 4, 4, 2], [2, 3, 2, 1]], // prettier-ignore
+    op: (x: T4, filter: T4) => tf.depthwiseConv2d(x, filter, 1, 'same', 'NHWC', [3, 2]),
+    definition: depthwise({ dilations: [3, 2], pad: 'same' }),
+  },
+  "tf.depthwiseConv2d, multiplier 2, 'ceil'": {
+    shapes: [[1, 4, 4, 2], [3, 3, 2, 2]], // prettier-ignore
+    op: (x: T4, filter: T4) => tf.depthwiseConv2d(x, filter, 2, 0, 'NHWC', 1, 'ceil'),
+    definition: depthwise({ strides: 2, pad: 0, dimRoundingMode: 'ceil' }),
+  },
+  'tf.depthwiseConv2d, NCHW, one image without a batch': {
+    shapes: [[2, 3, 4], [2, 2, 2, 1]], // prettier-ignore
+    op: (x: T3, filter: T4) => tf.depthwiseConv2d(x, filter, [1, 2], 'valid', 'NCHW'),
+    definition: ([x, filter]) => depthwise({ strides: [1, 2], dataFormat: 'NCHW' })([[1, ...x], filter]),
+  },
+  ...Object.fromEntries(
+    [[], [2], [2, 1, 4, 1]].map((bias): [string, Case] => [
+      `tf.fused.depthwiseConv2d, dilations, bias of shape [${bias}]`,
+      {
+        shapes: [[2, 2, 4, 2], [2, 2, 2, 1], bias], // prettier-ignore
+        op: (x: T4, filter: T4, bias: tf.Tensor1D) =>
+          tf.fused.depthwiseConv2d({ x, filter, strides: 1, pad: 'same', dilations: 2, bias }),
+        definition: fusedDepthwise({ dilations: 2, pad: 'same' }),
+      },
+    ]),
+  ),
   'tf.separableConv2d': {
     shapes: [[1, 3, 4, 2], [2, 2, 2, 1], [1, 1, 2, 3]], // prettier-ignore
     op: (x: T4, depthwise: T4, pointwise: T4) => tf.separableConv2d(x, depthwise, pointwise, 1, 'same'),
@@ -315,6 +351,9 @@ const CASES: Record<string, Case> = {
     definition: avg(4, { strides: 2, pad: 2, countIncludePad: true }),
   },
 };
+
+const hasDepthwise = (backendName: BackendName) =>
+  kernelNamesOn(backendName).includes('DepthwiseConv2dNative');
 
 const STEP = 0.25;
 
@@ -449,8 +488,7 @@ describeOnBackends('gradients', (backendName) => {
   afterEach(() => installation.uninstall());
 
   for (const [name, one] of Object.entries(CASES)) {
-    // tfjs cannot differentiate a depthwise convolution there.
-    if (backendName === 'wasm' && name === 'tf.separableConv2d') continue;
+    if (name.includes('depthwise') && !hasDepthwise(backendName)) continue;
     it(`first: ${name}`, () => expectGradients('first', one));
     it(`second: ${name}`, () => expectGradients('second', one));
   }

@@ -8,6 +8,7 @@ import {
   constant,
 } from '../kernels/conv2d/activation.js';
 import * as definition from '../kernels/conv2d/definition.js';
+import * as depthwise from '../kernels/depthwise_conv2d/definition.js';
 import * as im2col from '../kernels/conv2d/plain/im2col.js';
 import * as thin from '../kernels/conv2d/plain/thin.js';
 import {
@@ -28,6 +29,7 @@ import {
   PADS,
   sides,
   smallConvs,
+  smallDepthwiseConvs,
   smallPools,
 } from './support/num_geometries.js';
 import { inner } from '../kernels/arrays.js';
@@ -67,6 +69,17 @@ describe('numeric functions: enumerated small geometry', () => {
       expect(firstComplaint(shareOf(smallConvs(pad), 8), complain, keyOf)).toBe('');
     });
 
+    it(`depthwise conv2d and its gradients are right with pad ${padName(pad)}`, () => {
+      const random = randomFrom(4);
+      const complain = (g: ConvGeometry) => {
+        const data = integerData(g, random);
+        const defined = runConv(depthwise, data, g);
+        const { y, dx, dFilter } = oracle.conv(data, g);
+        return differenceOf('definition', defined, { y, dx, dFilter }) || adjointDifference(data, defined);
+      };
+      expect(firstComplaint(shareOf(smallDepthwiseConvs(pad), 8), complain, keyOf)).toBe('');
+    });
+
     it(`pooling and its gradients are right with pad ${padName(pad)}`, () => {
       const random = randomFrom(3);
       const complain = (g: PoolGeometry) => {
@@ -84,9 +97,10 @@ describe('numeric functions: enumerated small geometry', () => {
     });
   }
 
-  it('is of 22,930 geometries, no two the same', () => {
+  it('is of 22,930 geometries and 11,466 depthwise ones, no two the same', () => {
     const keys = PADS.flatMap((pad) => [...smallConvs(pad), ...smallPools(pad)].map(keyOf));
     expect(new Set(keys).size).toBe(22_930);
+    expect(new Set(PADS.flatMap(smallDepthwiseConvs).map(keyOf)).size).toBe(11_466);
   });
 
   /** <y, dy> = <x, dx> = <filter, dFilter>: each of the three functions is the adjoint of the others. */

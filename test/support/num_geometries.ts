@@ -6,6 +6,7 @@
 import {
   type ConvGeometry,
   convGeometry,
+  depthwiseGeometry,
   type DimRoundingMode,
   type ExplicitPadding,
   type Padding,
@@ -93,6 +94,15 @@ export const smallConvs = (pad: Pad): ConvGeometry[] =>
       groups * inPerGroup,
     );
     return convGeometry(inShape, [...pairOf(pair, 'filter'), inPerGroup, outChannels], { ...window, groups });
+  });
+
+/** Small depthwise convolutions with this pad, of two or more channels. No two are the same. */
+export const smallDepthwiseConvs = (pad: Pad): ConvGeometry[] =>
+  distinct(pad, (pair, window, random) => {
+    const channels = random.pick([2, 3, 5]);
+    const inShape = imageShape(window.dataFormat, random.pick([1, 2]), pairOf(pair, 'size'), channels);
+    const filter = [...pairOf(pair, 'filter'), channels, random.pick([1, 1, 2])];
+    return depthwiseGeometry(inShape, filter, window);
   });
 
 /** Small poolings with this pad. No two are the same. */
