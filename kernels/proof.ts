@@ -54,6 +54,12 @@ export interface Subject extends KernelCase {
   tfjsDiffersOn?: { [backendName in BackendName]?: string | null };
 }
 
+/** How far tfjs's own kernel may be off a result that ours gives exactly. */
+export const TFJS_OFF_BY: { [backendName in BackendName]?: { [kernelName: string]: number } } = {
+  // The packed program subtracts 1e-15 from each result, against the fault of a driver.
+  webgl: { DepthwiseConv2dNative: 2e-15, FusedDepthwiseConv2D: 2e-15 },
+};
+
 /** Why tfjs's own kernel gives another result on this backend. It is undefined if tfjs must agree. */
 export function whyTfjsDiffers(subject: Subject, backendName: string): string | undefined {
   const special = subject.tfjsDiffersOn?.[backendName as BackendName];
@@ -68,14 +74,16 @@ export function canAskBuiltin(subject: Subject, backendName: string): boolean {
   return backendName !== 'wasm' || whyTfjsDiffers(subject, backendName) === undefined;
 }
 
-/** Functions that make an array of the size of x, y or filter. A numeric function then fills the array. */
+/** A function that makes an array of this size, which a numeric function then fills. */
+export const filling = (size: number) => (write: (out: Float64Array) => void) => {
+  const out = new Float64Array(size).fill(666.666); // shows a cell that nothing writes
+  write(out);
+  return out;
+};
+
+/** Such functions for arrays of the size of x, y or filter. */
 export function filled(g: ConvGeometry | PoolGeometry, filterSize = 0) {
-  const fill = (size: number) => (write: (out: Float64Array) => void) => {
-    const out = new Float64Array(size).fill(666.666); // shows a cell that nothing writes
-    write(out);
-    return out;
-  };
-  return { x: fill(sizeOf(g.inShape)), y: fill(sizeOf(g.outShape)), filter: fill(filterSize) };
+  return { x: filling(sizeOf(g.inShape)), y: filling(sizeOf(g.outShape)), filter: filling(filterSize) };
 }
 
 /** The loss of a kernel that is linear in an input of this size: its gradient is the same at every point. */

@@ -10,16 +10,22 @@ import type { GradConfig, NamedAttrMap } from '@tensorflow/tfjs-core';
 import * as avgPoolCpu from './avg_pool/cpu.js';
 import * as avgPoolWebgl from './avg_pool/webgl.js';
 import { avgPoolGradients } from './avg_pool/gradient.js';
+import * as batchNormCpu from './batch_norm/cpu.js';
+import { batchNormGradients } from './batch_norm/gradient.js';
 import * as conv2dCpu from './conv2d/cpu.js';
 import * as conv2dWebgl from './conv2d/webgl.js';
-import { convGradients } from './conv2d/gradient.js';
+import { convGradients, fusedGradientOf } from './conv2d/gradient.js';
 import * as depthwiseCpu from './depthwise_conv2d/cpu.js';
+import * as depthwiseWebgl from './depthwise_conv2d/webgl.js';
 import { depthwiseGradients } from './depthwise_conv2d/gradient.js';
 import { elementwiseKernels } from './elementwise/cpu.js';
 import { elementwiseGradients } from './elementwise/gradient.js';
+import * as matMulCpu from './mat_mul/cpu.js';
+import { fusedMatMulGradient, matMulGradients } from './mat_mul/gradient.js';
 import * as maxPoolCpu from './max_pool/cpu.js';
-import * as maxPoolWebgl from './max_pool/webgl.js';
 import { maxPoolGradients } from './max_pool/gradient.js';
+import * as maxPoolWebgl from './max_pool/webgl.js';
+import type { FusedGradient } from './runtime/gradients.js';
 import * as sumCpu from './sum/cpu.js';
 import { afterMoves, type Kernel } from './runtime/tensors.js';
 
@@ -39,7 +45,7 @@ const OPS = {
   conv2d: {
     kernels: {
       Conv2D: onBackends(conv2dCpu.conv2d, conv2dWebgl.conv2d),
-      FusedConv2D: onBackends(conv2dCpu.conv2d, conv2dWebgl.fusedConv2d),
+      FusedConv2D: onBackends(conv2dCpu.conv2d, conv2dWebgl.conv2d),
       Conv2DBackpropInput: onBackends(conv2dCpu.conv2dBackpropInput, conv2dWebgl.conv2dBackpropInput),
       Conv2DBackpropFilter: onBackends(conv2dCpu.conv2dBackpropFilter, conv2dWebgl.conv2dBackpropFilter),
     },
@@ -47,10 +53,16 @@ const OPS = {
   },
   depthwiseConv2d: {
     kernels: {
-      DepthwiseConv2dNative: onBackends(depthwiseCpu.depthwiseConv2d),
-      FusedDepthwiseConv2D: onBackends(depthwiseCpu.depthwiseConv2d),
-      DepthwiseConv2dNativeBackpropInput: onBackends(depthwiseCpu.depthwiseConv2dBackpropInput),
-      DepthwiseConv2dNativeBackpropFilter: onBackends(depthwiseCpu.depthwiseConv2dBackpropFilter),
+      DepthwiseConv2dNative: onBackends(depthwiseCpu.depthwiseConv2d, depthwiseWebgl.depthwiseConv2d),
+      FusedDepthwiseConv2D: onBackends(depthwiseCpu.depthwiseConv2d, depthwiseWebgl.depthwiseConv2d),
+      DepthwiseConv2dNativeBackpropInput: onBackends(
+        depthwiseCpu.depthwiseConv2dBackpropInput,
+        depthwiseWebgl.depthwiseConv2dBackpropInput,
+      ),
+      DepthwiseConv2dNativeBackpropFilter: onBackends(
+        depthwiseCpu.depthwiseConv2dBackpropFilter,
+        depthwiseWebgl.depthwiseConv2dBackpropFilter,
+      ),
     },
     gradients: depthwiseGradients,
   },
@@ -68,6 +80,20 @@ const OPS = {
       AvgPoolGrad: onBackends(avgPoolCpu.avgPoolGrad, avgPoolWebgl.avgPoolGrad),
     },
     gradients: avgPoolGradients,
+  },
+  batchNorm: {
+    kernels: {
+      FusedBatchNorm: onBackends(batchNormCpu.batchNorm),
+      BatchNormSums: onBackends(batchNormCpu.batchNormSums),
+    },
+    gradients: batchNormGradients,
+  },
+  matMul: {
+    kernels: {
+      BatchMatMul: onBackends(matMulCpu.batchMatMul),
+      _FusedMatMul: onBackends(matMulCpu.fusedMatMul),
+    },
+    gradients: matMulGradients,
   },
   elementwise: { kernels: elementwiseKernels, gradients: elementwiseGradients },
   // tfjs's own gradients of sums serve.
@@ -105,6 +131,13 @@ export const DROP_IN_ATTRS: { [name in KernelName]?: NamedAttrMap } = {
   MaxPoolGrad: { identityIf1x1: true },
   AvgPool: { identityIf1x1: true },
   AvgPoolGrad: { identityIf1x1: true },
+};
+
+/** The gradients that the kernels of fused ops offer in place of tfjs's kernels. */
+export const FUSED_GRADIENTS: { readonly [name in KernelName]?: FusedGradient } = {
+  FusedConv2D: fusedGradientOf('fusedConv2d__op', 'Conv2D'),
+  FusedDepthwiseConv2D: fusedGradientOf('fusedDepthwiseConv2d__op', 'DepthwiseConv2dNative'),
+  _FusedMatMul: fusedMatMulGradient,
 };
 
 /** The gradients of the kernels whose names start with `prefix`: '' or OWN. */

@@ -5,12 +5,16 @@
  */
 import { avgPoolCases } from './avg_pool/cases.js';
 import { avgPoolSubjects } from './avg_pool/subjects.js';
+import { batchNormCases } from './batch_norm/cases.js';
+import { batchNormSubjects } from './batch_norm/subjects.js';
 import { convCases } from './conv2d/cases.js';
 import { convSubjects } from './conv2d/subjects.js';
 import { depthwiseCases } from './depthwise_conv2d/cases.js';
 import { depthwiseSubjects } from './depthwise_conv2d/subjects.js';
 import { binaryCases, unaryCases } from './elementwise/cases.js';
 import { binarySubjects, unarySubjects } from './elementwise/subjects.js';
+import { matMulCases } from './mat_mul/cases.js';
+import { matMulSubjects } from './mat_mul/subjects.js';
 import { maxPoolCases } from './max_pool/cases.js';
 import { maxPoolSubjects } from './max_pool/subjects.js';
 import { type BackendName, kernelNamesOn } from './registry.js';
@@ -24,9 +28,11 @@ export function subjects(): Subject[] {
     ...depthwiseCases.flatMap(depthwiseSubjects),
     ...maxPoolCases.flatMap(maxPoolSubjects),
     ...avgPoolCases.flatMap(avgPoolSubjects),
+    ...batchNormCases.flatMap(batchNormSubjects),
     ...unaryCases.flatMap(unarySubjects),
     ...binaryCases.flatMap(binarySubjects),
     ...sumCases.flatMap(sumSubjects),
+    ...matMulCases.flatMap(matMulSubjects),
   ];
 }
 

@@ -24,11 +24,11 @@ import {
   unregisterGradient,
   unregisterKernel,
 } from '@tensorflow/tfjs-core';
-import { FUSED, offerFusedGradient } from '../kernels/conv2d/gradient.js';
 import {
   type BackendName,
   BACKENDS,
   DROP_IN_ATTRS,
+  FUSED_GRADIENTS,
   gradients,
   kernelNamesOn,
   type KernelName,
@@ -37,6 +37,7 @@ import {
   OP_NAMES,
   type OpName,
 } from '../kernels/registry.js';
+import { offerGradient } from '../kernels/runtime/gradients.js';
 import type { Kernel } from '../kernels/runtime/tensors.js';
 
 export interface InstallOptions {
@@ -46,8 +47,8 @@ export interface InstallOptions {
    */
   backends?: readonly string[];
   /**
-   * Names of the ops whose kernels and gradients to replace: 'conv2d', 'maxPool', 'avgPool', on `cpu` and `wasm` 'depthwiseConv2d',
-   * and on `cpu` 'elementwise' and 'sum'. Default: all. tfjs's own serve the others.
+   * Names of the ops whose kernels and gradients to replace: 'conv2d', 'depthwiseConv2d', 'maxPool', 'avgPool', on `cpu` and
+   * `wasm` 'matMul' and 'batchNorm', and on `cpu` 'elementwise' and 'sum'. Default: all. tfjs's own serve the others.
    */
   ops?: readonly string[];
 }
@@ -208,6 +209,7 @@ function isOurs(kernelName: string, backendName: string): boolean {
 
 function dropIn(kernelName: KernelName, backendName: BackendName): KernelFunc {
   const kernel = KERNELS[kernelName][backendName] as Kernel;
+  const fused = FUSED_GRADIENTS[kernelName];
   const kernelFunc: KernelFunc = (args) => {
     keepGradient(kernelName);
     const inputs = args.inputs as Record<string, TensorInfo>;
@@ -215,10 +217,7 @@ function dropIn(kernelName: KernelName, backendName: BackendName): KernelFunc {
     if (builtin && needsBuiltin(kernelName, Object.values(inputs))) return builtin.kernelFunc(args);
     const attrs = { ...DROP_IN_ATTRS[kernelName], ...args.attrs } as NamedAttrMap;
     const result = kernel({ ...args, attrs, inputs });
-    if (kernelName in FUSED) {
-      const { scopeName, forward } = FUSED[kernelName as keyof typeof FUSED];
-      offerFusedGradient(scopeName, attrs, ourGradients.get(forward)!.gradFunc);
-    }
+    if (fused) offerGradient(fused, attrs, ourGradients.get(fused.unfused)!.gradFunc);
     return result;
   };
   ourKernels.add(kernelFunc);

@@ -25,3 +25,9 @@ export { hwioToOihw, oihwToHwio } from '../kernels/conv2d/layout.js';
 export { type ActivationName, activations } from '../kernels/conv2d/activation.js';
 export { maxPool, maxPoolGrad } from '../kernels/max_pool/definition.js';
 export { avgPool, avgPoolGrad } from '../kernels/avg_pool/definition.js';
+export {
+  batchNorm,
+  batchNormGrad,
+  type BatchNormGradients,
+  type BatchNormParameters,
+} from '../kernels/batch_norm/definition.js';

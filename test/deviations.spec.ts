@@ -2,7 +2,7 @@
  * The rows of docs/deviations.md: the results of tfjs's own kernels on cpu and wasm (row 21: also on webgl), and the results of our
  * kernels on every backend.
  */
-import type { BackendName } from '../kernels/registry.js';
+import { type BackendName, BACKENDS } from '../kernels/registry.js';
 import { isSimd } from '../kernels/runtime/options.js';
 import { makeTensor } from '../kernels/runtime/tensors.js';
 import { avgPool, backendInfo, configure, conv2d, maxPool } from '../src/index.js';
@@ -27,18 +27,21 @@ interface Specs {
   tfjs: () => void;
   /** What tfjs does on a backend where it does something else. */
   tfjsOn?: { [backendName in BackendName]?: () => void };
-  /** What the plugin does on every backend. */
+  /** What the plugin does on every backend, or on those that are named in `on`. */
   ours: () => void;
+  /** The backends that have the plugin's kernels. Default: all. */
+  on?: readonly BackendName[];
 }
 
 /** On wasm all of it runs amid marks: they show what tfjs's kernels leave undefined, and that ours leave nothing undefined. */
-function deviation(number: number, title: string, { tfjs, tfjsOn, ours }: Specs): void {
+function deviation(number: number, title: string, { tfjs, tfjsOn, ours, on = BACKENDS }: Specs): void {
   const byTfjs: Specs['tfjsOn'] = { cpu: tfjs, wasm: tfjs, ...tfjsOn };
   describeOnBackends(`deviation ${number}: ${title},`, (backendName) => {
     const run = backendName === 'wasm' ? amidMarks : (f: () => void) => f();
     const spec = byTfjs[backendName];
     if (spec) it('tfjs 4.22', () => run(spec));
-    it('tfjs-convgrad', () => run(() => installed(ours)));
+    if (on.includes(backendName)) it('tfjs-convgrad', () => run(() => installed(ours)));
+    else it('tfjs-convgrad', () => pending('the kernels are not there'));
   });
 }
 
@@ -619,4 +622,140 @@ deviation(21, 'a convolution of nothing is 0 on every backend', {
     wasm: () => expectExactly(withoutChannels(), [MARK, MARK, MARK, MARK]),
   },
   ours: () => expectExactly(withoutChannels(), [0, 0, 0, 0]),
+});
+
+type Parameters = { offset?: tf.Tensor1D; scale?: tf.Tensor1D };
+/** The gradients of tf.batchNorm by x and by the parameters. The root of the variance is 2. */
+const normGradients = ({ offset, scale }: Parameters) => {
+  const inputs = [image([[1, 2, 3, 4]]), tf.tensor1d([1]), tf.tensor1d([1]), offset, scale].filter(
+    (t) => t !== undefined,
+  );
+  const norm = (...[x, mean, variance, ...rest]: tf.Tensor[]) =>
+    tf.batchNorm(x, mean, variance, offset && rest[0], scale && rest[rest.length - 1], 3);
+  return tf.grads(norm)(inputs).map(valuesOf);
+};
+deviation(31, 'batchNorm without offset or scale has gradients', {
+  tfjs() {
+    for (const there of [{}, { offset: tf.tensor1d([5]) }, { scale: tf.tensor1d([4]) }]) {
+      expect(() => normGradients(there)).toThrowError(
+        TypeError,
+        /Cannot read properties of undefined|undefined/,
+      );
+    }
+  },
+  ours() {
+    const [dx, dMean, dVariance] = [Array(4).fill(0.5), [-2], [-0.375]];
+    expect(normGradients({})).toEqual([dx, dMean, dVariance]);
+    expect(normGradients({ offset: tf.tensor1d([5]) })).toEqual([dx, dMean, dVariance, [4]]);
+    expect(normGradients({ scale: tf.tensor1d([4]) })).toEqual([Array(4).fill(2), [-8], [-1.5], [3]]);
+  },
+  on: ['cpu', 'wasm'],
+});
+
+/** Two channels of two pixels. The channels come first. */
+const firstChannels = () => {
+  const [mean, variance, offset, scale] = [[1, 3], [1, 13], [5, 6], [2, 8]].map((values) => tf.tensor4d(values, [1, 2, 1, 1])); // prettier-ignore
+  return [tf.tensor4d([1, 2, 3, 7], [1, 2, 1, 2]), mean, variance, offset, scale];
+};
+const normalizeFirst = (...[x, mean, variance, offset, scale]: tf.Tensor[]) =>
+  tf.batchNorm(x, mean, variance, offset, scale, 3);
+const mixedGradients = () =>
+  tf.grads((x, scale) => tf.batchNorm(x, tf.tensor1d([1, 2]), tf.ones([2]), tf.zeros([2]), scale, 3))([
+    ones(1, 1, 2, 2),
+    tf.tensor1d([3]),
+  ]);
+deviation(32, 'parameters of batchNorm broadcast, and have gradients', {
+  tfjs() {
+    expectExactly(normalizeFirst(...firstChannels()), [5, 4, 7, 14]);
+    expect(() => tf.grads(normalizeFirst)(firstChannels())).toThrowError(/must match the product of shape/);
+    expect(mixedGradients).toThrowError(/gradient of input 'scale' has shape '2', which does not match/);
+  },
+  ours() {
+    expectExactly(normalizeFirst(...firstChannels()), [5, 6, 6, 14]);
+    const expected = [[1, 1, 2, 2], [-2, -4], [-0.125, -0.25], [2, 2], [0.5, 1]]; // prettier-ignore
+    tf.grads(normalizeFirst)(firstChannels()).forEach((gradient, i) => expectExactly(gradient, expected[i]));
+    const [dx, dScale] = mixedGradients();
+    expectExactly(dx, [1.5, 1.5, 1.5, 1.5]);
+    expectExactly(dScale, [-1]);
+  },
+  on: ['cpu', 'wasm'],
+});
+
+const misfit = () => tf.batchNorm(ones(1, 1, 1, 3), tf.zeros([2]), tf.ones([2]), undefined, undefined, 3);
+deviation(33, 'a parameter of batchNorm that does not broadcast is refused', {
+  tfjs: () => expectExactly(misfit(), [0.5, 0.5, 0.5]),
+  ours: () =>
+    expect(misfit).toThrowError(/mean is of shape \[2\], but it must broadcast to x's, \[1,1,1,3\]/),
+  on: ['cpu', 'wasm'],
+});
+
+const normOfWhole = () =>
+  tf.batchNorm(tf.tensor4d([1, 2, 3, 4], [1, 1, 1, 4], 'int32'), tf.zeros([4]), tf.ones([4]), undefined, undefined, 3); // prettier-ignore
+deviation(34, 'batchNorm of whole numbers is not rounded', {
+  tfjs() {
+    expect(normOfWhole().dtype).toBe('int32');
+    expectExactly(normOfWhole(), [0, 1, 1, 2]);
+  },
+  tfjsOn: {
+    wasm() {
+      expect(normOfWhole().dtype).toBe('int32');
+      expect(valuesOf(normOfWhole())).not.toEqual([0, 1, 1, 2]);
+    },
+  },
+  ours() {
+    expect(normOfWhole().dtype).toBe('float32');
+    expectExactly(normOfWhole(), [0.5, 1, 1.5, 2]);
+  },
+  on: ['cpu', 'wasm'],
+});
+
+/** Each matrix holds its index in its batch. Their products are of shape [2, 2, 1, 1]. */
+const numbered = (...batch: number[]) =>
+  tf.reshape(tf.range(0, tf.util.sizeFromShape(batch)), [...batch, 1, 1]);
+const ofBatches = () => tf.matMul(numbered(2, 1), tf.add(numbered(2, 2), 1));
+deviation(35, 'tf.matMul takes the right matrices of batches that are broadcast', {
+  tfjs: () => expectExactly(ofBatches(), [0, 2, 0, 4]),
+  ours: () => expectExactly(ofBatches(), [0, 0, 3, 4]),
+  on: ['cpu', 'wasm'],
+});
+
+const broadcastGradients = [
+  () => tf.grads((a, b) => tf.matMul(a, b))([tf.ones([3, 2, 1]), tf.ones([1, 1])])[1],
+  () => tf.grads((a, b) => tf.fused.matMul({ a, b }))([tf.ones([3, 2, 1]), tf.ones([1, 1])])[1],
+];
+deviation(36, 'the gradient of tf.matMul sums over what is broadcast', {
+  tfjs() {
+    for (const f of broadcastGradients) expect(f).toThrowError(/The gradient of input '\w' has shape/);
+  },
+  ours() {
+    for (const f of broadcastGradients) expectExactly(f(), [6]);
+  },
+  on: ['cpu', 'wasm'],
+});
+
+const wholeProduct = () =>
+  tf.matMul(tf.tensor2d([1, 2], [1, 2], 'int32'), tf.tensor2d([3, 4], [2, 1], 'int32'));
+const emptyProduct = () => tf.matMul(tf.zeros([2, 0]), tf.zeros([0, 1]));
+const rowsWithBias = () =>
+  tf.fused.matMul({ a: tf.zeros([3, 2]), b: tf.zeros([2, 2]), transposeB: true, bias: tf.tensor1d([1, 2]) });
+const cellsWithBias = () =>
+  tf.fused.matMul({ a: tf.zeros([2, 1]), b: tf.zeros([1, 1]), bias: tf.ones([2, 1]) });
+const expectMatrices = () => {
+  expectExactly(wholeProduct(), [11]);
+  expectExactly(emptyProduct(), [0, 0]);
+  expectExactly(rowsWithBias(), [1, 2, 1, 2, 1, 2]);
+  expectExactly(cellsWithBias(), [1, 1]);
+};
+deviation(37, 'matrix products on wasm take whole numbers, no depth and any bias', {
+  tfjs: expectMatrices,
+  tfjsOn: {
+    wasm() {
+      expect(wholeProduct).toThrowError(/non-float32 tensors not yet supported/);
+      expectExactly(emptyProduct(), [MARK, MARK]);
+      expectExactly(rowsWithBias(), [1, 2, 2, 2, 2, 2]);
+      expect(cellsWithBias).toThrowError(/only supports rank-1 bias/);
+    },
+  },
+  ours: expectMatrices,
+  on: ['cpu', 'wasm'],
 });

@@ -10,7 +10,7 @@ import { registerOwn } from '../src/ops.js';
 import { integers } from '../src/verify/data.js';
 import { boundOf, inputsOf, untiedInputs, type Values } from '../src/verify/compare-kernels.js';
 import { compare, describeWorst, type Worst } from '../src/verify/exact.js';
-import { canAskBuiltin, type Subject, whyTfjsDiffers } from '../kernels/proof.js';
+import { canAskBuiltin, type Subject, TFJS_OFF_BY, whyTfjsDiffers } from '../kernels/proof.js';
 import { subjects, subjectsOn } from '../kernels/subjects.js';
 import { prove, runSubject } from '../src/verify/prove.js';
 
@@ -52,8 +52,8 @@ for (const path of CPU_PATHS) {
     afterAll(() => configure({ cpu: { path: 'auto' } }));
 
     const all = subjectsOn('cpu');
-    const convs = all.filter(({ kernelName }) => /conv2d/i.test(kernelName));
-    specsOf(isSimd(path) ? all : shareOf(convs, 3), 'cpu');
+    const products = all.filter(({ kernelName }) => /conv2d|MatMul/i.test(kernelName));
+    specsOf(isSimd(path) ? all : shareOf(products, 3), 'cpu');
   });
 }
 
@@ -69,7 +69,7 @@ function specsOf(chosen: readonly Subject[], backendName: BackendName): void {
       const differs = whyTfjsDiffers(subject, backendName);
       if (canAskBuiltin(subject, backendName)) {
         it(differs ? `differs from the built-in (${differs})` : 'equals the built-in', () =>
-          againstBuiltin(subject, differs),
+          againstBuiltin(subject, backendName, differs),
         );
       }
 
@@ -79,15 +79,17 @@ function specsOf(chosen: readonly Subject[], backendName: BackendName): void {
 }
 
 /** The inputs are whole numbers or eighths. So if every step is exact, the results must be equal. */
-async function againstBuiltin(subject: Subject, differs?: string): Promise<void> {
+async function againstBuiltin(subject: Subject, backendName: BackendName, differs?: string): Promise<void> {
   const values = untiedInputs(subject, SEED, integers);
   const ours = await runSubject(subject, OWN, values);
   const builtin = await runSubject(subject, '', values).catch((e: Error) => e);
   const bound = boundOf(subject, values);
+  const off = TFJS_OFF_BY[backendName]?.[subject.kernelName];
+  const exactly = off === undefined ? undefined : () => off;
   const worst = compare(
     ours,
     builtin instanceof Error ? [] : builtin,
-    subject.exact ? undefined : (i) => 2 * bound(i),
+    subject.exact ? exactly : (i) => 2 * bound(i),
   );
   if (differs === undefined) expectRight(worst);
   else if (ours.length > 0) expect(worst.error).withContext('the deviation is gone').toBeGreaterThan(1);

@@ -219,6 +219,16 @@ describeOnBackends('models', (backendName) => {
     });
   }
 
+  it('of batchNormalization predict and train as on the built-ins', async () => {
+    if (backendName === 'webgl') return pending('the plugin has no batch normalization there');
+    const expected = await normalizedModel();
+    const runKernel = spyOn(tf.engine(), 'runKernel').and.callThrough();
+    const results = await whileInstalled(normalizedModel);
+    results.forEach((values, i) => expectExactly(values, expected[i]));
+    const kernelNames = runKernel.calls.allArgs().map(([kernelName]) => kernelName);
+    expect(kernelNames).toContain('BatchNormSums');
+  });
+
   it('lose what they lose on the built-ins', async () => {
     model = lenet('relu', 'elu', 'tanh');
     const magnitudes = lenet('linear', 'linear', 'linear');
@@ -291,6 +301,31 @@ function lenet(...[first, second, third]: Activation[]): tfl.Sequential {
       tfl.layers.dense({ units: 5, activation: third }),
     ],
   );
+}
+
+/**
+ * What a model with batch normalization predicts, its loss in a step, and its weights after it. In each channel half of the
+ * values are 1, the others -1. So the mean is 0, the variance 1, and the root of variance and epsilon 2: all of it is exact.
+ */
+async function normalizedModel(): Promise<Values[]> {
+  const layers = [
+    tfl.layers.batchNormalization({ epsilon: 3, inputShape: [2, 2, 3] }),
+    tfl.layers.flatten(),
+    tfl.layers.dense({ units: 2 }),
+  ];
+  const model = tfl.sequential({ layers });
+  model.setWeights(model.getWeights().map((w) => (w.rank === 2 ? weightsOf(w.shape, 3) : w)));
+  model.compile({ optimizer: tf.train.sgd(1 / 16), loss: 'meanSquaredError' });
+  const x = tf.tensor(
+    Array.from({ length: 48 }, (_, i) => (i % 6 < 3 ? 1 : -1)),
+    [4, 2, 2, 3],
+  );
+  const y = integers([4, 2], 8);
+  const prediction = model.predict(x) as tf.Tensor;
+  const loss = (await model.trainOnBatch(x, y)) as number;
+  const results = [prediction, [loss], ...model.getWeights()].map((values) => valuesOf(values));
+  model.dispose();
+  return results;
 }
 
 /**

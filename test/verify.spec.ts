@@ -65,18 +65,7 @@ const ON_WEBGL = [
 ];
 
 /** tfjs lacks the kernels of their gradients on wasm, or has wrong ones. */
-const NOT_ON_WASM = [
-  'gather',
-  'gather, axis 1',
-  'unsortedSegmentSum',
-  'conv3d',
-  'depthwiseConv2d',
-  'separableConv2d',
-  'dilation2d',
-  'einsum',
-];
-/** On wasm the plugin is installed, as tfjs cannot differentiate a convolution there. */
-const isServed = (name: string) => /^(conv2d|maxPool|avgPool), /.test(name);
+const NOT_ON_WASM = ['gather', 'gather, axis 1', 'unsortedSegmentSum', 'conv3d', 'dilation2d', 'einsum'];
 
 async function expectVerdict(
   verdict: Verdict,
@@ -92,6 +81,9 @@ describeOnBackends('verify', (backendName) => {
   // On webgl every step is a round trip to the GPU; npm run verify:report checks every op there, too.
   const isWebgl = backendName === 'webgl';
   const isWasm = backendName === 'wasm';
+  /** On wasm the plugin is installed, as tfjs cannot differentiate a convolution there. On webgl it has no matMul. */
+  const isServed = (name: string) =>
+    (isWebgl ? /^(conv2d|maxPool|avgPool), / : /^(conv2d|maxPool|avgPool|matMul), /).test(name);
   const isChosen = ({ name }: OpCase) =>
     isWebgl ? ON_WEBGL.includes(name) : !(isWasm && NOT_ON_WASM.includes(name));
   let installation: Installation | undefined;

@@ -57,6 +57,8 @@ const CALLS: Record<string, Call> = {
   'dx of maxPool': ['MaxPoolGrad', { input: [2, 24, 24, 8], output: [2, 12, 12, 8], dy: [2, 12, 12, 8] }],
   'dx of maxPool that gives up': ['MaxPoolGrad', { input: [2, 24, 24, 8], output: [2, 12, 12, 8], dy: [2, 12, 12, 8] }, {}, 'holes'],
   'avgPool': ['AvgPool', { x: [2, 24, 24, 8] }],
+  'batchNorm': ['FusedBatchNorm', { x: [2, 12, 12, 6], mean: [6], variance: [6], offset: [6], scale: [6] }, { varianceEpsilon: 2 }],
+  'sums of batchNorm': ['BatchNormSums', { dy: [2, 12, 12, 6], x: [2, 12, 12, 6], mean: [6] }],
   'dx of avgPool': ['AvgPoolGrad', { input: [2, 24, 24, 8], dy: [2, 12, 12, 8] }],
 }; // prettier-ignore
 

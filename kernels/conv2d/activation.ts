@@ -10,7 +10,7 @@
  *   relu6             0 at 0 and 1 at 6
  *   leakyrelu, prelu  alpha at 0
  */
-import type { Floats } from '../arrays.js';
+import type { Floats, Numbers } from '../arrays.js';
 import type { DataFormat } from '../geometry.js';
 
 interface Activation {
@@ -102,7 +102,7 @@ export function constant(value: number): Broadcast {
  * @param alpha slope of leakyrelu and prelu below 0
  */
 export function addBiasAndActivate(
-  y: Floats,
+  y: Numbers,
   outShape: readonly number[],
   bias: Broadcast,
   activation: ActivationName,

@@ -21,7 +21,7 @@ import {
   constant,
 } from './activation.js';
 import { type ConvAttrs, readFusedAttrs } from './attrs.js';
-import type { Bounds, Epilogue } from './simd/correlate.js';
+import type { Bounds, Epilogue } from '../runtime/simd/epilogue.js';
 import * as paths from './paths.js';
 
 export type GeometryOf = (
@@ -93,10 +93,10 @@ export const {
 } = convKernels(convGeometry);
 
 /** Bias and activation for the store of the SIMD paths, or undefined where the store cannot do them. */
-function epilogueOf(
+export function epilogueOf(
   bias: Broadcast | undefined,
   activation: ActivationName,
-  dataFormat: DataFormat,
+  dataFormat: DataFormat = 'NHWC',
 ): Epilogue<Float32Array> | undefined {
   const range = RANGES[activation];
   if (!range) return undefined;

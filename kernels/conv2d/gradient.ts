@@ -7,20 +7,9 @@
  *
  * Every gradient gets all attributes, dilations and dimRoundingMode too.
  */
-import {
-  engine,
-  getGradient,
-  type GradFunc,
-  type NamedAttrMap,
-  registerGradient,
-  reshape,
-  sum,
-  type Tensor,
-  unregisterGradient,
-  zeros,
-} from '@tensorflow/tfjs-core';
+import { reshape, sum, type Tensor, zeros } from '@tensorflow/tfjs-core';
 import type { DataFormat } from '../geometry.js';
-import { type GradConfigs, padTo, run } from '../runtime/gradients.js';
+import { type FusedGradient, type GradConfigs, padTo, run } from '../runtime/gradients.js';
 import { alignedShape } from './activation.js';
 
 export const convGradients = gradientsOf('Conv2D');
@@ -69,44 +58,18 @@ function biasGradient(dy: Tensor, biasShape: number[], dataFormat?: DataFormat):
   return reshape(sum(dy, repeated), biasShape);
 }
 
-/**
- * The fused kernels. The engine looks up the gradient of a fused op by the name of the op's scope, not by the name of its kernel.
- * `forward` is the kernel whose gradient it is.
- */
-export const FUSED = {
-  FusedConv2D: { scopeName: 'fusedConv2d__op', forward: 'Conv2D' },
-  FusedDepthwiseConv2D: { scopeName: 'fusedDepthwiseConv2d__op', forward: 'DepthwiseConv2dNative' },
-} as const;
-
-/**
- * A fused kernel calls this. If the kernel runs for a fused op that is being recorded, this registers a gradient. The engine looks it up as soon as the op is done. It replaces the closure in tfjs-core, which refuses
- * dilations and drops dimRoundingMode.
- *
- * The registration removes itself when it is looked up. So fused convolutions on other backends keep the closure.
- * While a gradient is recorded, tfjs fuses no activation other than 'linear'.
- * @param scopeName the name of the op's scope
- * @param convGradient the gradient of the kernel that is not fused
- */
-export function offerFusedGradient(scopeName: string, attrs: NamedAttrMap, convGradient: GradFunc): void {
-  const { gradientDepth, kernelDepth, scopeStack } = engine().state;
-  const scope = scopeStack[scopeStack.length - 2];
-  // 2 is the depth of this kernel inside the op's customGrad. Deeper, inside another customGrad, nothing is recorded.
-  const isRecorded = gradientDepth > 0 && kernelDepth === 2 && scope?.name === scopeName;
-  if (!isRecorded) return;
-  if (getGradient(scopeName)) unregisterGradient(scopeName);
-  registerGradient({
-    kernelName: scopeName,
-    get gradFunc() {
-      unregisterGradient(scopeName);
-      if (engine().state.activeScope !== scope) {
-        throw new Error(`tfjs-convgrad: the gradient of a ${scopeName} was asked of another one.`);
-      }
-      return (dy: Tensor | Tensor[], [filter, x, savedY, bias]: Tensor[]) => {
-        const dy4D = reshape(dy as Tensor, savedY.shape); // a fused op drops the batch of a single image
+/** The gradient of a fused convolution. It replaces a closure that refuses dilations and NCHW, and drops dimRoundingMode. */
+export function fusedGradientOf(scope: string, unfused: string): FusedGradient {
+  return {
+    scope,
+    unfused,
+    gradFunc:
+      (attrs, convGradient) =>
+      (dy, [filter, x, savedY, bias]) => {
+        const dy4D = reshape(dy, savedY.shape); // a fused op drops the batch of a single image
         const { x: dx, filter: dFilter } = convGradient(dy4D, [x, filter], attrs);
         const dBias = () => biasGradient(dy4D, bias.shape, attrs.dataFormat as DataFormat);
         return { 0: dx, 1: dFilter, ...(bias && { 2: dBias }) };
-      };
-    },
-  });
+      },
+  };
 }

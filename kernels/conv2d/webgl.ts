@@ -9,7 +9,6 @@
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { env, type TensorInfo } from '@tensorflow/tfjs-core';
 import { type ConvGeometry, convGeometry, sizeOf, withDyShape } from '../geometry.js';
-import type { Kernel } from '../runtime/tensors.js';
 import { webglKernel } from '../runtime/webgl/program.js';
 import { fits, packedSize, targetsOf } from '../runtime/webgl/texels.js';
 import { blockedConv2d, blockedConv2dBackpropFilter, blockedConv2dBackpropInput } from './webgl/blocked.js';
@@ -23,51 +22,60 @@ import {
 import { type ActivationName, alignedShape } from './activation.js';
 import { type ConvAttrs, readFusedAttrs } from './attrs.js';
 
-/** y = activation(conv2d(x, filter) + bias): [batch, outHeight, outWidth, outChannels]. bias and preluActivationWeights broadcast to y. */
-export const fusedConv2d = webglKernel(({ inputs, attrs, backend }) => {
-  const { x, filter, preluActivationWeights: weights } = inputs;
-  const bias = inputs.bias as TensorInfo | undefined;
-  const { activation, leakyreluAlpha, options } = readFusedAttrs(attrs, weights);
-  const g = convGeometry(x.shape, filter.shape, options);
-  const epilogue = epilogueOf(g, inputs, activation, leakyreluAlpha);
-  const targets = epilogue ? blockTargets(backend, g, x, filter) : 0;
-  if (epilogue && targets > 0) {
-    return blockedConv2d(backend, g, x, filter, targets, epilogue);
-  }
-  return simpleConv2d(backend, g, x, filter, {
-    bias,
-    weights: activation === 'prelu' ? weights : undefined,
-    activation,
-    leakyreluAlpha,
+/** The kernels of the convolutions whose geometry this function computes. */
+export function convKernels(geometryOf: typeof convGeometry) {
+  /** y = activation(conv2d(x, filter) + bias): [batch, outHeight, outWidth, outChannels]. bias and preluActivationWeights broadcast to y. */
+  const forward = webglKernel(({ inputs, attrs, backend }) => {
+    const { x, filter, preluActivationWeights: weights } = inputs;
+    const bias = inputs.bias as TensorInfo | undefined;
+    const { activation, leakyreluAlpha, options } = readFusedAttrs(attrs, weights);
+    const g = geometryOf(x.shape, filter.shape, options);
+    const epilogue = epilogueOf(g, inputs, activation, leakyreluAlpha);
+    const targets = epilogue ? blockTargets(backend, g, x, filter) : 0;
+    if (epilogue && targets > 0) {
+      return blockedConv2d(backend, g, x, filter, targets, epilogue);
+    }
+    return simpleConv2d(backend, g, x, filter, {
+      bias,
+      weights: activation === 'prelu' ? weights : undefined,
+      activation,
+      leakyreluAlpha,
+    });
   });
-});
 
-/** The same, as the kernel Conv2D has no bias, and no activation among its attributes. */
-export const conv2d: Kernel = fusedConv2d;
+  /** dx: attrs.inputShape */
+  const backpropInput = webglKernel(({ inputs, attrs, backend }) => {
+    const { dy, filter } = inputs;
+    const options = attrs as unknown as ConvAttrs;
+    const { inputShape } = options;
+    const g = withDyShape(geometryOf(inputShape, filter.shape, options), dy.shape);
+    const targets = blockTargets(backend, g, dy, filter);
+    if (targets > 0) {
+      return blockedConv2dBackpropInput(backend, g, dy, filter, targets);
+    }
+    return simpleConv2dBackpropInput(backend, g, dy, filter);
+  });
 
-/** dx: attrs.inputShape */
-export const conv2dBackpropInput = webglKernel(({ inputs, attrs, backend }) => {
-  const { dy, filter } = inputs;
-  const options = attrs as unknown as ConvAttrs;
-  const { inputShape } = options;
-  const g = withDyShape(convGeometry(inputShape, filter.shape, options), dy.shape);
-  const targets = blockTargets(backend, g, dy, filter);
-  if (targets > 0) {
-    return blockedConv2dBackpropInput(backend, g, dy, filter, targets);
-  }
-  return simpleConv2dBackpropInput(backend, g, dy, filter);
-});
+  /** dFilter: attrs.filterShape */
+  const backpropFilter = webglKernel(({ inputs, attrs, backend }) => {
+    const { x, dy } = inputs;
+    const options = attrs as unknown as ConvAttrs;
+    const { filterShape } = options;
+    const g = withDyShape(geometryOf(x.shape, filterShape, options), dy.shape);
+    const targets = blockTargets(backend, g, x, dy);
+    if (targets > 0) return blockedConv2dBackpropFilter(backend, g, x, dy, targets);
+    return { ...simpleConv2dBackpropFilter(backend, g, x, dy), shape: filterShape };
+  });
 
-/** dFilter: attrs.filterShape */
-export const conv2dBackpropFilter = webglKernel(({ inputs, attrs, backend }) => {
-  const { x, dy } = inputs;
-  const options = attrs as unknown as ConvAttrs;
-  const { filterShape } = options;
-  const g = withDyShape(convGeometry(x.shape, filterShape, options), dy.shape);
-  const targets = blockTargets(backend, g, x, dy);
-  if (targets > 0) return blockedConv2dBackpropFilter(backend, g, x, dy, targets);
-  return simpleConv2dBackpropFilter(backend, g, x, dy);
-});
+  return { forward, backpropInput, backpropFilter };
+}
+
+/** The kernels Conv2D and FusedConv2D. Conv2D has no bias, and no activation among its attributes. */
+export const {
+  forward: conv2d,
+  backpropInput: conv2dBackpropInput,
+  backpropFilter: conv2dBackpropFilter,
+} = convKernels(convGeometry);
 
 /** How many texels a fragment of the blocked programs may write. It is 0 where only the simple programs serve. */
 function blockTargets(backend: MathBackendWebGL, g: ConvGeometry, ...inputs: TensorInfo[]): number {

@@ -13,8 +13,8 @@
  * - With a multiplier, the channels of x are repeated on their way into memory, and those of dx are added up on their way out. So the
  *   micro-kernels have outChannels channels on both sides.
  */
-import { backwardAxes, forwardAxes, PLAIN } from '../conv2d/simd/conv2d.js';
-import { type Epilogue, writeBias } from '../conv2d/simd/correlate.js';
+import { backwardAxes, forwardAxes } from '../conv2d/simd/conv2d.js';
+import { type Epilogue, PLAIN, writeBias } from '../runtime/simd/epilogue.js';
 import { type ConvGeometry, sizeOf } from '../geometry.js';
 import { type Data, dataOf, type Simd } from '../runtime/simd/instance.js';
 import {

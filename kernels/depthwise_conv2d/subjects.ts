@@ -26,7 +26,7 @@ function depthwiseDifferences(c: ConvCase, g: ConvGeometry): Differences {
 }
 
 function depthwiseDiffers(c: ConvCase, g: ConvGeometry): string | undefined {
-  if (c.dataFormat === 'NCHW') return 'row 27: NCHW is taken for NHWC';
+  if (c.dataFormat === 'NCHW') return 'row 38: NCHW is taken for NHWC';
   if (c.activation === 'tanh') return 'row 11: no fused tanh';
   const strided = g.strideHeight * g.strideWidth > 1;
   if (strided && g.dilationHeight * g.dilationWidth > 1) return 'row 11: no stride with dilation';

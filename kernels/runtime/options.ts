@@ -3,12 +3,12 @@
  *
  *   definition    plain loops                                           float64 sums, rounded once
  *   thin          convolution pixel by pixel, for few pixels            float64 sums, rounded once
- *   im2col        convolution by packed panels, plain TypeScript        float64 sums, rounded once
+ *   im2col        products by packed panels, plain TypeScript           float64 sums, rounded once
  *   simd          WebAssembly SIMD                                      float32
  *   relaxed-simd  WebAssembly relaxed SIMD: fused multiply-add          float32
  *
  * 'auto' takes the fastest path that the engine can run. A Content-Security-Policy may forbid WebAssembly. Pooling
- * has the definition and the two SIMD paths.
+ * has the definition and the two SIMD paths. Matrix products have no thin path: the definition serves.
  */
 import { memoryBytes, type SimdLevel, whyNot } from './simd/instance.js';
 

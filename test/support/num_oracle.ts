@@ -173,3 +173,33 @@ export function avgPool(x: Float64Array, dy: Float64Array, g: PoolGeometry) {
   }
   return { y, dx };
 }
+
+/** Every index into a tensor of this shape, in row-major order. */
+function indexesOf(shape: readonly number[]): number[][] {
+  return shape.reduce<number[][]>(
+    (indexes, size) => indexes.flatMap((index) => range(0, size).map((i) => [...index, i])),
+    [[]],
+  );
+}
+
+/** A tensor of matrices as a function of an index into c, whose last two places are replaced. It is broadcast, and may be transposed. */
+function matrices(values: ArrayLike<number>, shape: readonly number[], isTransposed: boolean) {
+  return (batch: number[], row: number, col: number) => {
+    const own = batch.slice(batch.length - (shape.length - 2)).map((i, d) => (shape[d] === 1 ? 0 : i));
+    return values[flat(shape, [...own, ...(isTransposed ? [col, row] : [row, col])])];
+  };
+}
+
+/** Each cell of c, found by its index. */
+export function matMul(
+  [a, aShape, transposeA]: readonly [ArrayLike<number>, readonly number[], boolean],
+  [b, bShape, transposeB]: readonly [ArrayLike<number>, readonly number[], boolean],
+  outShape: readonly number[],
+): Float64Array {
+  const depth = aShape[aShape.length - (transposeA ? 2 : 1)];
+  const [aAt, bAt] = [matrices(a, aShape, transposeA), matrices(b, bShape, transposeB)];
+  return Float64Array.from(indexesOf(outShape), (index) => {
+    const [batch, [row, col]] = [index.slice(0, -2), index.slice(-2)];
+    return range(0, depth).reduce((sum, k) => sum + aAt(batch, row, k) * bAt(batch, k, col), 0);
+  });
+}

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-webgl';
-import { BACKENDS, type BackendName, KERNEL_NAMES, OWN } from '../../kernels/registry.js';
+import { BACKENDS, type BackendName, FUSED_GRADIENTS, KERNEL_NAMES, OWN } from '../../kernels/registry.js';
 import { install } from '../../src/index.js';
 import * as data from '../../src/verify/data.js';
 import { compare, describeWorst } from '../../src/verify/exact.js';
@@ -92,8 +92,11 @@ export async function whileInstalled<T>(f: () => Promise<T>): Promise<T> {
 export type Registered = Map<string, tf.KernelConfig | tf.GradConfig>;
 
 const OWN_NAMES: string[] = KERNEL_NAMES.map((name) => OWN + name);
-/** tfjs exports each kernel's name as a constant. The last name is that of a scope: see kernels/conv2d/gradient.ts. */
-const GRADIENT_NAMES = [...Object.values(tf).filter((value) => typeof value === 'string'), 'fusedConv2d__op'];
+/** tfjs exports each kernel's name as a constant. Other names are those of scopes. */
+const GRADIENT_NAMES = [
+  ...Object.values(tf).filter((value) => typeof value === 'string'),
+  ...Object.values(FUSED_GRADIENTS).map(({ scope }) => scope),
+];
 
 export function readRegistries(): Registered {
   const backends = [...new Set([...BACKENDS, ...tf.engine().backendNames()])];

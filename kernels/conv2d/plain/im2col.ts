@@ -16,7 +16,7 @@
  */
 import type { Floats } from '../../arrays.js';
 import type { ConvGeometry, Steps } from '../../geometry.js';
-import { multiplyPanels, packPanels, panelCount, TILE } from './gemm.js';
+import { multiplyPanels, packPanels, panelCount, TILE } from '../../runtime/plain/gemm.js';
 
 /** Number of values, about, in a block of patches: 1 MiB, which stays in the second-level cache. */
 const BLOCK_SIZE = 1 << 17;

@@ -43,28 +43,26 @@ import {
   windowOf,
   writeGrid,
 } from '../../runtime/simd/strips.js';
-import { correlate, type Epilogue, type GroupFilter, tapOffset } from './correlate.js';
+import { type Epilogue, PLAIN } from '../../runtime/simd/epilogue.js';
+import { correlate, type GroupFilter, tapOffset } from './correlate.js';
 import { correlateByWinograd, schemeFor } from './winograd.js';
-import { denseBackward, denseForward, flattened, isDenseLayer, MOST_IMAGES } from './dense.js';
+import { denseBackward, denseForward, denseGradient, isDenseLayer } from './dense.js';
 import { gradientByWinograd, gradientTileFor } from './winograd_gradient.js';
 import { correlateByLine, lineFor } from './winograd_line.js';
-
-export const PLAIN = { lowest: -Infinity, highest: Infinity };
 
 /** y = conv2d(x, filter), through the epilogue. Every cell of y is written. */
 export function conv2d(
   simd: Simd,
   x: Float32Array,
   filter: Float32Array,
-  geometry: ConvGeometry,
+  g: ConvGeometry,
   y: Float32Array,
   winograd: WinogradTile = 0,
   epilogue: Epilogue<Float32Array> = PLAIN,
 ): void {
-  const g = flattened(geometry);
   const [xData, filterData, yData] = [x, filter, y].map((values) => dataOf(simd, values));
   const biasData = epilogue.bias && dataOf(simd, epilogue.bias);
-  if (isDenseLayer(g) && g.batchSize <= MOST_IMAGES.forward) {
+  if (isDenseLayer(g)) {
     denseForward(simd, xData, filterData, g, yData, { ...epilogue, bias: biasData });
     return;
   }
@@ -89,14 +87,13 @@ export function conv2dBackpropInput(
   simd: Simd,
   dy: Float32Array,
   filter: Float32Array,
-  geometry: ConvGeometry,
+  g: ConvGeometry,
   dx: Float32Array,
   winograd: WinogradTile = 0,
 ): void {
-  const g = flattened(geometry);
   const axes = backwardAxes(g);
   const [dyData, filterData, dxData] = [dy, filter, dx].map((values) => dataOf(simd, values));
-  if (isDenseLayer(g) && g.batchSize <= MOST_IMAGES.backward && g.outChannels % 4 === 0) {
+  if (isDenseLayer(g)) {
     denseBackward(simd, dyData, filterData, g, dxData);
     return;
   }
@@ -111,13 +108,16 @@ export function conv2dBackpropFilter(
   simd: Simd,
   x: Float32Array,
   dy: Float32Array,
-  geometry: ConvGeometry,
+  g: ConvGeometry,
   dFilter: Float32Array,
   winograd: WinogradTile = 0,
 ): void {
-  const g = flattened(geometry);
   const axes = forwardAxes(g);
   const [xData, dyData, data] = [x, dy, dFilter].map((values) => dataOf(simd, values));
+  if (isDenseLayer(g)) {
+    denseGradient(simd, xData, dyData, g, data);
+    return;
+  }
   const width = g.filterHeight * g.filterWidth * (g.inChannels / g.groups);
   const size = width * g.outChannels;
   const steps = { batch: size, row: size, col: g.outChannels, channel: 1 };

@@ -6,6 +6,7 @@
  * source: [batch, height, width, source channels], filter: for each tap a matrix [source channels, target channels],
  * target: [batch, height, width, target channels]. All of them belong to one group.
  */
+import { type Epilogue, isClamped, writeBias } from '../../runtime/simd/epilogue.js';
 import { type Data, MR, NR, roundUp, type Simd } from '../../runtime/simd/instance.js';
 import {
   type Axes,
@@ -25,17 +26,6 @@ import {
   targetRegion,
   windowOf,
 } from '../../runtime/simd/strips.js';
-
-/** The last step of the product before it is stored: min(max(sum + bias, lowest), highest). */
-export interface Epilogue<Bias = Data> extends Bounds {
-  /** [target channels]. Without it 0 is added. */
-  readonly bias?: Bias;
-}
-
-export interface Bounds {
-  readonly lowest: number;
-  readonly highest: number;
-}
 
 /** One group's part of the filter, as a matrix [source channels, target channels] for each tap. */
 export interface GroupFilter {
@@ -119,6 +109,7 @@ export function correlate(
           segments: segments + 4 * block.firstSegment,
           segmentCount: segmentCount(block),
           segmentLength: block.segmentLength,
+          step: 4,
           a: from.address,
           panels: at,
           panelCount: few ? width : width / NR,
@@ -337,22 +328,6 @@ function packFew(
 
 function clearRows({ f32 }: Simd, panel: number, rows: number, columns: number, panelStep: number): void {
   for (let n = 0; n < columns; n += NR, panel += panelStep) f32.fill(0, panel / 4, panel / 4 + NR * rows);
-}
-
-/** at[width] = the bias of the target's channels, then 0. */
-export function writeBias(
-  { f32 }: Simd,
-  at: number,
-  channels: number,
-  width: number,
-  { bias }: Epilogue,
-): void {
-  f32.fill(0, at / 4, at / 4 + width);
-  if (bias) f32.set((bias.array ?? f32).subarray(bias.start, bias.start + channels), at / 4);
-}
-
-export function isClamped({ lowest, highest }: Bounds): boolean {
-  return lowest !== -Infinity || highest !== Infinity;
 }
 
 /** at[i]: the distance from a pixel's first cell to the start of segment i. Segments are counted over all phases. */

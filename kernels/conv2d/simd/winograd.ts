@@ -48,7 +48,8 @@ import {
   windowOf,
   writeGrid,
 } from '../../runtime/simd/strips.js';
-import { type Epilogue, type GroupFilter, packBlock, pairs, stagingSize, writeBias } from './correlate.js';
+import { type Epilogue, writeBias } from '../../runtime/simd/epilogue.js';
+import { type GroupFilter, packBlock, pairs, stagingSize } from './correlate.js';
 
 /** Rows and columns of a tile of outputs. */
 export type Tile = readonly [number, number];
@@ -229,6 +230,7 @@ export function correlateByWinograd(
           segments: zero,
           segmentCount: 1,
           segmentLength: depth,
+          step: 4,
           a: v + cell * plane.v,
           panels: cells + cell * plane.u,
           panelCount: columns / NR,

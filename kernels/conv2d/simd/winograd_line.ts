@@ -41,16 +41,15 @@ import {
   windowOf,
   writeGrid,
 } from '../../runtime/simd/strips.js';
+import { type Epilogue, writeBias } from '../../runtime/simd/epilogue.js';
 import {
   alike,
-  type Epilogue,
   type GroupFilter,
   packBlock,
   type Part,
   partsOf,
   stagingSize,
   type TapPair,
-  writeBias,
 } from './correlate.js';
 import {
   isCutEvenly,
@@ -256,6 +255,7 @@ export function correlateByLine(
           segments: segments + 4 * block,
           segmentCount: 1,
           segmentLength: depth,
+          step: 4,
           a: v + k * plane.v,
           panels: u + k * plane.u + 4 * start * width,
           panelCount: width / NR,

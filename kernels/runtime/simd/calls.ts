@@ -28,7 +28,7 @@ type Lines = Numbers<'lines' | 'outs' | 'lineCount' | 'count' | 'step' | 'outSte
 type Depthwise = Numbers<'taps' | 'channels' | 'x' | 'filter' | 'bias' | 'y' | 'lowest' | 'highest'>;
 
 export interface MicroKernels {
-  multiply(call: Product): void;
+  multiply(call: Product & Numbers<'step'>): void;
   dot(call: Product): void;
   depthwise(call: Lines & Depthwise & Numbers<'tapCount'>): void;
   depthwise3x3(call: Lines & Depthwise): void;
@@ -67,6 +67,8 @@ export interface MicroKernels {
       'pixels' | 'outs' | 'counts' | 'pixelCount' | 'taps' | 'tapCount' | 'channels' | 'dy' | 'dx'
     >,
   ): void;
+  normalize(call: Numbers<'x' | 'y' | 'length' | 'means' | 'multipliers' | 'offsets' | 'period'>): void;
+  sumRows(call: Numbers<'dy' | 'x' | 'length' | 'means' | 'period' | 's1' | 's2'>): void;
   winogradFilter(call: Numbers<'n' | 'taps' | 'tapStep' | 'size' | 'to' | 'plane' | 'scratch'>): void;
   winogradInput(
     call: Numbers<'n' | 'patches' | 'patchCount' | 'a' | 'rowStep' | 'channels' | 'to' | 'plane' | 'scratch'>,
@@ -127,32 +129,45 @@ export interface MicroKernels {
 /** What the module exports: each function takes its arguments by position. */
 export type Positional = Record<keyof MicroKernels, (...values: (number | boolean)[]) => number>;
 
-const product =
-  (kernel: Positional['multiply']) =>
-  (k: Product): void => {
-    kernel(
-      k.pixels,
-      k.outs,
-      k.pixelCount,
-      k.segments,
-      k.segmentCount,
-      k.segmentLength,
-      k.a,
-      k.panels,
-      k.panelCount,
-      k.bias,
-      k.c,
-      k.continued,
-      k.clamped,
-      k.lowest,
-      k.highest,
-    );
-  };
-
 export function named(wasm: Positional): MicroKernels {
   return {
-    multiply: product(wasm.multiply),
-    dot: product(wasm.dot),
+    multiply: (k) =>
+      wasm.multiply(
+        k.pixels,
+        k.outs,
+        k.pixelCount,
+        k.segments,
+        k.segmentCount,
+        k.segmentLength,
+        k.step,
+        k.a,
+        k.panels,
+        k.panelCount,
+        k.bias,
+        k.c,
+        k.continued,
+        k.clamped,
+        k.lowest,
+        k.highest,
+      ),
+    dot: (k) =>
+      wasm.dot(
+        k.pixels,
+        k.outs,
+        k.pixelCount,
+        k.segments,
+        k.segmentCount,
+        k.segmentLength,
+        k.a,
+        k.panels,
+        k.panelCount,
+        k.bias,
+        k.c,
+        k.continued,
+        k.clamped,
+        k.lowest,
+        k.highest,
+      ),
     depthwise: (k) =>
       wasm.depthwise(
         k.lines,
@@ -230,6 +245,8 @@ export function named(wasm: Positional): MicroKernels {
       wasm.avgPool(k.pixels, k.outs, k.counts, k.pixelCount, k.taps, k.tapCount, k.channels, k.x, k.y),
     avgPoolGrad: (k) =>
       wasm.avgPoolGrad(k.pixels, k.outs, k.counts, k.pixelCount, k.taps, k.tapCount, k.channels, k.dy, k.dx),
+    normalize: (k) => wasm.normalize(k.x, k.y, k.length, k.means, k.multipliers, k.offsets, k.period),
+    sumRows: (k) => wasm.sumRows(k.dy, k.x, k.length, k.means, k.period, k.s1, k.s2),
     winogradFilter: (k) => wasm.winogradFilter(k.n, k.taps, k.tapStep, k.size, k.to, k.plane, k.scratch),
     winogradInput: (k) =>
       wasm.winogradInput(k.n, k.patches, k.patchCount, k.a, k.rowStep, k.channels, k.to, k.plane, k.scratch),

@@ -98,6 +98,19 @@ export function dataOf({ f32 }: Simd, values: Float32Array): Data {
   return values.buffer === f32.buffer ? { start: values.byteOffset / 4 } : { array: values, start: 0 };
 }
 
+/** The address of `size` values from the `first` on. Those of an array are copied to `scratch`. */
+export function addressOf(
+  { f32 }: Simd,
+  { array, start }: Data,
+  first: number,
+  size: number,
+  scratch: number,
+): number {
+  if (!array) return 4 * (start + first);
+  f32.set(array.subarray(start + first, start + first + size), scratch / 4);
+  return scratch;
+}
+
 /** The module, or the reason why there is none: no WebAssembly, no SIMD, or a Content-Security-Policy that forbids it. */
 function compiled(level: SimdLevel): WebAssembly.Module | string {
   const known = modules.get(level);

@@ -1,5 +1,6 @@
 export { accumulate } from './accumulate';
 export { addRows } from './add_rows';
+export { normalize, sumRows } from './batch_norm';
 export { depthwise, depthwise3x3, depthwiseFilter } from './depthwise';
 export { dot } from './dot';
 export { multiply } from './multiply';

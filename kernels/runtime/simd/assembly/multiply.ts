@@ -7,7 +7,8 @@
  * call reads stay in the first-level cache.
  *
  * - A is an image in memory, which the caller pads. It is never gathered: the values of pixel p are `segmentCount` segments of
- *   `segmentLength` consecutive floats, and segment s starts at a + pixels[p] + segments[s].
+ *   `segmentLength` floats, `step` bytes apart, and segment s starts at a + pixels[p] + segments[s]. In an image the floats are
+ *   consecutive. In a matrix that is read as its transpose they lie a row apart.
  * - B comes in panels of NR columns, panel[k * NR + j], one after the other.
  * - C is written NR floats at a time, at c + outs[p] + panel * NR * 4.
  * - pixelCount is a multiple of MR. Pixels that only fill it up repeat the last one, so they may write to the same place: all four
@@ -31,6 +32,7 @@ export function multiply(
   segments: usize,
   segmentCount: u32,
   segmentLength: u32,
+  step: usize,
   a: usize,
   panels: usize,
   panelCount: u32,
@@ -81,7 +83,7 @@ export function multiply(
           let a1 = row1 + run;
           let a2 = row2 + run;
           let a3 = row3 + run;
-          const end = a0 + (segmentLength << 2);
+          const end = a0 + segmentLength * step;
           while (a0 < end) {
             const b0 = v128.load(b);
             const b1 = v128.load(b, 16);
@@ -97,10 +99,10 @@ export function multiply(
             value = v128.load32_splat(a3);
             c30 = madd(value, b0, c30);
             c31 = madd(value, b1, c31);
-            a0 += 4;
-            a1 += 4;
-            a2 += 4;
-            a3 += 4;
+            a0 += step;
+            a1 += step;
+            a2 += step;
+            a3 += step;
             b += 32;
           }
         }

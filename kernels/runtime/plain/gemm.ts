@@ -11,7 +11,7 @@
  *
  * Source: Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", 2008 (packing, micro-kernel).
  */
-import type { Floats } from '../../arrays.js';
+import type { Numbers } from '../../arrays.js';
 
 /** MR and NR. A micro-kernel computes TILE x TILE cells of C. 16 sums fit the registers, more do not. */
 export const TILE = 4;
@@ -25,7 +25,7 @@ export function panelCount(rows: number): number {
  * function writes panelCount(rows) * depth * TILE cells, from panels[0] on.
  */
 export function packPanels(
-  src: Floats,
+  src: Numbers,
   offset: number,
   rows: number,
   depth: number,
@@ -56,7 +56,7 @@ export function multiplyPanels(
   rows: number,
   cols: number,
   depth: number,
-  c: Floats,
+  c: Numbers,
   offset: number,
   rowStep: number,
   colStep: number,
