@@ -2,8 +2,10 @@ import { backend_util } from '@tensorflow/tfjs-core';
 import {
   convGeometry,
   type ConvOptions,
+  depthwiseGeometry,
   type DimRoundingMode,
   type Geometry,
+  isDepthwise,
   type Pair,
   poolGeometry,
   type PoolOptions,
@@ -40,6 +42,7 @@ interface Case {
 
 const CHANNELS = 2;
 const OUT_CHANNELS = 3;
+const MULTIPLIER = 3;
 const MODES = [undefined, 'floor', 'round', 'ceil'] as const;
 
 /** If pad is a string, tfjs's ops refuse a rounding mode, and tfjs's geometry ignores it. */
@@ -62,6 +65,7 @@ const nameOf = (c: Case) => JSON.stringify(c);
 const inShapeOf = ({ dataFormat, pair }: Omit<Case, 'pad'>) =>
   imageShape(dataFormat, 2, pairOf(pair, 'size'), CHANNELS);
 const filterShapeOf = ({ pair }: Pick<Case, 'pair'>) => [...pairOf(pair, 'filter'), CHANNELS, OUT_CHANNELS];
+const depthwiseShapeOf = ({ pair }: Pick<Case, 'pair'>) => [...pairOf(pair, 'filter'), CHANNELS, MULTIPLIER];
 
 const optionsOf = ({ pair, pad, dataFormat, dimRoundingMode }: Case) => ({
   strides: pairOf(pair, 'stride'),
@@ -72,20 +76,24 @@ const optionsOf = ({ pair, pad, dataFormat, dimRoundingMode }: Case) => ({
 });
 
 const ourConv = (c: Case) => convGeometry(inShapeOf(c), filterShapeOf(c), optionsOf(c));
+const ourDepthwise = (c: Case) => depthwiseGeometry(inShapeOf(c), depthwiseShapeOf(c), optionsOf(c));
 const ourPool = (c: Case) => poolGeometry(inShapeOf(c), pairOf(c.pair, 'filter'), optionsOf(c));
 
 type Shape4D = [number, number, number, number];
 
-function tfjsConv(c: Case): Conv2DInfo {
+const tfjsConv = (c: Case) => tfjsInfo(c, filterShapeOf(c), false);
+const tfjsDepthwise = (c: Case) => tfjsInfo(c, depthwiseShapeOf(c), true);
+
+function tfjsInfo(c: Case, filterShape: number[], depthwise: boolean): Conv2DInfo {
   const { strides, dilations, pad, dimRoundingMode } = optionsOf(c);
   return backend_util.computeConv2DInfo(
     inShapeOf(c) as Shape4D,
-    filterShapeOf(c) as Shape4D,
+    filterShape as Shape4D,
     strides,
     dilations,
     pad as TfjsPad,
     dimRoundingMode,
-    false,
+    depthwise,
     tfjsFormat(c),
   );
 }
@@ -157,6 +165,7 @@ describe('geometry', () => {
       const cases = casesOf(pad);
       expect(cases.length).toBe(126 * 40);
       expect(firstComplaint(cases, (c) => complainAbout(c, ourConv, tfjsConv), nameOf)).toBe('');
+      expect(firstComplaint(cases, (c) => complainAbout(c, ourDepthwise, tfjsDepthwise), nameOf)).toBe('');
       expect(firstComplaint(cases, (c) => complainAbout(c, ourPool, tfjsPool), nameOf)).toBe('');
     });
   }
@@ -195,6 +204,11 @@ describe('geometry: defaults', () => {
     same(convGeometry([1, 5, 4, 2], [3, 2, 2, 1]), convGeometry([1, 5, 4, 2], [3, 2, 2, 1], all));
   });
 
+  it('takes the same for a depthwise convolution', () => {
+    const all: ConvOptions = { strides: 1, pad: 'valid', dilations: [1, 1], dataFormat: 'NHWC' };
+    same(depthwiseGeometry([1, 5, 4, 2], [3, 2, 2, 3]), depthwiseGeometry([1, 5, 4, 2], [3, 2, 2, 3], all));
+  });
+
   it("takes the window's own size as the strides of a pooling", () => {
     const all: PoolOptions = { strides: [3, 2], pad: 'valid', dilations: 1, countIncludePad: false };
     same(poolGeometry([1, 7, 6, 2], [3, 2]), poolGeometry([1, 7, 6, 2], [3, 2], all));
@@ -210,10 +224,36 @@ describe('geometry: defaults', () => {
   });
 });
 
+describe('geometry: depthwise', () => {
+  for (const dataFormat of ['NHWC', 'NCHW'] as const) {
+    for (const channels of [1, 2, 5]) {
+      it(`is that of a convolution with a group for each channel: ${channels}, ${dataFormat}`, () => {
+        const options = { strides: [2, 1], dilations: [1, 2], pad: 1, dataFormat } as const;
+        const inShape = imageShape(dataFormat, 2, [6, 7], channels);
+        const g = depthwiseGeometry(inShape, [3, 2, channels, 2], options);
+        expect(g).toEqual(convGeometry(inShape, [3, 2, 1, 2 * channels], { ...options, groups: channels }));
+        expect(g.outShape).toEqual(imageShape(dataFormat, 2, [3, 7], 2 * channels));
+        expect(isDepthwise(g)).toBe(channels > 1);
+      });
+    }
+  }
+
+  it('is of one empty group if there are no channels', () => {
+    const { groups, filterShape, outShape } = depthwiseGeometry([1, 4, 4, 0], [3, 3, 0, 2]);
+    expect([groups, filterShape, outShape]).toEqual([1, [3, 3, 0, 0], [1, 2, 2, 0]]);
+  });
+
+  it('is not what other groups are', () => {
+    expect(isDepthwise(convGeometry([1, 4, 4, 4], [3, 3, 2, 4], { groups: 2 }))).toBeFalse();
+    expect(isDepthwise(convGeometry([1, 4, 4, 1], [3, 3, 1, 4]))).toBeFalse();
+  });
+});
+
 describe('geometry: frozen', () => {
   const conv = convGeometry([1, 4, 4, 2], [3, 3, 2, 1]);
   const geometries: Record<string, Geometry> = {
     convGeometry: conv,
+    depthwiseGeometry: depthwiseGeometry([1, 4, 4, 2], [3, 3, 2, 1]),
     poolGeometry: poolGeometry([1, 4, 4, 2], 2),
     'poolGeometry of an identity': poolGeometry([1, 4, 4, 2], 1, { identityIf1x1: true }),
     withDyShape: withDyShape(conv, [1, 3, 3, 1]),
@@ -247,6 +287,8 @@ describe('geometry: a pair of pads', () => {
 describe('geometry: bad arguments', () => {
   const conv = (options: object, inShape: unknown = [1, 4, 4, 2], filterShape: unknown = [3, 3, 2, 4]) =>
     convGeometry(inShape as number[], filterShape as number[], options as ConvOptions);
+  const depthwise = (options: object, inShape: unknown = [1, 4, 4, 2], filterShape: unknown = [3, 3, 2, 1]) =>
+    depthwiseGeometry(inShape as number[], filterShape as number[], options as ConvOptions);
   const pool = (options: object, filterSize: unknown = 2) =>
     poolGeometry([1, 4, 4, 2], filterSize as Pair, options as PoolOptions);
 
@@ -391,6 +433,67 @@ describe('geometry: bad arguments', () => {
       'filter',
       '[3,3,2,4]',
       'must be the 3 channels of x [1,3,4,2].',
+    ),
+    row(
+      'depthwise filter of other channels',
+      () => depthwise({}, [1, 4, 4, 3]),
+      'filter',
+      '[3,3,2,1]',
+      'its third dimension must be the 3 channels of x [1,4,4,3].',
+    ),
+    row(
+      'depthwise filter of other channels, NCHW',
+      () => depthwise({ dataFormat: 'NCHW' }, [1, 3, 4, 2]),
+      'filter',
+      '[3,3,2,1]',
+      'its third dimension must be the 3 channels of x [1,3,4,2].',
+    ),
+    row(
+      'grouped filter for a depthwise one',
+      () => depthwise({}, undefined, [3, 3, 1, 2]),
+      'filter',
+      '[3,3,1,2]',
+      'its third dimension must be the 2 channels of x [1,4,4,2].',
+    ),
+    row('depthwise x of rank 3', () => depthwise({}, [4, 4, 2]), 'x', '[4,4,2]', SHAPE),
+    row('depthwise x that is none', () => depthwise({}, null), 'x', 'null', SHAPE),
+    row(
+      'depthwise filter of rank 3',
+      () => depthwise({}, undefined, [3, 3, 2]),
+      'filterShape',
+      '[3,3,2]',
+      SHAPE,
+    ),
+    row(
+      'depthwise filter of half a channel',
+      () => depthwise({}, undefined, [3, 3, 2, 0.5]),
+      'filterShape',
+      '[3,3,2,0.5]',
+      SHAPE,
+    ),
+    row(
+      'depthwise filter of no taps',
+      () => depthwise({}, undefined, [0, 3, 2, 1]),
+      'filter',
+      '[0,3',
+      'at least 1',
+    ),
+    row('depthwise strides', () => depthwise({ strides: 0 }), 'strides', '0', PAIR),
+    row('depthwise dilations', () => depthwise({ dilations: [1, 0] }), 'dilations', '[1,0]', PAIR),
+    row('depthwise pad', () => depthwise({ pad: 'SAME' }), 'pad', '"SAME"', PADDING),
+    row(
+      'depthwise dataFormat',
+      () => depthwise({ dataFormat: 'NCWH' }),
+      'dataFormat',
+      'NCWH',
+      "'NHWC' or 'NCHW'.",
+    ),
+    row(
+      'depthwise window too large',
+      () => depthwise({}, undefined, [7, 1, 2, 1]),
+      'filter',
+      'height 7',
+      'not be larger',
     ),
     row('x of rank 3', () => conv({}, [4, 4, 2]), 'x', '[4,4,2]', SHAPE),
     row('x of a negative size', () => conv({}, [1, -4, 4, 2]), 'x', '[1,-4,4,2]', SHAPE),

@@ -8,12 +8,14 @@ import {
   constant,
 } from '../kernels/conv2d/activation.js';
 import * as definition from '../kernels/conv2d/definition.js';
-import * as depthwise from '../kernels/depthwise_conv2d/definition.js';
 import * as im2col from '../kernels/conv2d/plain/im2col.js';
+import * as paths from '../kernels/conv2d/paths.js';
 import * as thin from '../kernels/conv2d/plain/thin.js';
+import * as depthwise from '../kernels/depthwise_conv2d/definition.js';
 import {
   type ConvGeometry,
   convGeometry,
+  depthwiseGeometry,
   type PoolGeometry,
   poolGeometry,
   type PoolOptions,
@@ -29,14 +31,17 @@ import {
   PADS,
   sides,
   smallConvs,
-  smallDepthwiseConvs,
+  smallDepthwise,
   smallPools,
 } from './support/num_geometries.js';
 import { inner } from '../kernels/arrays.js';
+import { CPU_PATHS, type CpuPath, isSimd } from '../kernels/runtime/options.js';
+import { whyNot } from '../kernels/runtime/simd/instance.js';
 import * as oracle from './support/num_oracle.js';
 import { type Random, randomFrom } from './support/num_random.js';
 import { shareOf } from './support/share.js';
 import {
+  type Conv,
   convData,
   type ConvData,
   dySize,
@@ -49,7 +54,24 @@ import {
   runMaxPool,
 } from './support/num_run.js';
 
+/** The paths of cpu that the engine can run. */
+const PATHS = CPU_PATHS.filter((path) => !isSimd(path) || !whyNot(path));
+
+/** The three functions of a convolution by one of the paths. */
+const convBy = (path: CpuPath): Conv => ({
+  conv2d: (x, filter, g, y) => paths.conv2d(path, x, filter, g, y as Float32Array),
+  conv2dBackpropInput: (dy, filter, g, dx) =>
+    paths.conv2dBackpropInput(path, dy, filter, g, dx as Float32Array),
+  conv2dBackpropFilter: (x, dy, g, dFilter) =>
+    paths.conv2dBackpropFilter(path, x, dy, g, dFilter as Float32Array),
+});
+
 const integerData = (g: ConvGeometry, random: Random) => convData(g, (size) => random.integers(size));
+
+/** The first path whose results on whole numbers are not those wanted. '' if all are. */
+const pathDifference = (data: ConvData, want: ReturnType<typeof runConv>, g: ConvGeometry) =>
+  PATHS.map((path) => differenceOf(path, runConv(convBy(path), data, g, newFloat32), want)).find(Boolean) ??
+  '';
 
 describe('numeric functions: enumerated small geometry', () => {
   for (const pad of PADS) {
@@ -69,15 +91,18 @@ describe('numeric functions: enumerated small geometry', () => {
       expect(firstComplaint(shareOf(smallConvs(pad), 8), complain, keyOf)).toBe('');
     });
 
-    it(`depthwise conv2d and its gradients are right with pad ${padName(pad)}`, () => {
-      const random = randomFrom(4);
+    it(`depthwise convolution and its gradients are right on every path with pad ${padName(pad)}`, () => {
+      const random = randomFrom(13);
       const complain = (g: ConvGeometry) => {
         const data = integerData(g, random);
         const defined = runConv(depthwise, data, g);
-        const { y, dx, dFilter } = oracle.conv(data, g);
-        return differenceOf('definition', defined, { y, dx, dFilter }) || adjointDifference(data, defined);
+        return (
+          differenceOf('definition', defined, oracle.depthwiseConv(data, g)) ||
+          pathDifference(data, defined, g) ||
+          adjointDifference(data, defined)
+        );
       };
-      expect(firstComplaint(shareOf(smallDepthwiseConvs(pad), 8), complain, keyOf)).toBe('');
+      expect(firstComplaint(shareOf(smallDepthwise(pad), 8), complain, keyOf)).toBe('');
     });
 
     it(`pooling and its gradients are right with pad ${padName(pad)}`, () => {
@@ -97,10 +122,10 @@ describe('numeric functions: enumerated small geometry', () => {
     });
   }
 
-  it('is of 22,930 geometries and 11,466 depthwise ones, no two the same', () => {
+  it('is of 22,930 geometries of convolution and pooling, and 11,468 of depthwise convolution, no two the same', () => {
     const keys = PADS.flatMap((pad) => [...smallConvs(pad), ...smallPools(pad)].map(keyOf));
     expect(new Set(keys).size).toBe(22_930);
-    expect(new Set(PADS.flatMap(smallDepthwiseConvs).map(keyOf)).size).toBe(11_466);
+    expect(new Set(PADS.flatMap(smallDepthwise).map(keyOf)).size).toBe(11_468);
   });
 
   /** <y, dy> = <x, dx> = <filter, dFilter>: each of the three functions is the adjoint of the others. */
@@ -134,6 +159,23 @@ describe(`numeric functions: larger geometry, at random with seed ${SEED}`, () =
     });
   }
 
+  it('depthwise convolution is within its rounding of the definition on every path', () => {
+    const random = randomFrom(SEED);
+    const complain = (g: ConvGeometry) => {
+      const data = convData(g, (size) => random.floats(size));
+      const want = runConv(depthwise, data, g);
+      const bounds = boundsOf(data, g, UNITS.float32);
+      const names = Object.keys(bounds) as (keyof typeof bounds)[];
+      const complaints = PATHS.flatMap((path) => {
+        const got = runConv(convBy(path), data, g, newFloat32);
+        return names.map((name) => beyond(got[name], want[name], bounds[name], `${path}, ${name}`));
+      });
+      return complaints.find(Boolean) ?? '';
+    };
+    const geometries = Array.from({ length: 10 }, () => randomDepthwise(random));
+    expect(firstComplaint(geometries, complain, keyOf)).toBe('');
+  });
+
   /** K * (2 * unit * (|x| conv |filter|) + 2^-126) for each element. K is the number of terms in its sum. */
   function boundsOf({ x, filter, dy }: ConvData, g: ConvGeometry, unit: number) {
     const absolute = { x: x.map(Math.abs), filter: filter.map(Math.abs), dy: dy.map(Math.abs) };
@@ -150,14 +192,26 @@ describe(`numeric functions: larger geometry, at random with seed ${SEED}`, () =
 
   function randomConv(random: Random): ConvGeometry {
     const upTo = (n: number) => 1 + random.below(n);
+    const [groups, inPerGroup] = [upTo(3), upTo(5)];
+    const { filter, inShape, options } = randomWindow(random, groups * inPerGroup);
+    return convGeometry(inShape, [...filter, inPerGroup, groups * upTo(5)], { ...options, groups });
+  }
+
+  function randomDepthwise(random: Random): ConvGeometry {
+    const channels = 1 + random.below(40);
+    const { filter, inShape, options } = randomWindow(random, channels);
+    return depthwiseGeometry(inShape, [...filter, channels, random.pick([1, 1, 2, 3])], options);
+  }
+
+  function randomWindow(random: Random, channels: number) {
+    const upTo = (n: number) => 1 + random.below(n);
     const pair = (n: number): [number, number] => [upTo(n), upTo(n)];
-    const [filter, dilations, groups, inPerGroup] = [pair(5), pair(3), upTo(3), upTo(5)];
+    const [filter, dilations] = [pair(5), pair(3)];
     const size = filter.map((taps, i) => (taps - 1) * dilations[i] + upTo(12));
     const dataFormat = random.pick(['NHWC', 'NCHW'] as const);
-    const inShape = imageShape(dataFormat, upTo(3), size, groups * inPerGroup);
-    const filterShape = [...filter, inPerGroup, groups * upTo(5)];
+    const inShape = imageShape(dataFormat, upTo(3), size, channels);
     const pad = random.pick(['same', 'valid', random.below(5)] as const);
-    return convGeometry(inShape, filterShape, { strides: pair(4), dilations, groups, dataFormat, pad });
+    return { filter, inShape, options: { strides: pair(4), dilations, dataFormat, pad } };
   }
 });
 
@@ -183,6 +237,23 @@ describe('numeric functions: extreme sizes', () => {
       const want = runConv(definition, data, g);
       expect(differenceOf('im2col', runConv(im2col, data, g, newFloat32), want)).toBe('');
       expect(differenceOf('thin', runConv(thin, data, g, newFloat32), want)).toBe('');
+    });
+  }
+
+  const depthwises: Record<string, ConvGeometry> = {
+    'no images': depthwiseGeometry([0, 5, 5, 2], [3, 3, 2, 1], { pad: 'same' }),
+    'no channels': depthwiseGeometry([2, 5, 5, 0], [3, 3, 0, 1], { pad: 'same' }),
+    'a multiplier of 0': depthwiseGeometry([2, 5, 5, 2], [3, 3, 2, 0], { pad: 'same' }),
+    'no pixels': depthwiseGeometry([2, 0, 0, 2], [3, 3, 2, 2], { pad: 'same' }),
+    'no pixels but padding': depthwiseGeometry([2, 0, 0, 2], [3, 3, 2, 2], { pad: 2 }),
+    'no rows': depthwiseGeometry([2, 0, 4, 2], [1, 3, 2, 1], { pad: 1, dataFormat: 'NHWC' }),
+    'many channels': depthwiseGeometry([1, 4, 3, 5000], [3, 3, 5000, 1], { pad: 'same' }),
+    'many pixels, of two images': depthwiseGeometry([2, 70, 130, 12], [3, 3, 12, 1], { pad: 'same' }),
+  };
+  for (const [name, g] of Object.entries(depthwises)) {
+    it(`depthwise convolution is the definition on every path for ${name}`, () => {
+      const data = integerData(g, randomFrom(14));
+      expect(pathDifference(data, runConv(depthwise, data, g), g)).toBe('');
     });
   }
 
@@ -220,6 +291,18 @@ describe('numeric functions: a dy larger than the output', () => {
         for (const conv of [definition, im2col]) {
           const got = { ...runConvBackprops(conv, data, largerG), dBias: runBiasGrad(data.dy, largerG) };
           expect(differenceOf('conv2d', got, want)).toBe('');
+        }
+      });
+
+      it(`is cropped by the gradients of depthwise convolution: ${dataFormat}, ${rows} rows, ${cols} columns`, () => {
+        const g = depthwiseGeometry(inShape, [3, 2, 4, 2], options);
+        const largerG = withDyShape(g, larger(g));
+        const data = integerData(largerG, randomFrom(15));
+        const dense = { ...data, dy: crop(data.dy, larger(g), g.outShape) };
+        const want = runConvBackprops(depthwise, dense, g);
+        for (const path of PATHS) {
+          const got = runConvBackprops(convBy(path), data, largerG, newFloat32);
+          expect(differenceOf(path, got, want)).toBe('');
         }
       });
 
@@ -465,6 +548,21 @@ describe('numeric functions: convolution', () => {
     const got = runConv(definition, { x: Float64Array.of(3), filter, dy: Float64Array.of(5) }, g);
     const want = { y: [6], dx: [10], dFilter: [0, 0, 0, 0, 15, 0, 0, 0, 0] };
     expect(differenceOf('definition', got, want)).toBe('');
+  });
+
+  it('skips such filter values in a depthwise convolution, in the definition and by SIMD', () => {
+    const g = depthwiseGeometry([1, 1, 1, 5], [3, 3, 5, 1], { pad: 1 });
+    const tap = (t: number) => (t === 4 ? 2 : [NaN, Infinity, -Infinity][t % 3]);
+    const data = {
+      x: new Float64Array(5).fill(3),
+      filter: Float64Array.from({ length: 45 }, (_, i) => tap(Math.floor(i / 5))),
+      dy: new Float64Array(5).fill(5),
+    };
+    const dFilter = data.filter.map((_, i) => (i >= 20 && i < 25 ? 15 : 0));
+    const want = { y: Array(5).fill(6), dx: Array(5).fill(10), dFilter };
+    for (const path of PATHS.filter((path) => path === 'definition' || isSimd(path))) {
+      expect(differenceOf(path, runConv(convBy(path), data, g, newFloat32), want)).toBe('');
+    }
   });
 
   it('shows the patch matrix of a 30x30x3 image: 784 rows of 27', () => {

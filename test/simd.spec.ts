@@ -24,23 +24,11 @@ import {
 } from '../kernels/geometry.js';
 import * as maxDefinition from '../kernels/max_pool/definition.js';
 import * as maxSimd from '../kernels/max_pool/simd.js';
-import {
-  memoryBytes,
-  type Simd,
-  type SimdLevel,
-  whyNot,
-  withSimd,
-} from '../kernels/runtime/simd/instance.js';
+import { memoryBytes, type SimdLevel, whyNot, withSimd } from '../kernels/runtime/simd/instance.js';
 import { backendInfo, configure, install } from '../src/index.js';
 import { floats, integers, random } from '../src/verify/data.js';
 import { compare, describeWorst } from '../src/verify/exact.js';
 import { roundingBound } from '../src/verify/rounded.js';
-import type { Floats } from '../kernels/arrays.js';
-import { differenceOf, firstComplaint } from './support/num_compare.js';
-import { keyOf, padName, PADS, smallDepthwiseConvs } from './support/num_geometries.js';
-import { randomFrom } from './support/num_random.js';
-import { type Conv, convData, newFloat32, runConv } from './support/num_run.js';
-import { shareOf } from './support/share.js';
 import { bothWays, onHeap, outside, type Run } from './support/memory.js';
 import { expectExactly, tf } from './support/tfjs.js';
 import { gradientBound, lineBound, winogradBound } from './support/winograd_bound.js';
@@ -58,7 +46,7 @@ describe('WebAssembly', () => {
       if (reason) it('is skipped', () => pending(reason));
       else {
         buildSpecs(bothWays(level));
-        depthwiseSpecs(level, bothWays(level));
+        depthwiseSpecs(bothWays(level));
         poolSpecs(level);
         memorySpecs(level);
       }
@@ -129,16 +117,24 @@ function buildSpecs(run: Run): void {
 }
 
 /** On a heap the arrays lie in place; outside they are copied. A filter value over padding is no product: NaN must not show. */
-function depthwiseSpecs(level: SimdLevel, run: Run): void {
-  for (const pad of PADS) {
-    it(`equals the definition on small depthwise geometries with pad ${padName(pad)}`, () => {
-      const random = randomFrom(5);
-      const complain = (g: ConvGeometry) => {
-        const data = convData(g, (size) => random.integers(size));
-        const got = runConv(inMemoryOf(level), data, g, newFloat32);
-        return differenceOf('simd', got, runConv(definition, data, g));
-      };
-      expect(firstComplaint(shareOf(smallDepthwiseConvs(pad), 8), complain, keyOf)).toBe('');
+function depthwiseSpecs(run: Run): void {
+  const large: [string, number[], number, number[], ConvOptions][] = [
+    ['one piece', [2, 60, 61, 48], 1, [3, 3], { pad: 'same' }],
+    ['one piece, stride 2', [2, 61, 60, 33], 1, [3, 3], { pad: 'same', strides: 2 }],
+    ['one piece, dilation 2', [1, 40, 41, 20], 1, [3, 3], { pad: 'same', dilations: 2 }],
+    ['one piece, 5x5', [1, 33, 34, 36], 1, [5, 5], { pad: 'same', strides: [1, 2] }],
+    ['a tall image', [1, 200, 2, 19], 1, [3, 2], { pad: 'same' }],
+    ['strips in NCHW', [1, 16, 130, 91], 1, [3, 3], { pad: 1, dataFormat: 'NCHW' }],
+    ['strips of repeated channels', [2, 60, 61, 24], 2, [3, 3], { pad: 'same', strides: [2, 1] }],
+    ['strips of images', [70, 9, 8, 16], 3, [3, 3], { pad: 'valid' }],
+    ['rows in pieces', [1, 3, 3000, 20], 2, [1, 3], { pad: 'same' }],
+    ['many channels', [2, 7, 7, 1029], 1, [3, 3], { pad: 'same' }],
+  ];
+  for (const [title, x, multiplier, window, options] of large) {
+    it(`equals the definition of a depthwise convolution in ${title}`, () => {
+      const groups = x[options.dataFormat === 'NCHW' ? 1 : 3];
+      const filter = [...window, 1, groups * multiplier];
+      expectAllRight(run, { x, filter, options: { ...options, groups } }, 1);
     });
   }
 
@@ -167,19 +163,6 @@ function depthwiseSpecs(level: SimdLevel, run: Run): void {
       expect(got.filter(Number.isNaN).length).toBe(4);
     }
   }); // prettier-ignore
-}
-
-/** The functions of a depthwise convolution on copies of their arrays. */
-function inMemoryOf(level: SimdLevel): Conv {
-  const bySimd =
-    (work: (simd: Simd, a: Float32Array, b: Float32Array, g: ConvGeometry, out: Float32Array) => void) =>
-    (a: Floats, b: Floats, g: ConvGeometry, out: Floats) =>
-      withSimd(level, (w) => work(w, a as Float32Array, b as Float32Array, g, out as Float32Array));
-  return {
-    conv2d: bySimd(depthwise.conv2d),
-    conv2dBackpropInput: bySimd(depthwise.conv2dBackpropInput),
-    conv2dBackpropFilter: bySimd(depthwise.conv2dBackpropFilter),
-  };
 }
 
 function poolSpecs(level: SimdLevel): void {

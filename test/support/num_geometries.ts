@@ -96,13 +96,15 @@ export const smallConvs = (pad: Pad): ConvGeometry[] =>
     return convGeometry(inShape, [...pairOf(pair, 'filter'), inPerGroup, outChannels], { ...window, groups });
   });
 
-/** Small depthwise convolutions with this pad, of two or more channels. No two are the same. */
-export const smallDepthwiseConvs = (pad: Pad): ConvGeometry[] =>
+/**
+ * Small depthwise convolutions with this pad. No two are the same. The micro-kernels have loops of their own for fewer than
+ * four channels, for four and for eight.
+ */
+export const smallDepthwise = (pad: Pad): ConvGeometry[] =>
   distinct(pad, (pair, window, random) => {
-    const channels = random.pick([2, 3, 5]);
+    const channels = random.pick([1, 2, 3, 5, 9]);
     const inShape = imageShape(window.dataFormat, random.pick([1, 2]), pairOf(pair, 'size'), channels);
-    const filter = [...pairOf(pair, 'filter'), channels, random.pick([1, 1, 2])];
-    return depthwiseGeometry(inShape, filter, window);
+    return depthwiseGeometry(inShape, [...pairOf(pair, 'filter'), channels, random.pick([1, 2])], window);
   });
 
 /** Small poolings with this pad. No two are the same. */

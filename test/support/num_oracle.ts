@@ -52,15 +52,35 @@ const flat = (shape: readonly number[], index: number[]) =>
 const imageIndex = (g: Geometry, shape: readonly number[], b: number, row: number, col: number, c: number) =>
   flat(shape, g.dataFormat === 'NHWC' ? [b, row, col, c] : [b, c, row, col]);
 
+/** The index into the filter of the value at a tap that leads from a channel of x to a channel of y. -1 if there is none. */
+type FilterIndex = (fy: number, fx: number, ic: number, oc: number) => number;
+
+function convFilterIndex({ inChannels, outChannels, groups, filterShape }: ConvGeometry): FilterIndex {
+  const [inPerGroup, outPerGroup] = [inChannels / groups, outChannels / groups];
+  return (fy, fx, ic, oc) =>
+    Math.floor(oc / outPerGroup) === Math.floor(ic / inPerGroup)
+      ? flat(filterShape, [fy, fx, ic % inPerGroup, oc])
+      : -1;
+}
+
+/** The filter is of shape [filterHeight, filterWidth, channels, multiplier]. */
+function depthwiseFilterIndex(g: ConvGeometry): FilterIndex {
+  const multiplier = g.outChannels / g.inChannels;
+  const filterShape = [g.filterHeight, g.filterWidth, g.inChannels, multiplier];
+  return (fy, fx, ic, oc) => {
+    const q = oc - ic * multiplier;
+    return q >= 0 && q < multiplier ? flat(filterShape, [fy, fx, ic, q]) : -1;
+  };
+}
+
 /**
  * A convolution is a matrix of shape [size of y, size of x]. Its cells are filter values or 0. The result has, for each
  * cell, an index into the filter, or -1 for 0.
  */
-function convolutionMatrix(g: ConvGeometry): Int32Array[] {
+function convolutionMatrix(g: ConvGeometry, filterIndex: FilterIndex): Int32Array[] {
   const [rows, cols] = [rowsOf(g), colsOf(g)];
   const xSize = g.batchSize * g.inHeight * g.inWidth * g.inChannels;
   const ySize = g.batchSize * g.outHeight * g.outWidth * g.outChannels;
-  const [inPerGroup, outPerGroup] = [g.inChannels / g.groups, g.outChannels / g.groups];
   const matrix = range(0, ySize).map(() => new Int32Array(xSize).fill(-1));
   for (const oy of range(0, g.outHeight)) {
     for (const iy of range(0, g.inHeight)) {
@@ -79,10 +99,11 @@ function convolutionMatrix(g: ConvGeometry): Int32Array[] {
     for (let b = 0; b < g.batchSize; b++) {
       for (let oc = 0; oc < g.outChannels; oc++) {
         for (let ic = 0; ic < g.inChannels; ic++) {
-          if (Math.floor(oc / outPerGroup) !== Math.floor(ic / inPerGroup)) continue;
+          const f = filterIndex(fy, fx, ic, oc);
+          if (f < 0) continue;
           const y = imageIndex(g, g.outShape, b, oy, ox, oc);
           const x = imageIndex(g, g.inShape, b, iy, ix, ic);
-          matrix[y][x] = flat(g.filterShape, [fy, fx, ic % inPerGroup, oc]);
+          matrix[y][x] = f;
         }
       }
     }
@@ -90,11 +111,11 @@ function convolutionMatrix(g: ConvGeometry): Int32Array[] {
 }
 
 /** y = matrix * x and dx = transpose(matrix) * dy. dFilter sums dy * transpose(x) by the matrix's indexes. */
-export function conv({ x, filter, dy }: ConvData, g: ConvGeometry) {
+function convolve({ x, filter, dy }: ConvData, g: ConvGeometry, filterIndex: FilterIndex) {
   const y = new Float64Array(dy.length);
   const dx = new Float64Array(x.length);
   const dFilter = new Float64Array(filter.length);
-  convolutionMatrix(g).forEach((row, o) =>
+  convolutionMatrix(g, filterIndex).forEach((row, o) =>
     row.forEach((f, i) => {
       if (f < 0) return;
       y[o] += filter[f] * x[i];
@@ -102,8 +123,15 @@ export function conv({ x, filter, dy }: ConvData, g: ConvGeometry) {
       dFilter[f] += x[i] * dy[o];
     }),
   );
-  return { y, dx, dFilter, dBias: biasGrad(dy, g) };
+  return { y, dx, dFilter };
 }
+
+export const conv = (data: ConvData, g: ConvGeometry) => ({
+  ...convolve(data, g, convFilterIndex(g)),
+  dBias: biasGrad(data.dy, g),
+});
+
+export const depthwiseConv = (data: ConvData, g: ConvGeometry) => convolve(data, g, depthwiseFilterIndex(g));
 
 function biasGrad(dy: Float64Array, g: ConvGeometry): Float64Array {
   const channelOf = (i: number) =>
