@@ -56,6 +56,17 @@ function filterOf(rows: number[][]): T4 {
   return tf.tensor4d(rows.flat(), [rows.length, rows[0].length, 1, 1]);
 }
 
+/** Without this flag tfjs computes small tensors of webgl on the CPU. */
+function withoutForwarding(f: () => tf.Tensor): tf.Tensor {
+  const forward = tf.env().getBool('WEBGL_CPU_FORWARD');
+  tf.env().set('WEBGL_CPU_FORWARD', false);
+  try {
+    return f();
+  } finally {
+    tf.env().set('WEBGL_CPU_FORWARD', forward);
+  }
+}
+
 function gradient(op: Op, x: T4, dy?: tf.Tensor): tf.Tensor {
   return tf.grad((t) => op(t as T4))(x, dy);
 }
@@ -619,4 +630,35 @@ deviation(21, 'a convolution of nothing is 0 on every backend', {
     wasm: () => expectExactly(withoutChannels(), [MARK, MARK, MARK, MARK]),
   },
   ours: () => expectExactly(withoutChannels(), [0, 0, 0, 0]),
+});
+
+/** The channels of a texel past an odd width hold 1, as tfjs's exp leaves them there on webgl. */
+const ofDilatedOnes = () => {
+  const x = tf.exp(tf.mul(tf.zeros<tf.Rank.R4>([1, 1, 5, 2]), 1)) as T4;
+  const filter = tf.tensor4d([1, 1, 10, 10], [1, 2, 2, 1]);
+  return tf.depthwiseConv2d(x, filter, 1, 'same', 'NHWC', [1, 2]);
+};
+const cancelled = () =>
+  tf.depthwiseConv2d(tf.tensor4d([1, 1, -1, -1], [1, 1, 2, 2]), ones(1, 2, 2, 1), 1, 'valid');
+const depthwiseInNCHW = () =>
+  tf.depthwiseConv2d(tf.range(0, 8).reshape([1, 2, 2, 2]) as T4, ones(1, 2, 2, 1), 1, 'valid', 'NCHW');
+const inEveryColumn = [10, 10, 11, 11, 11, 11, 11, 11, 1, 1];
+deviation(31, 'depthwise convolution reads nothing past its image, and knows NCHW', {
+  tfjs() {
+    expectExactly(withoutForwarding(ofDilatedOnes), inEveryColumn);
+    expectExactly(cancelled(), [0, 0]);
+    expectExactly(depthwiseInNCHW(), [2, 4, 10, 12]);
+  },
+  tfjsOn: {
+    webgl() {
+      expectExactly(withoutForwarding(ofDilatedOnes), [10, 10, 11, 11, 11, 11, 11, 11, 11, 11]);
+      expectExactly(cancelled(), [Math.fround(-1e-15), Math.fround(-1e-15)]);
+      expectExactly(depthwiseInNCHW(), [2, 4, 10, 12]);
+    },
+  },
+  ours() {
+    expectExactly(withoutForwarding(ofDilatedOnes), inEveryColumn);
+    expectExactly(cancelled(), [0, 0]);
+    expectExactly(depthwiseInNCHW(), [1, 5, 9, 13]);
+  },
 });

@@ -65,6 +65,7 @@ const DEPTHWISE: ConvCase[] = [
   { name: '5x5, stride 2', x: [1, 12, 13, 4], filter: [5, 5, 4, 1], strides: 2, pad: 'same' },
   { name: '7x7', x: [1, 12, 11, 3], filter: [7, 7, 3, 1], pad: 'same' },
   { name: '3x39', x: [1, 5, 40, 3], filter: [3, 39, 3, 1], pad: 'same' },
+  { name: '1x2', x: [1, 4, 5, 3], filter: [1, 2, 3, 1] },
   { name: '1x18', x: [1, 3, 40, 3], filter: [1, 18, 3, 1], pad: 'same' },
   { name: 'one row', x: [2, 1, 30, 5], filter: [1, 5, 5, 1], pad: 'same' },
   { name: 'one row, stride 2', x: [2, 1, 30, 5], filter: [1, 5, 5, 1], strides: 2, pad: 'same' },
@@ -207,12 +208,13 @@ describe('packed webgl', () => {
       const odd = (shape: number[], seed: number) =>
         tf.add(packed(shape, seed), tf.log(tf.mul(tf.ones(shape), 1))) as T4;
       const results = tf.tidy(() => {
-        const [x, filter] = [odd([1, 5, 7, 3], 1), odd([3, 3, 3, 5], 2)];
-        const loss = (x: tf.Tensor, filter: tf.Tensor) => {
-          const y = conv2d(x as T4, filter as T4, { pad: 'same' });
+        const [x, taps, filter] = [odd([1, 5, 7, 3], 1), odd([3, 3, 1, 3], 6), odd([3, 3, 3, 5], 2)];
+        const loss = (x: tf.Tensor, taps: tf.Tensor, filter: tf.Tensor) => {
+          const depthwise = conv2d(x as T4, taps as T4, { pad: 'same', groups: 3 });
+          const y = conv2d(depthwise, filter as T4, { pad: 'same' });
           return tf.sum(tf.mul(odd([1, 3, 4, 5], 3), maxPool(y, 2, { pad: 'same' })));
         };
-        const { value, grads } = tf.valueAndGrads(loss)([x, filter]);
+        const { value, grads } = tf.valueAndGrads(loss)([x, taps, filter]);
         const y = tf.reshape<tf.Rank.R2>(conv2d(odd([1, 1, 3, 5], 4), odd([1, 1, 5, 3], 5)), [3, 3]);
         const product = tf.matMul(y, y); // reads the values past the edges of its factors
         return [value, ...grads, product].map((t) => Array.from(t.dataSync()));
@@ -300,9 +302,12 @@ describe('packed webgl', () => {
       tf.tidy(() => {
         const x = tf.ones<tf.Rank.R4>([2, n, n + 2, 2 * n]);
         const filter = tf.ones<tf.Rank.R4>([3, 3, 2 * n, n]);
-        const f = (x: tf.Tensor, filter: tf.Tensor) =>
-          maxPool(conv2d(x as T4, filter as T4, { pad: 'same' }), 2);
-        tf.grads(f)([x, filter]);
+        const taps = tf.ones<tf.Rank.R4>([3, 3, 1, n]);
+        const f = (x: tf.Tensor, filter: tf.Tensor, taps: tf.Tensor) => {
+          const y = conv2d(x as T4, filter as T4, { pad: 'same' });
+          return maxPool(conv2d(y, taps as T4, { pad: 'same', groups: n }), 2);
+        };
+        tf.grads(f)([x, filter, taps]);
       });
     const compiled = () =>
       Object.keys(inside().binaryCache).filter((key) => key.startsWith('convgrad')).length;

@@ -34,6 +34,7 @@ export const depthwiseCases: readonly ConvCase[] = [
     dimRoundingMode: 'ceil',
   },
   { name: 'dilation 2', x: [2, 8, 7, 4], filter: [3, 3, 4, 1], dilations: 2 },
+  { name: '2x2, dilation 2, same', x: [1, 5, 7, 3], filter: [2, 2, 3, 1], dilations: 2, pad: 'same' },
   { name: 'dilation 3, same', x: [1, 9, 9, 2], filter: [3, 3, 2, 1], dilations: 3, pad: 'same' },
   {
     name: 'dilations [2, 3], multiplier 2',

@@ -161,7 +161,17 @@ export function slabsOf(g: ConvGeometry, blocks: number) {
   return { slabs: Math.ceil(imageRows / perSlab), imageRows, perSlab };
 }
 
-/** Both passes. `find` is GLSL: the function that reads a texel of the result back. */
+/** GLSL of both passes. */
+interface Passes {
+  uniforms: TexelUniforms;
+  sums: string;
+  /** The function that reads a texel of the result back. */
+  find: string;
+  /** Whether the sums of a block are not yet texels of the result. */
+  isDraft?: boolean;
+}
+
+/** Both passes, or the first alone if it can write the result. */
 export function sumAndStore(
   backend: MathBackendWebGL,
   g: ConvGeometry,
@@ -169,7 +179,7 @@ export function sumAndStore(
   b: Blocks,
   outShape: readonly number[],
   epilogue: Epilogue,
-  { uniforms, sums, find }: { uniforms: TexelUniforms; sums: string; find: string },
+  { uniforms, sums, find, isDraft = false }: Passes,
 ): TensorInfo {
   const y = emptyTexels(backend, outShape);
   const writing = writer(backend, y);
@@ -187,7 +197,7 @@ export function sumAndStore(
     withTexels(backend, epilogue.inputs, (extras) => {
       const reading = readers(backend, sources);
       const sumUniforms = { ...common, ...reading.uniforms };
-      if (targets * b.slabs === 1) {
+      if (targets * b.slabs === 1 && !isDraft) {
         const blocks = [b.rows, b.columns, writing.uniforms.place[0]];
         const code = `${finish}${reading.code}${sums} out0 = finish(sum0, block.y, block.z); }`;
         const all = { ...sumUniforms, ...epilogue.uniforms, blocks };

@@ -48,9 +48,9 @@ export function servesConv2dBackpropInput(g: ConvGeometry, targets: number): boo
   return servesConv2d(g) && stride <= 2 && (stride === 1 || targets >= 4);
 }
 
-/** Whether these programs serve dFilter. With one target two taps would share a texel of the result. */
-export function servesConv2dBackpropFilter(g: ConvGeometry, targets: number): boolean {
-  return g.outChannels === g.inChannels && targets >= 2;
+/** Whether these programs serve dFilter. */
+export function servesConv2dBackpropFilter(g: ConvGeometry): boolean {
+  return g.outChannels === g.inChannels;
 }
 
 /** y: [batch, outHeight, outWidth, channels] */
@@ -129,6 +129,7 @@ export function blockedConv2dBackpropFilter(
     },
     sums: filterSums(window, lines),
     find: findInTaps(lines, taps),
+    isDraft: true,
   });
 }
 
