@@ -208,16 +208,24 @@ describe('packed webgl', () => {
       const odd = (shape: number[], seed: number) =>
         tf.add(packed(shape, seed), tf.log(tf.mul(tf.ones(shape), 1))) as T4;
       const results = tf.tidy(() => {
-        const [x, taps, filter] = [odd([1, 5, 7, 3], 1), odd([3, 3, 1, 3], 6), odd([3, 3, 3, 5], 2)];
-        const loss = (x: tf.Tensor, taps: tf.Tensor, filter: tf.Tensor) => {
-          const depthwise = conv2d(x as T4, taps as T4, { pad: 'same', groups: 3 });
-          const y = conv2d(depthwise, filter as T4, { pad: 'same' });
+        const [x, filter, taps] = [odd([1, 5, 7, 3], 1), odd([3, 3, 3, 5], 2), odd([3, 3, 1, 3], 6)];
+        const loss = (x: tf.Tensor, filter: tf.Tensor) => {
+          const y = conv2d(x as T4, filter as T4, { pad: 'same' });
           return tf.sum(tf.mul(odd([1, 3, 4, 5], 3), maxPool(y, 2, { pad: 'same' })));
         };
-        const { value, grads } = tf.valueAndGrads(loss)([x, taps, filter]);
+        const { value, grads } = tf.valueAndGrads(loss)([x, filter]);
+        const ofOddDy = (filter: T4, groups: number, dy: T4) => {
+          const f = (x: tf.Tensor, filter: tf.Tensor) =>
+            conv2d(x as T4, filter as T4, { pad: 'same', groups });
+          return [f(x, filter), ...tf.grads(f)([x, filter], dy)];
+        };
+        const direct = [
+          ...ofOddDy(filter, 1, odd([1, 5, 7, 5], 7)),
+          ...ofOddDy(taps, 3, odd([1, 5, 7, 3], 8)),
+        ];
         const y = tf.reshape<tf.Rank.R2>(conv2d(odd([1, 1, 3, 5], 4), odd([1, 1, 5, 3], 5)), [3, 3]);
         const product = tf.matMul(y, y); // reads the values past the edges of its factors
-        return [value, ...grads, product].map((t) => Array.from(t.dataSync()));
+        return [value, ...grads, ...direct, product].map((t) => Array.from(t.dataSync()));
       });
       return results;
     };
