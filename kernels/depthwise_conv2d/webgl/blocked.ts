@@ -34,7 +34,7 @@ interface Side extends Axis {
   step: number;
 }
 
-/** More products than this take long to compile. */
+/** Products that a program writes out, at most: for large filters blocks are smaller. Each product is one tap of one texel. */
 const MOST_PRODUCTS = 200;
 
 /** Whether these programs serve y. */
