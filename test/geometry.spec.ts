@@ -2,6 +2,7 @@ import { backend_util } from '@tensorflow/tfjs-core';
 import {
   convGeometry,
   type ConvOptions,
+  depthwiseGeometry,
   type DimRoundingMode,
   type Geometry,
   type Pair,
@@ -193,6 +194,14 @@ describe('geometry: defaults', () => {
   it('takes strides 1, pad valid, dilations 1, NHWC and one group for a convolution', () => {
     const all: ConvOptions = { strides: 1, pad: 'valid', dilations: [1, 1], dataFormat: 'NHWC', groups: 1 };
     same(convGeometry([1, 5, 4, 2], [3, 2, 2, 1]), convGeometry([1, 5, 4, 2], [3, 2, 2, 1], all));
+  });
+
+  it('takes each channel for a group, and dilations of null for 1, for a depthwise convolution', () => {
+    const options = { dataFormat: 'NCHW', pad: 1 } as const;
+    same(
+      depthwiseGeometry([1, 3, 5, 4], [3, 2, 3, 2], { ...options, dilations: null as never }),
+      convGeometry([1, 3, 5, 4], [3, 2, 1, 6], { ...options, groups: 3 }),
+    );
   });
 
   it("takes the window's own size as the strides of a pooling", () => {
@@ -391,6 +400,20 @@ describe('geometry: bad arguments', () => {
       'filter',
       '[3,3,2,4]',
       'must be the 3 channels of x [1,3,4,2].',
+    ),
+    row(
+      'depthwise filter of other channels',
+      () => depthwiseGeometry([1, 4, 4, 3], [3, 3, 2, 1]),
+      'filter',
+      '[3,3,2,1]',
+      'its third dimension must be the 3 channels of x [1,4,4,3].',
+    ),
+    row(
+      'depthwise filter of rank 3',
+      () => depthwiseGeometry([1, 4, 4, 3], [3, 3, 3]),
+      'filterShape',
+      '[3,3,3]',
+      SHAPE,
     ),
     row('x of rank 3', () => conv({}, [4, 4, 2]), 'x', '[4,4,2]', SHAPE),
     row('x of a negative size', () => conv({}, [1, -4, 4, 2]), 'x', '[1,-4,4,2]', SHAPE),
