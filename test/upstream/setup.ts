@@ -55,9 +55,13 @@ const installed = new Map(replaced.map((kernel) => [kernel, kernelOf(kernel)]));
 /** The message of the error that the spec throws. Its expectations that functions throw fail with an error too. */
 async function outcomeOf(run: () => Promise<void> | void): Promise<string> {
   const { expect } = globalThis;
-  const throwing = (f: () => void) => ({
-    toThrowError: () => (f(), fail('Expected function to throw an Error.')),
-  });
+  const throwing = (f: () => void) =>
+    Object.assign(expect(f), {
+      toThrowError() {
+        f();
+        throw new Error('Expected function to throw an Error.');
+      },
+    });
   Object.assign(globalThis, { expect: throwing });
   try {
     await run();
@@ -67,10 +71,6 @@ async function outcomeOf(run: () => Promise<void> | void): Promise<string> {
   } finally {
     Object.assign(globalThis, { expect });
   }
-}
-
-function fail(message: string): never {
-  throw new Error(message);
 }
 
 const defineSpec = it;
