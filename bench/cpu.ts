@@ -15,7 +15,7 @@ import { Command, Option } from 'commander';
 import { pathOf } from '../kernels/conv2d/paths.js';
 import { conv2d } from '../kernels/conv2d/simd/conv2d.js';
 import { chosen, isSimd } from '../kernels/runtime/options.js';
-import { convGeometry, poolGeometry, sizeOf } from '../kernels/geometry.js';
+import { convGeometry, depthwiseGeometry, poolGeometry, sizeOf } from '../kernels/geometry.js';
 import { maxPool } from '../kernels/max_pool/definition.js';
 import { OWN } from '../kernels/registry.js';
 import { withSimd } from '../kernels/runtime/simd/instance.js';
@@ -29,6 +29,8 @@ interface Shape {
   x: number[];
   /** [filterHeight, filterWidth, outChannels] of a convolution, or the size of a pooling window. */
   filter: number[] | number;
+  /** Then the third number of the filter is the multiplier. */
+  depthwise?: boolean;
   strides?: number;
   /** Default: 'same'. */
   pad?: 'same' | 'valid';
@@ -55,6 +57,19 @@ const SHAPES: Shape[] = [
   { x: [8, 28, 28, 32], filter: 2, strides: 2, network: 'MNIST' },
   { x: [1, 112, 112, 64], filter: 3, strides: 2, network: 'ResNet' },
   { x: [1, 35, 35, 192], filter: 3, strides: 1, network: 'Inception' },
+  { x: [1, 112, 112, 64], filter: [3, 3, 1], depthwise: true, network: 'MobileNet' },
+  { x: [1, 112, 112, 64], filter: [3, 3, 1], depthwise: true, strides: 2, network: 'MobileNet' },
+  { x: [1, 14, 14, 512], filter: [3, 3, 1], depthwise: true, network: 'MobileNet' },
+  { x: [1, 14, 14, 512], filter: [3, 3, 1], depthwise: true, strides: 2, network: 'MobileNet' },
+  { x: [1, 64, 64, 24], filter: [5, 5, 1], depthwise: true, network: 'BlazeFace' },
+];
+
+/** [rows, depth, cols] of a * b, in all four transpositions. */
+const MATRICES: { size: [number, number, number]; network?: string }[] = [
+  { size: [32, 6272, 512], network: 'LeNet' },
+  { size: [256, 256, 256], network: 'square' },
+  { size: [32, 512, 10] },
+  { size: [1, 1024, 1000] },
 ];
 
 interface Run {
@@ -105,14 +120,24 @@ async function main({
   configure({ cpu });
   registerOwn();
   const rows: Row[] = [];
+  const measureAll = async (runs: Run[], name: string, network?: string) => {
+    for (const run of runs.filter((r) => `${r.kernelName} ${name}`.includes(filter))) {
+      process.stderr.write(`\r\x1b[K${run.kernelName}, ${name}`);
+      rows.push({ ...(await measure(run, name, backend)), shape: name, network });
+    }
+  };
   for (const shape of SHAPES) {
     const name = nameOf(shape);
     const runs = Array.isArray(shape.filter) ? convRuns(shape, shape.filter) : poolRuns(shape);
-    for (const run of runs.filter((r) => `${r.kernelName} ${name}`.includes(filter))) {
-      process.stderr.write(`\r\x1b[K${run.kernelName}, ${name}`);
-      rows.push({ ...(await measure(run, name, backend)), shape: name, network: shape.network });
-    }
+    await measureAll(runs, name, shape.network);
   }
+  for (const { size, network } of MATRICES) {
+    for (const [transposeA, transposeB] of [[false, false], [false, true], [true, false], [true, true]]) {
+      const which = [transposeA && 'a', transposeB && 'b'].filter(Boolean).join(', ');
+      const name = `${size.join('x')}${which && `, transposed ${which}`}`;
+      await measureAll([matrixRun(size, transposeA, transposeB)], name, network);
+    }
+  } // prettier-ignore
   process.stderr.write('\r\x1b[K');
   const { serving, winograd } = backendInfo().cpu;
   const report = {
@@ -139,36 +164,55 @@ function nameOf({ x, filter, strides = 1, pad }: Shape): string {
   return `${x.join('x')}, ${window}${strides > 1 ? ` s${strides}` : ''}${pad === 'valid' ? ' valid' : ''}`;
 }
 
-function convRuns({ x, strides = 1, pad = 'same' }: Shape, [height, width, outChannels]: number[]): Run[] {
+function convRuns(
+  { x, strides = 1, pad = 'same', depthwise }: Shape,
+  [height, width, outChannels]: number[],
+): Run[] {
   const filterShape = [height, width, x[3], outChannels];
   const options = { strides, pad, dataFormat: 'NHWC' as const };
-  const g = convGeometry(x, filterShape, options);
+  const g = (depthwise ? depthwiseGeometry : convGeometry)(x, filterShape, options);
+  const forward = depthwise ? 'DepthwiseConv2dNative' : 'Conv2D';
   const shapes = { x, filter: filterShape, dy: [...g.outShape] };
   const data = { x: whole(x, 1), filter: whole(filterShape, 2), dy: whole(g.outShape, 3) };
   const attrs = { ...options, dilations: 1 };
-  const megaFlops = (2 * sizeOf(g.outShape) * height * width * x[3]) / 1e6;
+  const megaFlops = (2 * sizeOf(g.outShape) * height * width * (x[3] / g.groups)) / 1e6;
   const path = pathOf(g, data.x, data.filter);
-  const into = isSimd(path)
-    ? (y: Float32Array) =>
-        withSimd(path, (simd) => conv2d(simd, data.x, data.filter, g, y, chosen().winograd))
-    : undefined;
+  const into =
+    isSimd(path) && !depthwise
+      ? (y: Float32Array) =>
+          withSimd(path, (simd) => conv2d(simd, data.x, data.filter, g, y, chosen().winograd))
+      : undefined;
   return [
-    { kernelName: 'Conv2D', inputs: { x: data.x, filter: data.filter }, shapes, attrs, megaFlops, into },
+    { kernelName: forward, inputs: { x: data.x, filter: data.filter }, shapes, attrs, megaFlops, into },
     {
-      kernelName: 'Conv2DBackpropInput',
+      kernelName: `${forward}BackpropInput`,
       inputs: { dy: data.dy, filter: data.filter },
       shapes,
       attrs: { ...attrs, inputShape: x },
       megaFlops,
     },
     {
-      kernelName: 'Conv2DBackpropFilter',
+      kernelName: `${forward}BackpropFilter`,
       inputs: { x: data.x, dy: data.dy },
       shapes,
       attrs: { ...attrs, filterShape },
       megaFlops,
     },
   ];
+}
+
+function matrixRun([rows, depth, cols]: number[], transposeA: boolean, transposeB: boolean): Run {
+  const shapes = {
+    a: transposeA ? [depth, rows] : [rows, depth],
+    b: transposeB ? [cols, depth] : [depth, cols],
+  };
+  return {
+    kernelName: 'BatchMatMul',
+    inputs: { a: whole(shapes.a, 1), b: whole(shapes.b, 2) },
+    shapes,
+    attrs: { transposeA, transposeB },
+    megaFlops: (2 * rows * depth * cols) / 1e6,
+  };
 }
 
 function poolRuns({ x, filter, strides = 1 }: Shape): Run[] {

@@ -1,11 +1,11 @@
 /** The kernels and shapes of `npm run bench:webgl`. Inputs are stored as tfjs's neighbouring ops would leave them. */
 import * as tf from '@tensorflow/tfjs-core';
-import { convGeometry, poolGeometry, sizeOf } from '../kernels/geometry.js';
+import { convGeometry, depthwiseGeometry, poolGeometry, sizeOf } from '../kernels/geometry.js';
 import { distinct, integers } from '../src/verify/data.js';
 
 interface Shape {
   x: number[];
-  /** [filterHeight, filterWidth, outChannels] of a convolution, or the size of a pooling window. */
+  /** [filterHeight, filterWidth, outChannels] of a convolution, without outChannels of a depthwise one, or the size of a pooling window. */
   filter: number[] | number;
   strides?: number;
 }
@@ -20,6 +20,12 @@ const SHAPES: Shape[] = [
   { x: [1, 112, 112, 3], filter: [7, 7, 64], strides: 2 },
   { x: [4, 32, 32, 16], filter: [3, 3, 32], strides: 2 },
   { x: [1, 27, 27, 48], filter: [5, 5, 32] },
+  { x: [1, 112, 112, 64], filter: [3, 3] },
+  { x: [1, 112, 112, 64], filter: [3, 3], strides: 2 },
+  { x: [1, 14, 14, 512], filter: [3, 3] },
+  { x: [1, 14, 14, 512], filter: [3, 3], strides: 2 },
+  { x: [1, 28, 28, 120], filter: [5, 5] },
+  { x: [1, 28, 28, 120], filter: [5, 5], strides: 2 },
   { x: [8, 28, 28, 32], filter: 2, strides: 2 },
   { x: [1, 112, 112, 64], filter: 3, strides: 2 },
   { x: [1, 56, 56, 64], filter: 3, strides: 1 },
@@ -53,30 +59,32 @@ export function newShapes(count: number): Run[][] {
 }
 
 function convRuns({ x, strides = 1 }: Shape, [height, width, outChannels]: number[]): Run[] {
-  const filter = [height, width, x[3], outChannels];
+  const isDepthwise = outChannels === undefined;
+  const filter = [height, width, x[3], outChannels ?? 1];
   const options = { strides, pad: 'same', dataFormat: 'NHWC' } as const;
-  const dy = convGeometry(x, filter, options).outShape;
+  const dy = (isDepthwise ? depthwiseGeometry : convGeometry)(x, filter, options).outShape;
   const attrs = { ...options, dilations: 1 };
-  const shape = `${x.join('x')}, ${height}x${width}x${outChannels}${strides > 1 ? ` s${strides}` : ''}`;
-  const common = { shape, megaMacs: (sizeOf(dy) * height * width * x[3]) / 1e6 };
+  const shape = `${x.join('x')}, ${height}x${width}${isDepthwise ? '' : `x${outChannels}`}${strides > 1 ? ` s${strides}` : ''}`;
+  const common = { shape, megaMacs: (sizeOf(dy) * height * width * (isDepthwise ? 1 : x[3])) / 1e6 };
+  const name = isDepthwise ? 'DepthwiseConv2dNative' : 'Conv2D';
   const t = { x: () => whole(x, 1), filter: () => whole(filter, 2), dy: () => whole(dy, 3) };
   return [
-    { ...common, kernelName: 'Conv2D', inputs: () => ({ x: t.x(), filter: t.filter() }), attrs },
+    { ...common, kernelName: name, inputs: () => ({ x: t.x(), filter: t.filter() }), attrs },
     {
       ...common,
-      kernelName: 'FusedConv2D',
-      inputs: () => ({ x: t.x(), filter: t.filter(), bias: whole([outChannels], 4) }),
+      kernelName: isDepthwise ? 'FusedDepthwiseConv2D' : 'FusedConv2D',
+      inputs: () => ({ x: t.x(), filter: t.filter(), bias: whole([dy[3]], 4) }),
       attrs: { ...attrs, activation: 'relu' },
     },
     {
       ...common,
-      kernelName: 'Conv2DBackpropInput',
+      kernelName: `${name}BackpropInput`,
       inputs: () => ({ dy: t.dy(), filter: t.filter() }),
       attrs: { ...attrs, inputShape: x },
     },
     {
       ...common,
-      kernelName: 'Conv2DBackpropFilter',
+      kernelName: `${name}BackpropFilter`,
       inputs: () => ({ x: t.x(), dy: t.dy() }),
       attrs: { ...attrs, filterShape: filter },
     },

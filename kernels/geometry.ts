@@ -152,7 +152,8 @@ export function depthwiseGeometry(
   }
   const groups = Math.max(1, channels); // no channels at all are one empty group
   const grouped = [filterHeight, filterWidth, channels / groups, channels * multiplier];
-  return convGeometry(inShape, grouped, { ...options, groups });
+  // tf.depthwiseConv2d passes a null on.
+  return convGeometry(inShape, grouped, { ...options, groups, dilations: options.dilations ?? 1 });
 }
 
 /** Whether each channel of x is a group of its own. If x has a single channel, the convolution is an ordinary one. */

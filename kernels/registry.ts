@@ -6,7 +6,7 @@
  *   src/install.ts  puts it in place of the tfjs kernel of that name
  *   src/ops.ts      registers it for our own ops, under the name with OWN in front, beside the tfjs kernels
  */
-import type { GradConfig, NamedAttrMap } from '@tensorflow/tfjs-core';
+import type { GradConfig, NamedAttrMap, TensorInfo } from '@tensorflow/tfjs-core';
 import * as avgPoolCpu from './avg_pool/cpu.js';
 import * as avgPoolWebgl from './avg_pool/webgl.js';
 import { avgPoolGradients } from './avg_pool/gradient.js';
@@ -120,9 +120,15 @@ const FLOAT32_ONLY: readonly string[] = [
   ...Object.keys(OPS.sum.kernels),
 ];
 
-/** Whether tfjs's own kernel must serve these inputs, in place of ours. */
-export function needsBuiltin(name: KernelName, inputs: readonly { dtype: string }[]): boolean {
-  return FLOAT32_ONLY.includes(name) && inputs.some(({ dtype }) => dtype !== 'float32');
+/** Whether tfjs's own kernel serves in place of ours: where ours takes no such inputs, or is slower and no more right. */
+export function leavesToBuiltin(
+  name: KernelName,
+  backendName: BackendName,
+  inputs: Readonly<Record<string, TensorInfo | undefined>>,
+  attrs: NamedAttrMap,
+): boolean {
+  if (FLOAT32_ONLY.includes(name)) return Object.values(inputs).some((t) => t && t.dtype !== 'float32');
+  return backendName === 'webgl' && name.includes('Depthwise') && depthwiseWebgl.isSlower(inputs, attrs);
 }
 
 /** Attributes that the kernels get only in place of tfjs's kernels. */

@@ -33,7 +33,7 @@ import {
   kernelNamesOn,
   type KernelName,
   KERNELS,
-  needsBuiltin,
+  leavesToBuiltin,
   OP_NAMES,
   type OpName,
 } from '../kernels/registry.js';
@@ -214,7 +214,9 @@ function dropIn(kernelName: KernelName, backendName: BackendName): KernelFunc {
     keepGradient(kernelName);
     const inputs = args.inputs as Record<string, TensorInfo>;
     const builtin = builtinKernels.get(`${backendName} ${kernelName}`);
-    if (builtin && needsBuiltin(kernelName, Object.values(inputs))) return builtin.kernelFunc(args);
+    if (builtin && leavesToBuiltin(kernelName, backendName, inputs, args.attrs ?? {})) {
+      return builtin.kernelFunc(args);
+    }
     const attrs = { ...DROP_IN_ATTRS[kernelName], ...args.attrs } as NamedAttrMap;
     const result = kernel({ ...args, attrs, inputs });
     if (fused) offerGradient(fused, attrs, ourGradients.get(fused.unfused)!.gradFunc);

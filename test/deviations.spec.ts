@@ -59,6 +59,17 @@ function filterOf(rows: number[][]): T4 {
   return tf.tensor4d(rows.flat(), [rows.length, rows[0].length, 1, 1]);
 }
 
+/** Without this flag tfjs computes small tensors of webgl on the CPU. */
+function withoutForwarding(f: () => tf.Tensor): tf.Tensor {
+  const forward = tf.env().getBool('WEBGL_CPU_FORWARD');
+  tf.env().set('WEBGL_CPU_FORWARD', false);
+  try {
+    return f();
+  } finally {
+    tf.env().set('WEBGL_CPU_FORWARD', forward);
+  }
+}
+
 function gradient(op: Op, x: T4, dy?: tf.Tensor): tf.Tensor {
   return tf.grad((t) => op(t as T4))(x, dy);
 }
@@ -119,6 +130,8 @@ deviation(3, 'a numeric pad knows the width of filter and stride', {
 const dilated: ((x: T4, filter: T4) => tf.Tensor)[] = [
   (x, filter) => tf.conv2d(x, filter, 1, 'valid', 'NHWC', 2),
   (x, filter) => tf.fused.conv2d({ x, filter, strides: 1, pad: 'valid', dilations: 2 }),
+  (x, filter) => tf.depthwiseConv2d(x, filter, 1, 'valid', 'NHWC', 2),
+  (x, filter) => tf.fused.depthwiseConv2d({ x, filter, strides: 1, pad: 'valid', dilations: 2 }),
   (x, filter) =>
     tf.addN(
       [0, 2].map((row) => {
@@ -546,6 +559,7 @@ deviation(20, "convolution and averages of int32, which tfjs's ops refuse, are f
 });
 
 const skipping = () => tf.conv2d(ones(1, 3, 3, 1), ones(2, 1, 1, 1), [5, 2], 'same');
+const skippingDepthwise = () => tf.depthwiseConv2d(ones(1, 4, 3, 1), ones(1, 2, 1, 1), 2, 'same');
 const broadcastBias = () =>
   tf.fused.conv2d({
     x: ones(1, 2, 2, 1),
@@ -558,6 +572,7 @@ const inNCHW = () => tf.conv2d(ones(1, 1, 3, 3), corner(), 1, 'same', 'NCHW');
 const ceilings = () => withCeil.map((op) => op(ones(1, 6, 6, 1)));
 const expectAllOptions = () => {
   expectExactly(skipping(), [2, 2]);
+  expectExactly(skippingDepthwise(), [2, 1, 2, 1]);
   expectExactly(inNCHW(), [0, 0, 0, 0, 1, 1, 0, 1, 1]);
   expectExactly(broadcastBias(), [2, 2, 2, 2, 2, 2, 2, 2]);
   for (const y of ceilings()) expectExactly(y, [1, 1, 1, 1, 1, 1, 1, 1, 1]);
@@ -567,6 +582,7 @@ deviation(25, 'wasm has all options, and pads rightly', {
   tfjsOn: {
     wasm() {
       expectExactly(skipping(), [0, 0]);
+      expectExactly(skippingDepthwise(), [0, 0, 0, 0]);
       expect(inNCHW).toThrowError(/does not support dataFormat/);
       expect(broadcastBias).toThrowError(/only supports rank-1 bias/);
       for (const y of ceilings()) expectExactly(y, [1, 1, 1, 1, MARK, MARK, MARK, MARK, MARK]);
@@ -758,4 +774,71 @@ deviation(37, 'matrix products on wasm take whole numbers, no depth and any bias
   },
   ours: expectMatrices,
   on: ['cpu', 'wasm'],
+});
+
+/** Two channels of 2x2 cells, the second of which is multiplied by 10. */
+const depthwiseInNCHW = () =>
+  tf.depthwiseConv2d(tf.tensor4d([1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 2, 2]), tf.tensor4d([1, 10], [1, 1, 2, 1]), 1, 'valid', 'NCHW'); // prettier-ignore
+deviation(38, 'a depthwise convolution in NCHW is one in NCHW', {
+  tfjs: () => expectExactly(depthwiseInNCHW(), [1, 20, 3, 40, 5, 60, 7, 80]),
+  ours: () => expectExactly(depthwiseInNCHW(), [1, 2, 3, 4, 50, 60, 70, 80]),
+});
+
+const depthwiseGradients = () =>
+  tf.grads((x, filter) => tf.depthwiseConv2d(x as T4, filter as T4, 1, 'valid'))([
+    ones(1, 2, 3, 1),
+    image([[1, 2], [3, 4]]).reshape([2, 2, 1, 1]), // prettier-ignore
+  ]);
+/** By the filter, through dx: the sum of ddx * dy. */
+const secondDepthwise = () =>
+  tf.grad((filter) => gradient((x) => tf.depthwiseConv2d(x, filter as T4, 1, 'valid'), ones(1, 2, 2, 1)))(
+    ones(1, 1, 1, 1),
+  );
+const expectDepthwiseGradients = () => {
+  const [dx, dFilter] = depthwiseGradients();
+  expectExactly(dx, [1, 3, 2, 3, 7, 4]);
+  expectExactly(dFilter, [2, 2, 2, 2]);
+};
+deviation(39, 'a depthwise convolution has gradients of any order, also on wasm', {
+  tfjs() {
+    expectDepthwiseGradients();
+    expect(secondDepthwise).toThrowError(/not found for DepthwiseConv2dNativeBackpropInput/);
+  },
+  tfjsOn: {
+    wasm() {
+      const message = /Kernel 'DepthwiseConv2dNativeBackprop\w+' not registered for backend 'wasm'/;
+      expect(depthwiseGradients).toThrowError(message);
+      expect(secondDepthwise).toThrowError(message);
+    },
+  },
+  ours() {
+    expectDepthwiseGradients();
+    expectExactly(secondDepthwise(), [4]);
+  },
+});
+
+/** The channels of a texel past an odd width hold 1, as tfjs's exp leaves them there on webgl. */
+const ofDilatedOnes = () => {
+  const x = tf.exp(tf.mul(tf.zeros<tf.Rank.R4>([1, 1, 5, 2]), 1)) as T4;
+  const filter = tf.tensor4d([1, 1, 10, 10], [1, 2, 2, 1]);
+  return tf.depthwiseConv2d(x, filter, 1, 'same', 'NHWC', [1, 2]);
+};
+const cancelled = () =>
+  tf.depthwiseConv2d(tf.tensor4d([1, 1, -1, -1], [1, 1, 2, 2]), ones(1, 2, 2, 1), 1, 'valid');
+const inEveryColumn = [10, 10, 11, 11, 11, 11, 11, 11, 1, 1];
+deviation(40, 'a depthwise convolution on webgl reads nothing past its image', {
+  tfjs() {
+    expectExactly(withoutForwarding(ofDilatedOnes), inEveryColumn);
+    expectExactly(cancelled(), [0, 0]);
+  },
+  tfjsOn: {
+    webgl() {
+      expectExactly(withoutForwarding(ofDilatedOnes), [10, 10, 11, 11, 11, 11, 11, 11, 11, 11]);
+      expectExactly(cancelled(), [Math.fround(-1e-15), Math.fround(-1e-15)]);
+    },
+  },
+  ours() {
+    expectExactly(withoutForwarding(ofDilatedOnes), inEveryColumn);
+    expectExactly(cancelled(), [0, 0]);
+  },
 });

@@ -209,6 +209,14 @@ describe('geometry: defaults', () => {
     same(depthwiseGeometry([1, 5, 4, 2], [3, 2, 2, 3]), depthwiseGeometry([1, 5, 4, 2], [3, 2, 2, 3], all));
   });
 
+  it('takes dilations of null for 1 in a depthwise convolution, as tfjs may pass them', () => {
+    const nulls = depthwiseGeometry([1, 3, 5, 4], [3, 2, 3, 2], {
+      dataFormat: 'NCHW',
+      dilations: null as never,
+    });
+    same(nulls, depthwiseGeometry([1, 3, 5, 4], [3, 2, 3, 2], { dataFormat: 'NCHW' }));
+  });
+
   it("takes the window's own size as the strides of a pooling", () => {
     const all: PoolOptions = { strides: [3, 2], pad: 'valid', dilations: 1, countIncludePad: false };
     same(poolGeometry([1, 7, 6, 2], [3, 2]), poolGeometry([1, 7, 6, 2], [3, 2], all));

@@ -74,6 +74,14 @@ const STACKS: Record<string, { inputShape: number[]; layers: () => Layer[]; hasB
     layers: () => [tfl.layers.separableConv2d({ filters: 3, kernelSize: 3, depthMultiplier: 2 })],
     hasBuiltinGradient: true,
   },
+  'depthwiseConv2d in a block of MobileNet': {
+    inputShape: [9, 9, 8],
+    layers: () => [
+      tfl.layers.depthwiseConv2d({ kernelSize: 3, strides: 2, padding: 'same', activation: 'relu' }),
+      tfl.layers.conv2d({ filters: 6, kernelSize: 1 }),
+    ],
+    hasBuiltinGradient: true,
+  },
   'conv1d with pooling': {
     inputShape: [16, 2],
     layers: () => [
@@ -176,8 +184,6 @@ describeOnBackends('models', (backendName) => {
   }
 
   for (const [name, { inputShape, layers, hasBuiltinGradient }] of Object.entries(STACKS)) {
-    // tfjs cannot differentiate a depthwise convolution there.
-    if (backendName === 'wasm' && name === 'separableConv2d') continue;
     describe(`of ${name}`, () => {
       beforeEach(() => {
         model = modelOf(inputShape, layers());

@@ -16,6 +16,7 @@ import { floats, integers } from '../src/verify/data.js';
 import { compare } from '../src/verify/exact.js';
 import { avgPoolSubjects } from '../kernels/avg_pool/subjects.js';
 import { convSubjects } from '../kernels/conv2d/subjects.js';
+import { depthwiseSubjects } from '../kernels/depthwise_conv2d/subjects.js';
 import { maxPoolSubjects } from '../kernels/max_pool/subjects.js';
 import type { Subject } from '../kernels/proof.js';
 import { subjectsOn } from '../kernels/subjects.js';
@@ -46,6 +47,12 @@ function convCase(g: ConvGeometry): ConvCase | undefined {
   return `${convGeometry(c.x, c.filter, c).outShape}` === `${g.outShape}` ? c : undefined;
 }
 
+/** A depthwise convolution over the same window, with as many filters for each channel as a group has outputs. */
+function depthwiseCase(g: ConvGeometry): ConvCase {
+  const multiplier = g.outChannels / g.groups;
+  return { ...windowOf(g), filter: [g.filterHeight, g.filterWidth, g.inChannels, multiplier] };
+}
+
 function poolCase(g: PoolGeometry): PoolCase | undefined {
   const c = { ...windowOf(g), filterSize: [g.filterHeight, g.filterWidth] };
   return `${poolGeometry(c.x, c.filterSize, c).outShape}` === `${g.outShape}` ? c : undefined;
@@ -63,7 +70,7 @@ function gradientsOfNet(x: T4, filter: T4): tf.Tensor[] {
 function subjectsOf(g: ConvGeometry | PoolGeometry): Subject[] {
   if ('filterShape' in g) {
     const c = convCase(g);
-    return c ? convSubjects(c) : [];
+    return c ? [...convSubjects(c), ...depthwiseSubjects(depthwiseCase(g))] : [];
   }
   const c = poolCase(g);
   return c ? [...maxPoolSubjects(c), ...avgPoolSubjects(c)] : [];

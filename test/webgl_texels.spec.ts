@@ -9,6 +9,7 @@ import { integers } from '../src/verify/data.js';
 import { compare } from '../src/verify/exact.js';
 import { avgPoolSubjects } from '../kernels/avg_pool/subjects.js';
 import { convSubjects } from '../kernels/conv2d/subjects.js';
+import { depthwiseSubjects } from '../kernels/depthwise_conv2d/subjects.js';
 import { maxPoolSubjects } from '../kernels/max_pool/subjects.js';
 import type { Subject } from '../kernels/proof.js';
 import { subjectsOn } from '../kernels/subjects.js';
@@ -51,6 +52,38 @@ const CONVS: ConvCase[] = [
   { name: 'negative pads', x: [1, 9, 9, 3], filter: [2, 2, 3, 3], pad: [[0, 0], [-1, 0], [-3, 1], [0, 0]] }, // prettier-ignore
 ];
 
+/** Whole and partial blocks, rows of taps in one group and in several, every phase of stride 2, and strides that have no program. */
+const DEPTHWISE: ConvCase[] = [
+  { name: 'many blocks', x: [2, 13, 19, 9], filter: [3, 3, 9, 1], pad: 'same' },
+  { name: 'no padding', x: [1, 11, 15, 4], filter: [3, 3, 4, 1] },
+  { name: 'stride 2, even sizes', x: [2, 14, 18, 6], filter: [3, 3, 6, 1], strides: 2, pad: 'same' },
+  { name: 'stride 2, odd sizes', x: [1, 13, 17, 5], filter: [3, 3, 5, 1], strides: 2, pad: 'same' },
+  { name: 'strides [2, 1]', x: [1, 9, 11, 3], filter: [3, 4, 3, 1], strides: [2, 1], pad: 'same' },
+  { name: 'strides [1, 2], pad 2', x: [1, 9, 11, 3], filter: [4, 3, 3, 1], strides: [1, 2], pad: [1, 2] },
+  { name: 'stride 3', x: [2, 13, 14, 3], filter: [3, 3, 3, 1], strides: 3, pad: 'same' },
+  { name: '5x5', x: [1, 11, 13, 4], filter: [5, 5, 4, 1], pad: 'same' },
+  { name: '5x5, stride 2', x: [1, 12, 13, 4], filter: [5, 5, 4, 1], strides: 2, pad: 'same' },
+  { name: '7x7', x: [1, 12, 11, 3], filter: [7, 7, 3, 1], pad: 'same' },
+  { name: '3x39', x: [1, 5, 40, 3], filter: [3, 39, 3, 1], pad: 'same' },
+  { name: '1x2', x: [1, 4, 5, 3], filter: [1, 2, 3, 1] },
+  { name: '1x18', x: [1, 3, 40, 3], filter: [1, 18, 3, 1], pad: 'same' },
+  { name: 'one row', x: [2, 1, 30, 5], filter: [1, 5, 5, 1], pad: 'same' },
+  { name: 'one row, stride 2', x: [2, 1, 30, 5], filter: [1, 5, 5, 1], strides: 2, pad: 'same' },
+  { name: 'one column', x: [2, 30, 1, 5], filter: [5, 1, 5, 1], strides: 2, pad: 'same' },
+  { name: 'dilation 2', x: [1, 13, 14, 3], filter: [3, 3, 3, 1], dilations: 2, pad: 'same' },
+  { name: 'dilation 3, pad 4', x: [1, 10, 9, 3], filter: [3, 3, 3, 1], dilations: 3, pad: 4 },
+  {
+    name: 'stride 2, dilation 2',
+    x: [1, 12, 14, 3],
+    filter: [3, 3, 3, 1],
+    strides: 2,
+    dilations: 2,
+    pad: 'same',
+  },
+  { name: 'stride 2, dilation 3', x: [1, 15, 16, 3], filter: [3, 3, 3, 1], strides: 2, dilations: 3, pad: 3 },
+  { name: 'negative pads', x: [1, 12, 12, 3], filter: [3, 3, 3, 1], strides: 2, pad: [[0, 0], [-1, 0], [-3, 1], [0, 0]] }, // prettier-ignore
+];
+
 const POOLS: PoolCase[] = [
   { name: '9 wide', x: [1, 5, 12, 3], filterSize: [2, 9], strides: 1, pad: 'same' },
   { name: '8 wide, stride 2', x: [2, 6, 19, 2], filterSize: [3, 8], strides: 2, pad: 2 },
@@ -70,6 +103,7 @@ const POOLS: PoolCase[] = [
 
 const own = () => [
   ...CONVS.flatMap(convSubjects),
+  ...DEPTHWISE.flatMap(depthwiseSubjects),
   ...POOLS.flatMap(maxPoolSubjects),
   ...POOLS.flatMap(avgPoolSubjects),
 ];
@@ -174,15 +208,24 @@ describe('packed webgl', () => {
       const odd = (shape: number[], seed: number) =>
         tf.add(packed(shape, seed), tf.log(tf.mul(tf.ones(shape), 1))) as T4;
       const results = tf.tidy(() => {
-        const [x, filter] = [odd([1, 5, 7, 3], 1), odd([3, 3, 3, 5], 2)];
+        const [x, filter, taps] = [odd([1, 5, 7, 3], 1), odd([3, 3, 3, 5], 2), odd([3, 3, 1, 3], 6)];
         const loss = (x: tf.Tensor, filter: tf.Tensor) => {
           const y = conv2d(x as T4, filter as T4, { pad: 'same' });
           return tf.sum(tf.mul(odd([1, 3, 4, 5], 3), maxPool(y, 2, { pad: 'same' })));
         };
         const { value, grads } = tf.valueAndGrads(loss)([x, filter]);
+        const ofOddDy = (filter: T4, groups: number, dy: T4) => {
+          const f = (x: tf.Tensor, filter: tf.Tensor) =>
+            conv2d(x as T4, filter as T4, { pad: 'same', groups });
+          return [f(x, filter), ...tf.grads(f)([x, filter], dy)];
+        };
+        const direct = [
+          ...ofOddDy(filter, 1, odd([1, 5, 7, 5], 7)),
+          ...ofOddDy(taps, 3, odd([1, 5, 7, 3], 8)),
+        ];
         const y = tf.reshape<tf.Rank.R2>(conv2d(odd([1, 1, 3, 5], 4), odd([1, 1, 5, 3], 5)), [3, 3]);
         const product = tf.matMul(y, y); // reads the values past the edges of its factors
-        return [value, ...grads, product].map((t) => Array.from(t.dataSync()));
+        return [value, ...grads, ...direct, product].map((t) => Array.from(t.dataSync()));
       });
       return results;
     };
@@ -267,9 +310,12 @@ describe('packed webgl', () => {
       tf.tidy(() => {
         const x = tf.ones<tf.Rank.R4>([2, n, n + 2, 2 * n]);
         const filter = tf.ones<tf.Rank.R4>([3, 3, 2 * n, n]);
-        const f = (x: tf.Tensor, filter: tf.Tensor) =>
-          maxPool(conv2d(x as T4, filter as T4, { pad: 'same' }), 2);
-        tf.grads(f)([x, filter]);
+        const taps = tf.ones<tf.Rank.R4>([3, 3, 1, n]);
+        const f = (x: tf.Tensor, filter: tf.Tensor, taps: tf.Tensor) => {
+          const y = conv2d(x as T4, filter as T4, { pad: 'same' });
+          return maxPool(conv2d(y, taps as T4, { pad: 'same', groups: n }), 2);
+        };
+        tf.grads(f)([x, filter, taps]);
       });
     const compiled = () =>
       Object.keys(inside().binaryCache).filter((key) => key.startsWith('convgrad')).length;

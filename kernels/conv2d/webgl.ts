@@ -1,17 +1,19 @@
 /**
  * tfjs 'webgl' kernels of convolution: TensorInfo -> program -> TensorInfo.
  *
- *   webgl/blocked.ts  the fast programs, for NHWC without groups
- *   webgl/simple.ts   the programs for everything else
+ *   webgl/blocked.ts                        the fast programs, for NHWC without groups
+ *   ../depthwise_conv2d/webgl/blocked.ts    and with a group for each channel
+ *   webgl/simple.ts                         the programs for everything else
  *
  * inputs and attrs are those of tfjs. The attribute `groups` is added. In the gradients `dilations` is added too.
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { env, type TensorInfo } from '@tensorflow/tfjs-core';
-import { type ConvGeometry, convGeometry, sizeOf, withDyShape } from '../geometry.js';
+import * as depthwise from '../depthwise_conv2d/webgl/blocked.js';
+import { type ConvGeometry, convGeometry, isDepthwise, sizeOf, withDyShape } from '../geometry.js';
 import { webglKernel } from '../runtime/webgl/program.js';
 import { fits, packedSize, targetsOf } from '../runtime/webgl/texels.js';
-import { blockedConv2d, blockedConv2dBackpropFilter, blockedConv2dBackpropInput } from './webgl/blocked.js';
+import * as dense from './webgl/blocked.js';
 import type { Epilogue } from './webgl/blocked_glsl.js';
 import {
   ACTIVATIONS,
@@ -31,9 +33,9 @@ export function convKernels(geometryOf: typeof convGeometry) {
     const { activation, leakyreluAlpha, options } = readFusedAttrs(attrs, weights);
     const g = geometryOf(x.shape, filter.shape, options);
     const epilogue = epilogueOf(g, inputs, activation, leakyreluAlpha);
-    const targets = epilogue ? blockTargets(backend, g, x, filter) : 0;
+    const targets = epilogue ? blockTargets(backend, g, depthwise.servesConv2d, x, filter) : 0;
     if (epilogue && targets > 0) {
-      return blockedConv2d(backend, g, x, filter, targets, epilogue);
+      return blocked(g).blockedConv2d(backend, g, x, filter, targets, epilogue);
     }
     return simpleConv2d(backend, g, x, filter, {
       bias,
@@ -49,9 +51,9 @@ export function convKernels(geometryOf: typeof convGeometry) {
     const options = attrs as unknown as ConvAttrs;
     const { inputShape } = options;
     const g = withDyShape(geometryOf(inputShape, filter.shape, options), dy.shape);
-    const targets = blockTargets(backend, g, dy, filter);
+    const targets = blockTargets(backend, g, depthwise.servesConv2dBackpropInput, dy, filter);
     if (targets > 0) {
-      return blockedConv2dBackpropInput(backend, g, dy, filter, targets);
+      return blocked(g).blockedConv2dBackpropInput(backend, g, dy, filter, targets);
     }
     return simpleConv2dBackpropInput(backend, g, dy, filter);
   });
@@ -62,9 +64,12 @@ export function convKernels(geometryOf: typeof convGeometry) {
     const options = attrs as unknown as ConvAttrs;
     const { filterShape } = options;
     const g = withDyShape(geometryOf(x.shape, filterShape, options), dy.shape);
-    const targets = blockTargets(backend, g, x, dy);
-    if (targets > 0) return blockedConv2dBackpropFilter(backend, g, x, dy, targets);
-    return { ...simpleConv2dBackpropFilter(backend, g, x, dy), shape: filterShape };
+    const targets = blockTargets(backend, g, depthwise.servesConv2dBackpropFilter, x, dy);
+    const dFilter =
+      targets > 0
+        ? blocked(g).blockedConv2dBackpropFilter(backend, g, x, dy, targets)
+        : simpleConv2dBackpropFilter(backend, g, x, dy);
+    return { ...dFilter, shape: filterShape };
   });
 
   return { forward, backpropInput, backpropFilter };
@@ -77,12 +82,25 @@ export const {
   backpropFilter: conv2dBackpropFilter,
 } = convKernels(convGeometry);
 
-/** How many texels a fragment of the blocked programs may write. It is 0 where only the simple programs serve. */
-function blockTargets(backend: MathBackendWebGL, g: ConvGeometry, ...inputs: TensorInfo[]): number {
-  const isSupported = g.dataFormat === 'NHWC' && g.groups === 1;
-  const shapes = [g.inShape, g.outShape, ...inputs.map(({ shape }) => shape)];
-  const isFlat = packedSize(g.filterShape).rows <= env().getNumber('WEBGL_MAX_TEXTURE_SIZE');
-  return isSupported && isFlat && fits(g.filterShape) && shapes.every(fits) ? targetsOf(backend) : 0;
+/** The fast programs of a geometry. */
+const blocked = (g: ConvGeometry) => (isDepthwise(g) ? depthwise : dense);
+
+/**
+ * How many texels a fragment of the blocked programs may write. It is 0 where only the simple programs serve.
+ * @param serves whether the depthwise programs serve this geometry with so many targets
+ */
+function blockTargets(
+  backend: MathBackendWebGL,
+  g: ConvGeometry,
+  serves: (g: ConvGeometry, targets: number) => boolean,
+  ...inputs: TensorInfo[]
+): number {
+  if (g.dataFormat !== 'NHWC' || (g.groups > 1 && !isDepthwise(g))) return 0;
+  const filterShape = isDepthwise(g) ? depthwise.filterShape(g) : g.filterShape;
+  const isFlat = isDepthwise(g) || packedSize(filterShape).rows <= env().getNumber('WEBGL_MAX_TEXTURE_SIZE');
+  const shapes = [g.inShape, g.outShape, filterShape, ...inputs.map(({ shape }) => shape)];
+  const targets = isFlat && shapes.every(fits) ? targetsOf(backend) : 0;
+  return !isDepthwise(g) || serves(g, targets) ? targets : 0;
 }
 
 /** Bias and activation on texels. Undefined if one of them is neither a single value nor one value for each channel. */

@@ -23,6 +23,7 @@ export const depthwiseCases: readonly Omit<ConvCase, 'groups'>[] = [
   { name: "pad 1, 'ceil'", x: [1, 6, 6, 4], filter: [3, 3, 4, 1], pad: 1, strides: 2, dimRoundingMode: 'ceil' }, // prettier-ignore
   { name: "pad 1, 'round'", x: [1, 6, 7, 4], filter: [3, 3, 4, 1], pad: 1, strides: 3, dimRoundingMode: 'round' }, // prettier-ignore
   { name: 'dilation 2', x: [2, 8, 7, 6], filter: [3, 3, 6, 1], dilations: 2, pad: 'same' },
+  { name: '2x2, dilation 2, same', x: [1, 5, 7, 3], filter: [2, 2, 3, 1], dilations: 2, pad: 'same' },
   { name: 'dilation 3', x: [1, 9, 9, 2], filter: [3, 3, 2, 1], dilations: 3, pad: 'same' },
   { name: 'dilations [2, 3], multiplier 2', x: [1, 9, 8, 3], filter: [3, 2, 3, 2], dilations: [2, 3] },
   { name: 'stride 2 with dilation 2', x: [1, 9, 10, 4], filter: [3, 3, 4, 1], strides: 2, dilations: 2, pad: 'same' }, // prettier-ignore

@@ -17,7 +17,7 @@ function depthwiseDifferences(c: ConvCase, g: ConvGeometry): Differences {
   const wasm = tfjsDiffers ?? convDiffersOnWasm(c, g);
   const dilated = g.dilationHeight * g.dilationWidth > 1;
   const gradient = tfjsDiffers ?? (dilated ? 'row 4: dilations are ignored' : undefined);
-  const onWasm = { tfjsDiffersOn: { wasm: 'row 5: there is no such kernel' } };
+  const onWasm = { tfjsDiffersOn: { wasm: 'row 39: there is no such kernel' } };
   return {
     forward: { tfjsDiffers, tfjsDiffersOn: { ...(wasm && { wasm }) } },
     backpropInput: { tfjsDiffers: gradient, ...onWasm },

@@ -39,7 +39,7 @@ import {
   windowSums,
 } from './blocked_glsl.js';
 
-const NO_EPILOGUE: Epilogue = { inputs: {}, uniforms: {}, functions: '', code: '' };
+export const NO_EPILOGUE: Epilogue = { inputs: {}, uniforms: {}, functions: '', code: '' };
 
 /** This many fragments keep a GPU busy. */
 const FRAGMENTS = 4096;
@@ -136,11 +136,7 @@ export function blockedConv2dBackpropFilter(
   const groups = Math.ceil(g.filterWidth / taps);
   const pairBlocks = Math.ceil(depth / pairs);
   const [rows, columns] = [g.filterHeight * groups * pairBlocks, Math.ceil(perRow / wide)];
-  const imageRows = g.batchSize * g.outHeight;
-  // Where textures hold half floats, partial sums would be rounded.
-  const mostSlabs = env().getBool('WEBGL_RENDER_FLOAT32_ENABLED') ? Math.ceil(imageRows / 4) : 1;
-  const perSlab = Math.ceil(imageRows / Math.min(mostSlabs, Math.ceil(FRAGMENTS / (rows * columns))));
-  const slabs = Math.ceil(imageRows / perSlab);
+  const { slabs, imageRows, perSlab } = slabsOf(g, rows * columns);
   const blocks = { tall: taps * pairs, wide, slabs, rows, columns };
   const window: Window = { taps, stride: g.strideWidth, dilation: g.dilationWidth };
   if (groups === 1) window.isOdd = isOdd(g.padLeft);
@@ -156,15 +152,34 @@ export function blockedConv2dBackpropFilter(
   });
 }
 
-/** Both passes. `find` is GLSL: the function that reads a texel of the result back. */
-function sumAndStore(
+/** How the images' rows are shared among slabs of `blocks` blocks each, so that there are enough fragments. */
+export function slabsOf(g: ConvGeometry, blocks: number) {
+  const imageRows = g.batchSize * g.outHeight;
+  // Where textures hold half floats, partial sums would be rounded.
+  const most = env().getBool('WEBGL_RENDER_FLOAT32_ENABLED') ? Math.ceil(imageRows / 4) : 1;
+  const perSlab = Math.ceil(imageRows / Math.min(most, Math.ceil(FRAGMENTS / blocks)));
+  return { slabs: Math.ceil(imageRows / perSlab), imageRows, perSlab };
+}
+
+/** GLSL of both passes. */
+interface Passes {
+  uniforms: TexelUniforms;
+  sums: string;
+  /** The function that reads a texel of the result back. */
+  find: string;
+  /** Whether the sums of a block are not yet texels of the result. */
+  isDraft?: boolean;
+}
+
+/** Both passes, or the first alone if it can write the result. */
+export function sumAndStore(
   backend: MathBackendWebGL,
   g: ConvGeometry,
   inputs: Record<string, TensorInfo>,
   b: Blocks,
   outShape: readonly number[],
   epilogue: Epilogue,
-  { uniforms, sums, find }: { uniforms: TexelUniforms; sums: string; find: string },
+  { uniforms, sums, find, isDraft = false }: Passes,
 ): TensorInfo {
   const y = emptyTexels(backend, outShape);
   const writing = writer(backend, y);
@@ -182,7 +197,7 @@ function sumAndStore(
     withTexels(backend, epilogue.inputs, (extras) => {
       const reading = readers(backend, sources);
       const sumUniforms = { ...common, ...reading.uniforms };
-      if (targets * b.slabs === 1) {
+      if (targets * b.slabs === 1 && !isDraft) {
         const blocks = [b.rows, b.columns, writing.uniforms.place[0]];
         const code = `${finish}${reading.code}${sums} out0 = finish(sum0, block.y, block.z); }`;
         const all = { ...sumUniforms, ...epilogue.uniforms, blocks };
