@@ -8,6 +8,7 @@ export {
   convGeometry,
   type ConvOptions,
   type DataFormat,
+  depthwiseGeometry,
   type DimRoundingMode,
   type ExplicitPadding,
   type Geometry,
@@ -16,11 +17,17 @@ export {
   type PoolGeometry,
   poolGeometry,
   type PoolOptions,
+  type WindowOptions,
   withDyShape,
 } from '../kernels/geometry.js';
 export { biasGrad } from '../kernels/conv2d/definition.js';
 export * as conv2dDefinition from '../kernels/conv2d/definition.js';
 export { conv2d, conv2dBackpropFilter, conv2dBackpropInput, im2col } from '../kernels/conv2d/plain/im2col.js';
+export {
+  conv2d as depthwiseConv2d,
+  conv2dBackpropFilter as depthwiseConv2dBackpropFilter,
+  conv2dBackpropInput as depthwiseConv2dBackpropInput,
+} from '../kernels/depthwise_conv2d/definition.js';
 export { hwioToOihw, oihwToHwio } from '../kernels/conv2d/layout.js';
 export { type ActivationName, activations } from '../kernels/conv2d/activation.js';
 export { maxPool, maxPoolGrad } from '../kernels/max_pool/definition.js';

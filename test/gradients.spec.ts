@@ -36,10 +36,16 @@ interface Case {
   bound?: number;
 }
 
-const conv = (options: numeric.ConvOptions) => (shapes: number[][]) => {
-  const g = numeric.convGeometry(shapes[0], shapes[1], options);
-  return ([x, filter]: Inputs) => output(g.outShape, (y) => numeric.conv2dDefinition.conv2d(x, filter, g, y));
-};
+const convolution =
+  (geometryOf: typeof numeric.convGeometry, convolve: typeof numeric.conv2d) =>
+  (options: numeric.ConvOptions) =>
+  (shapes: number[][]) => {
+    const g = geometryOf(shapes[0], shapes[1], options);
+    return ([x, filter]: Inputs) => output(g.outShape, (y) => convolve(x, filter, g, y));
+  };
+
+const conv = convolution(numeric.convGeometry, numeric.conv2dDefinition.conv2d);
+const depthwise = convolution(numeric.depthwiseGeometry, numeric.depthwiseConv2d);
 
 const conv1d =
   (stride: number, dilation: number, pad: numeric.Padding) =>
@@ -49,12 +55,18 @@ const conv1d =
       [1, ...filter],
     ]);
 
-const fused = (options: numeric.ConvOptions) => (shapes: number[][]) => {
-  const { outShape } = numeric.convGeometry(shapes[0], shapes[1], options);
-  const convolve = conv(options)(shapes);
-  const at = indexes(output(outShape, () => {})).map((i) => broadcastIndex(i, shapes[2], outShape));
-  return ([x, filter, bias]: Inputs) => convolve([x, filter]).map((value, i) => value + bias[at[i]]);
-};
+const withBias =
+  (geometryOf: typeof numeric.convGeometry, convolution: typeof conv) =>
+  (options: numeric.ConvOptions) =>
+  (shapes: number[][]) => {
+    const { outShape } = geometryOf(shapes[0], shapes[1], options);
+    const convolve = convolution(options)(shapes);
+    const at = indexes(output(outShape, () => {})).map((i) => broadcastIndex(i, shapes[2], outShape));
+    return ([x, filter, bias]: Inputs) => convolve([x, filter]).map((value, i) => value + bias[at[i]]);
+  };
+
+const fused = withBias(numeric.convGeometry, conv);
+const fusedDepthwise = withBias(numeric.depthwiseGeometry, depthwise);
 
 const transpose = (outputShape: number[], options: numeric.ConvOptions) => (shapes: number[][]) => {
   const g = numeric.withDyShape(numeric.convGeometry(outputShape, shapes[1], options), shapes[0]);
@@ -62,23 +74,13 @@ const transpose = (outputShape: number[], options: numeric.ConvOptions) => (shap
     output(outputShape, (dx) => numeric.conv2dDefinition.conv2dBackpropInput(dy, filter, g, dx));
 };
 
-/** A convolution with one group for each channel. */
-const grouped =
-  <T>(make: (options: numeric.ConvOptions) => (shapes: number[][]) => T) =>
-  (options: numeric.ConvOptions) =>
-  ([x, [height, width, channels, multiplier], ...rest]: number[][]): T =>
-    make({ ...options, groups: channels })([x, [height, width, 1, channels * multiplier], ...rest]);
-const depthwise = grouped(conv);
-const fusedDepthwise = grouped(fused);
-
 /** A depthwise convolution, then a 1x1 convolution. */
 const separable = (options: numeric.ConvOptions) => (shapes: number[][]) => {
-  const [x, [height, width, channels, multiplier], pointwise] = shapes;
-  const filter = [height, width, 1, channels * multiplier];
-  const { outShape } = numeric.convGeometry(x, filter, { ...options, groups: channels });
-  const first = depthwise(options)(shapes);
-  const second = conv({})([[...outShape], pointwise]);
-  return ([x, depthwise, pointwise]: Inputs) => second([first([x, depthwise]), pointwise]);
+  const [x, filter, pointwise] = shapes;
+  const { outShape } = numeric.depthwiseGeometry(x, filter, options);
+  const first = depthwise(options)([x, filter]);
+  const second = conv({ dataFormat: options.dataFormat })([[...outShape], pointwise]);
+  return ([x, filter, pointwise]: Inputs) => second([first([x, filter]), pointwise]);
 };
 
 const max = (filterSize: numeric.Pair, options: numeric.PoolOptions) => (shapes: number[][]) => {
@@ -232,37 +234,94 @@ const CASES: Record<string, Case> = {
     },
     from: [1],
   },
+  "tf.depthwiseConv2d, 'same'": {
+    shapes: [[2, 2, 3, 2], [2, 3, 2, 1]], // prettier-ignore
+    op: (x: T4, filter: T4) => tf.depthwiseConv2d(x, filter, 1, 'same'),
+    definition: depthwise({ pad: 'same' }),
+  },
+  'tf.depthwiseConv2d, one channel': {
+    shapes: [[1, 3, 4, 1], [2, 2, 1, 2]], // prettier-ignore
+    op: (x: T4, filter: T4) => tf.depthwiseConv2d(x, filter, 1, 'same'),
+    definition: depthwise({ pad: 'same' }),
+  },
+  'tf.depthwiseConv2d, one image without a batch': {
+    shapes: [[3, 3, 2], [2, 2, 2, 2]], // prettier-ignore
+    op: (x: T3, filter: T4) => tf.depthwiseConv2d(x, filter, 1, 'valid'),
+    definition: ([x, filter]) => depthwise({})([[1, ...x], filter]),
+  },
+  'tf.depthwiseConv2d, enough channels for a register': {
+    shapes: [[1, 3, 3, 5], [3, 3, 5, 1]], // prettier-ignore
+    op: (x: T4, filter: T4) => tf.depthwiseConv2d(x, filter, 1, 'same'),
+    definition: depthwise({ pad: 'same' }),
+    from: [0],
+  },
+  'tf.depthwiseConv2d, strides that leave a rest': {
+    shapes: [[1, 6, 5, 2], [3, 2, 2, 1]], // prettier-ignore
+    op: (x: T4, filter: T4) => tf.depthwiseConv2d(x, filter, [2, 3], 'valid'),
+    definition: depthwise({ strides: [2, 3] }),
+  },
+  "tf.depthwiseConv2d, 'ceil'": {
+    shapes: [[1, 6, 4, 2], [3, 3, 2, 1]], // prettier-ignore
+    op: (x: T4, filter: T4) => tf.depthwiseConv2d(x, filter, 2, 0, 'NHWC', 1, 'ceil'),
+    definition: depthwise({ strides: 2, pad: 0, dimRoundingMode: 'ceil' }),
+  },
+  'tf.depthwiseConv2d, explicit pads': {
+    shapes: [[1, 3, 3, 2], [3, 2, 2, 1]], // prettier-ignore
+    op: (x: T4, filter: T4) => tf.depthwiseConv2d(x, filter, [1, 2], pads as unknown as 'same'),
+    definition: depthwise({ strides: [1, 2], pad: pads }),
+  },
   'tf.depthwiseConv2d, dilations': {
     shapes: [[1, 4, 4, 2], [2, 3, 2, 1]], // prettier-ignore
     op: (x: T4, filter: T4) => tf.depthwiseConv2d(x, filter, 1, 'same', 'NHWC', [3, 2]),
     definition: depthwise({ dilations: [3, 2], pad: 'same' }),
   },
-  "tf.depthwiseConv2d, multiplier 2, 'ceil'": {
-    shapes: [[1, 4, 4, 2], [3, 3, 2, 2]], // prettier-ignore
-    op: (x: T4, filter: T4) => tf.depthwiseConv2d(x, filter, 2, 0, 'NHWC', 1, 'ceil'),
-    definition: depthwise({ strides: 2, pad: 0, dimRoundingMode: 'ceil' }),
+  'tf.depthwiseConv2d, strides and dilations': {
+    shapes: [[1, 5, 6, 2], [2, 2, 2, 1]], // prettier-ignore
+    op: (x: T4, filter: T4) => tf.depthwiseConv2d(x, filter, [2, 1], 'same', 'NHWC', [2, 3]),
+    definition: depthwise({ strides: [2, 1], dilations: [2, 3], pad: 'same' }),
   },
-  'tf.depthwiseConv2d, NCHW, one image without a batch': {
-    shapes: [[2, 3, 4], [2, 2, 2, 1]], // prettier-ignore
-    op: (x: T3, filter: T4) => tf.depthwiseConv2d(x, filter, [1, 2], 'valid', 'NCHW'),
-    definition: ([x, filter]) => depthwise({ strides: [1, 2], dataFormat: 'NCHW' })([[1, ...x], filter]),
+  'tf.depthwiseConv2d, NCHW, strides': {
+    shapes: [[1, 2, 3, 4], [2, 2, 2, 2]], // prettier-ignore
+    op: (x: T4, filter: T4) => tf.depthwiseConv2d(x, filter, 2, 'same', 'NCHW'),
+    definition: depthwise({ strides: 2, pad: 'same', dataFormat: 'NCHW' }),
   },
-  ...Object.fromEntries(
-    [[], [2], [2, 1, 4, 1]].map((bias): [string, Case] => [
-      `tf.fused.depthwiseConv2d, dilations, bias of shape [${bias}]`,
-      {
-        shapes: [[2, 2, 4, 2], [2, 2, 2, 1], bias], // prettier-ignore
-        op: (x: T4, filter: T4, bias: tf.Tensor1D) =>
-          tf.fused.depthwiseConv2d({ x, filter, strides: 1, pad: 'same', dilations: 2, bias }),
-        definition: fusedDepthwise({ dilations: 2, pad: 'same' }),
-      },
-    ]),
-  ),
+  'tf.depthwiseConv2d, NCHW, dilations': {
+    shapes: [[1, 2, 4, 3], [2, 2, 2, 1]], // prettier-ignore
+    op: (x: T4, filter: T4) => tf.depthwiseConv2d(x, filter, 1, 'valid', 'NCHW', 2),
+    definition: depthwise({ dilations: 2, dataFormat: 'NCHW' }),
+  },
+  'tf.fused.depthwiseConv2d without a bias': {
+    shapes: [[1, 3, 3, 2], [2, 2, 2, 2]], // prettier-ignore
+    op: (x: T4, filter: T4) => tf.fused.depthwiseConv2d({ x, filter, strides: 2, pad: 'same' }),
+    definition: depthwise({ strides: 2, pad: 'same' }),
+  },
+  'tf.fused.depthwiseConv2d, dilations': {
+    shapes: [[1, 3, 4, 2], [2, 2, 2, 1], [2]], // prettier-ignore
+    op: (x: T4, filter: T4, bias: tf.Tensor) =>
+      tf.fused.depthwiseConv2d({ x, filter, strides: 1, pad: 'same', dilations: [2, 3], bias }),
+    definition: fusedDepthwise({ dilations: [2, 3], pad: 'same' }),
+  },
+  "tf.fused.depthwiseConv2d, 'ceil'": {
+    shapes: [[1, 4, 4, 2], [3, 3, 2, 1], [2]], // prettier-ignore
+    op: (x: T4, filter: T4, bias: tf.Tensor) =>
+      tf.fused.depthwiseConv2d({ x, filter, strides: 2, pad: 0, dimRoundingMode: 'ceil', bias }),
+    definition: fusedDepthwise({ strides: 2, pad: 0, dimRoundingMode: 'ceil' }),
+  },
   'tf.separableConv2d': {
     shapes: [[1, 3, 4, 2], [2, 2, 2, 1], [1, 1, 2, 3]], // prettier-ignore
-    op: (x: T4, depthwise: T4, pointwise: T4) => tf.separableConv2d(x, depthwise, pointwise, 1, 'same'),
+    op: (x: T4, filter: T4, pointwise: T4) => tf.separableConv2d(x, filter, pointwise, 1, 'same'),
     definition: separable({ pad: 'same' }),
     from: [2],
+  },
+  'tf.separableConv2d, strides, multiplier': {
+    shapes: [[1, 5, 4, 2], [2, 3, 2, 2], [1, 1, 4, 2]], // prettier-ignore
+    op: (x: T4, filter: T4, pointwise: T4) => tf.separableConv2d(x, filter, pointwise, 2, 'same'),
+    definition: separable({ strides: 2, pad: 'same' }),
+  },
+  'tf.separableConv2d, dilation': {
+    shapes: [[1, 4, 4, 2], [2, 2, 2, 1], [1, 1, 2, 2]], // prettier-ignore
+    op: (x: T4, filter: T4, pointwise: T4) => tf.separableConv2d(x, filter, pointwise, 1, 'valid', [2, 3]),
+    definition: separable({ dilations: [2, 3] }),
   },
   "tf.pool, 'max', dilations": {
     shapes: [[1, 5, 4, 1]],
@@ -437,6 +496,10 @@ const TINY: Record<string, Case> = {
     op: (dy: T4, filter: T4) => tf.conv2dTranspose(dy, filter, [1, 1, 3, 1], 2, 'same'),
     definition: transpose([1, 1, 3, 1], { strides: 2, pad: 'same' }),
   },
+  'tf.depthwiseConv2d, dilations': {
+    ...CASES['tf.depthwiseConv2d, dilations'],
+    shapes: [[1, 1, 3, 2], [1, 2, 2, 1]], // prettier-ignore
+  },
   'tf.fused.conv2d': {
     shapes: [[1, 1, 3, 1], [1, 2, 1, 1], [1]], // prettier-ignore
     op: (x: T4, filter: T4, bias: tf.Tensor) => tf.fused.conv2d({ x, filter, strides: 1, pad: 'same', bias }),
@@ -460,6 +523,23 @@ const EMPTY: Record<string, [shapes: number[][], op: Case['op']]> = {
   'tf.fused.conv2d, batch 0': [
     [[0, 4, 4, 2], [3, 3, 2, 3], [3]], // prettier-ignore
     (x: T4, filter: T4, bias: tf.Tensor) => tf.fused.conv2d({ x, filter, strides: 1, pad: 'same', bias }),
+  ],
+  'tf.depthwiseConv2d, batch 0': [
+    [[0, 4, 4, 2], [3, 3, 2, 2]], // prettier-ignore
+    (x: T4, filter: T4) => tf.depthwiseConv2d(x, filter, 1, 'same', 'NHWC', 2),
+  ],
+  'tf.depthwiseConv2d, no channels': [
+    [[2, 4, 4, 0], [3, 3, 0, 2]], // prettier-ignore
+    (x: T4, filter: T4) => tf.depthwiseConv2d(x, filter, 2, 'same'),
+  ],
+  'tf.depthwiseConv2d, multiplier 0': [
+    [[2, 4, 4, 2], [3, 3, 2, 0]], // prettier-ignore
+    (x: T4, filter: T4) => tf.depthwiseConv2d(x, filter, 2, 'same'),
+  ],
+  'tf.fused.depthwiseConv2d, batch 0': [
+    [[0, 4, 4, 2], [3, 3, 2, 1], [2]], // prettier-ignore
+    (x: T4, filter: T4, bias: tf.Tensor) =>
+      tf.fused.depthwiseConv2d({ x, filter, strides: 1, pad: 'same', bias }),
   ],
   'tf.conv2dTranspose, batch 0': [
     [[0, 2, 2, 2], [2, 2, 3, 2]], // prettier-ignore

@@ -25,6 +25,8 @@ const BUILTIN: Record<string, Op> = {
   'tf.conv2d': (x, filter) => tf.conv2d(x, filter, 2, 'same'),
   'tf.conv2dTranspose': (x, filter) => tf.conv2dTranspose(x, filter, [2, 8, 8, 2], 2, 'same'),
   'tf.fused.conv2d': (x, filter) => tf.fused.conv2d({ x, filter, ...FUSED }),
+  'tf.depthwiseConv2d': (x, filter) => tf.depthwiseConv2d(x, filter, 2, 'same'),
+  'tf.fused.depthwiseConv2d': (x, filter) => tf.fused.depthwiseConv2d({ x, filter, ...FUSED }),
   'tf.maxPool': (x) => tf.maxPool(x, 2, 2, 'valid'),
   'tf.avgPool': (x) => tf.avgPool(x, 2, 2, 'valid'),
 };
@@ -33,6 +35,9 @@ const BUILTIN: Record<string, Op> = {
 const DILATED: Record<string, Op> = {
   'a dilated tf.conv2d': (x, filter) => tf.conv2d(x, filter, 1, 'same', 'NHWC', 2),
   'a dilated tf.fused.conv2d': (x, filter) => tf.fused.conv2d({ x, filter, ...FUSED, dilations: 2 }),
+  'a dilated tf.depthwiseConv2d': (x, filter) => tf.depthwiseConv2d(x, filter, 1, 'same', 'NHWC', 2),
+  'a dilated tf.fused.depthwiseConv2d': (x, filter) =>
+    tf.fused.depthwiseConv2d({ x, filter, ...FUSED, dilations: 2 }),
 };
 const REFUSAL = /dilation rates greater than 1 are not yet supported/;
 
@@ -147,11 +152,11 @@ describeOnBackends('install()', (backendName) => {
     expect(pools.replaced).toEqual(named('maxPool', 'avgPool'));
     expect(changed()).toEqual(named('maxPool', 'avgPool'));
     expect(() => gradientsOf(DILATED['a dilated tf.conv2d'])).toThrowError(REFUSAL);
-    const some = start({ backends: [backendName], ops: ['conv2d', 'maxPool'] });
-    expect(some.replaced).toEqual(named('conv2d'));
+    const some = start({ backends: [backendName], ops: ['conv2d', 'depthwiseConv2d', 'maxPool'] });
+    expect(some.replaced).toEqual(named('conv2d', 'depthwiseConv2d'));
     expectDilatedGradients();
     pools.uninstall();
-    expect(changed()).toEqual(named('conv2d', 'maxPool'));
+    expect(changed()).toEqual(named('conv2d', 'depthwiseConv2d', 'maxPool'));
     expect(tf.getGradient('AvgPool')).toBe(before.get('gradient of AvgPool') as tf.GradConfig);
     some.uninstall();
     expectRegistries(before);
@@ -283,16 +288,22 @@ describeOnBackends('install()', (backendName) => {
     );
   });
 
-  it('leaves no gradient behind after a fused convolution inside a custom gradient', () => {
-    start();
-    const filter = integers([3, 3, 1, 1]);
-    const op = tf.customGrad((x) => ({
-      value: tf.fused.conv2d({ x: x as tf.Tensor4D, filter, strides: 1, pad: 'same' }),
-      gradFunc: (dy) => dy as tf.Tensor,
-    }));
-    expectExactly(tf.grad(op)(integers([1, 4, 4, 1]), tf.ones([1, 4, 4, 1])), new Float32Array(16).fill(1));
-    expect(tf.getGradient('fusedConv2d__op')).toBeUndefined();
-  });
+  for (const [scopeName, convolve] of Object.entries({
+    fusedConv2d__op: tf.fused.conv2d,
+    fusedDepthwiseConv2d__op: tf.fused.depthwiseConv2d,
+  })) {
+    it(`leaves no gradient behind after ${scopeName} inside a custom gradient`, () => {
+      start();
+      const filter = integers([3, 3, 1, 1]);
+      const op = tf.customGrad((x) => ({
+        value: convolve({ x: x as tf.Tensor4D, filter, ...FUSED }),
+        gradFunc: (dy) => dy as tf.Tensor,
+      }));
+      const ones = new Float32Array(16).fill(1);
+      expectExactly(tf.grad(op)(integers([1, 4, 4, 1]), tf.ones([1, 4, 4, 1])), ones);
+      expect(tf.getGradient(scopeName)).toBeUndefined();
+    });
+  }
 
   it('is undone cleanly right after such a registration', () => {
     const { uninstall } = start();
