@@ -22,6 +22,12 @@ import { sumCases } from './sum/cases.js';
 import { sumSubjects } from './sum/subjects.js';
 import type { Subject } from './proof.js';
 
+/** Those of the kernels that there are on the backend. */
+export function subjectsOn(backendName: BackendName): Subject[] {
+  const here = kernelNamesOn(backendName);
+  return subjects().filter(({ kernelName }) => here.includes(kernelName));
+}
+
 export function subjects(): Subject[] {
   return [
     ...convCases.flatMap(convSubjects),
@@ -34,10 +40,4 @@ export function subjects(): Subject[] {
     ...sumCases.flatMap(sumSubjects),
     ...matMulCases.flatMap(matMulSubjects),
   ];
-}
-
-/** Those of the kernels that there are on the backend. */
-export function subjectsOn(backendName: BackendName): Subject[] {
-  const here = kernelNamesOn(backendName);
-  return subjects().filter(({ kernelName }) => here.includes(kernelName));
 }
