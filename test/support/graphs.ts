@@ -35,23 +35,32 @@ export const GRAPHS: readonly Graph[] = [
   { name: 'PoseNet-like, 257x257x3', input: [1, 257, 257, 3], run: poseNet },
 ];
 
-/** The graph as a function of its input, with weights that the same seed makes the same. Dispose of `weights` at the end. */
-export function prepared({ run }: Graph, seed = 1) {
+/** Makes a weight. A result of its layer is a sum of so many terms. `index` counts the graph's weights. */
+export type MakeWeight = (shape: readonly number[], terms: number, index: number) => Float32Array;
+
+/**
+ * The graph as a function of its input. It has the same weights at every run, and by default in every process. Dispose of `weights`
+ * at the end.
+ */
+export function prepared({ run }: Graph, make: MakeWeight = fractions) {
   const weights: tf.Tensor[] = [];
   return {
     weights,
-    predict: (x: T4): tf.Tensor[] => tf.tidy(() => run(x, layersOf(weights, seed))),
+    predict: (x: T4): tf.Tensor[] => tf.tidy(() => run(x, layersOf(weights, make))),
   };
 }
 
-function layersOf(weights: tf.Tensor[], seed: number): GraphLayers {
+/** Random numbers whose products sum to about the size of their inputs. */
+function fractions(shape: readonly number[], terms: number, index: number): Float32Array {
+  const scale = Math.sqrt(6 / terms);
+  return Float32Array.from(floats(sizeOf(shape), 1 + index), (value) => value * scale);
+}
+
+function layersOf(weights: tf.Tensor[], make: MakeWeight): GraphLayers {
   let next = 0;
-  /** Random numbers whose products sum to about the size of their inputs. */
   const weight = <R extends tf.Rank>(shape: tf.ShapeMap[R], terms: number): tf.Tensor<R> => {
     const i = next++;
-    const scale = Math.sqrt(6 / terms);
-    const values = () => Float32Array.from(floats(sizeOf(shape), seed + i), (value) => value * scale);
-    weights[i] ??= tf.keep(tf.tensor(values(), shape));
+    weights[i] ??= tf.keep(tf.tensor(make(shape, terms, i), shape));
     return weights[i] as tf.Tensor<R>;
   };
   return {
