@@ -217,6 +217,14 @@ describe('geometry: defaults', () => {
     same(nulls, depthwiseGeometry([1, 3, 5, 4], [3, 2, 3, 2], { dataFormat: 'NCHW' }));
   });
 
+  it('takes null for dilations of 1, which tf.layers gives a depthwise convolution', () => {
+    const options = { dilations: null } as unknown as ConvOptions;
+    same(
+      depthwiseGeometry([1, 5, 4, 2], [3, 2, 2, 3], options),
+      depthwiseGeometry([1, 5, 4, 2], [3, 2, 2, 3]),
+    );
+  });
+
   it("takes the window's own size as the strides of a pooling", () => {
     const all: PoolOptions = { strides: [3, 2], pad: 'valid', dilations: 1, countIncludePad: false };
     same(poolGeometry([1, 7, 6, 2], [3, 2]), poolGeometry([1, 7, 6, 2], [3, 2], all));

@@ -260,11 +260,6 @@ const CASES: Record<string, Case> = {
     op: (x: T4, filter: T4) => tf.depthwiseConv2d(x, filter, [2, 3], 'valid'),
     definition: depthwise({ strides: [2, 3] }),
   },
-  "tf.depthwiseConv2d, 'ceil'": {
-    shapes: [[1, 6, 4, 2], [3, 3, 2, 1]], // prettier-ignore
-    op: (x: T4, filter: T4) => tf.depthwiseConv2d(x, filter, 2, 0, 'NHWC', 1, 'ceil'),
-    definition: depthwise({ strides: 2, pad: 0, dimRoundingMode: 'ceil' }),
-  },
   'tf.depthwiseConv2d, explicit pads': {
     shapes: [[1, 3, 3, 2], [3, 2, 2, 1]], // prettier-ignore
     op: (x: T4, filter: T4) => tf.depthwiseConv2d(x, filter, [1, 2], pads as unknown as 'same'),
@@ -295,18 +290,33 @@ const CASES: Record<string, Case> = {
     op: (x: T4, filter: T4) => tf.fused.depthwiseConv2d({ x, filter, strides: 2, pad: 'same' }),
     definition: depthwise({ strides: 2, pad: 'same' }),
   },
-  'tf.fused.depthwiseConv2d, dilations': {
-    shapes: [[1, 3, 4, 2], [2, 2, 2, 1], [2]], // prettier-ignore
-    op: (x: T4, filter: T4, bias: tf.Tensor) =>
-      tf.fused.depthwiseConv2d({ x, filter, strides: 1, pad: 'same', dilations: [2, 3], bias }),
-    definition: fusedDepthwise({ dilations: [2, 3], pad: 'same' }),
-  },
   "tf.fused.depthwiseConv2d, 'ceil'": {
     shapes: [[1, 4, 4, 2], [3, 3, 2, 1], [2]], // prettier-ignore
     op: (x: T4, filter: T4, bias: tf.Tensor) =>
       tf.fused.depthwiseConv2d({ x, filter, strides: 2, pad: 0, dimRoundingMode: 'ceil', bias }),
     definition: fusedDepthwise({ strides: 2, pad: 0, dimRoundingMode: 'ceil' }),
   },
+  "tf.depthwiseConv2d, multiplier 2, 'ceil'": {
+    shapes: [[1, 4, 4, 2], [3, 3, 2, 2]], // prettier-ignore
+    op: (x: T4, filter: T4) => tf.depthwiseConv2d(x, filter, 2, 0, 'NHWC', 1, 'ceil'),
+    definition: depthwise({ strides: 2, pad: 0, dimRoundingMode: 'ceil' }),
+  },
+  'tf.depthwiseConv2d, NCHW, one image without a batch': {
+    shapes: [[2, 3, 4], [2, 2, 2, 1]], // prettier-ignore
+    op: (x: T3, filter: T4) => tf.depthwiseConv2d(x, filter, [1, 2], 'valid', 'NCHW'),
+    definition: ([x, filter]) => depthwise({ strides: [1, 2], dataFormat: 'NCHW' })([[1, ...x], filter]),
+  },
+  ...Object.fromEntries(
+    [[], [2], [2, 1, 4, 1]].map((bias): [string, Case] => [
+      `tf.fused.depthwiseConv2d, dilations, bias of shape [${bias}]`,
+      {
+        shapes: [[2, 2, 4, 2], [2, 2, 2, 1], bias], // prettier-ignore
+        op: (x: T4, filter: T4, bias: tf.Tensor1D) =>
+          tf.fused.depthwiseConv2d({ x, filter, strides: 1, pad: 'same', dilations: 2, bias }),
+        definition: fusedDepthwise({ dilations: 2, pad: 'same' }),
+      },
+    ]),
+  ),
   'tf.separableConv2d': {
     shapes: [[1, 3, 4, 2], [2, 2, 2, 1], [1, 1, 2, 3]], // prettier-ignore
     op: (x: T4, filter: T4, pointwise: T4) => tf.separableConv2d(x, filter, pointwise, 1, 'same'),
