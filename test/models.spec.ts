@@ -157,7 +157,11 @@ async function expectLossToFall(model: tfl.Sequential): Promise<void> {
 
 describeOnBackends('models', (backendName) => {
   let model: tfl.Sequential;
-  afterEach(() => model?.dispose());
+  let disposed: tfl.Sequential | undefined;
+  afterEach(() => {
+    if (model !== disposed) model.dispose(); // a spec may have no model
+    disposed = model;
+  });
 
   for (const activation of Object.keys(ACTIVATIONS) as Activation[]) {
     describe(`of a dilated conv2d with ${activation}`, () => {

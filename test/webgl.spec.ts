@@ -155,6 +155,28 @@ describe('webgl', () => {
     });
   });
 
+  it('leaves a depthwise multiplier to the built-in, except where the built-in is wrong', () => {
+    const name = 'DepthwiseConv2dNative';
+    const builtin = tf.getKernel(name, 'webgl');
+    const kernelFunc = jasmine.createSpy('built-in', builtin.kernelFunc).and.callThrough();
+    const register = (config: tf.KernelConfig) => {
+      tf.unregisterKernel(name, 'webgl');
+      tf.registerKernel(config);
+    };
+    register({ ...builtin, kernelFunc });
+    const calls = (multiplier: number, dilations: number) => {
+      kernelFunc.calls.reset();
+      const filter = tf.ones<tf.Rank.R4>([3, 3, 2, multiplier]);
+      const op = () =>
+        tf.depthwiseConv2d(tf.ones<tf.Rank.R4>([1, 6, 6, 2]), filter, 1, 'same', 'NHWC', dilations);
+      tf.tidy(() => void installed(op));
+      filter.dispose();
+      return kernelFunc.calls.count();
+    };
+    expect([calls(2, 1), calls(1, 1), calls(2, 2)]).toEqual([1, 0, 0]);
+    register(builtin);
+  });
+
   it('compiles no shader for a new shape', async () => {
     const run = (size: number, channels: number) => {
       const x = tf.ones<tf.Rank.R4>([2, size, size, channels]);
