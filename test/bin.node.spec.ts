@@ -82,6 +82,24 @@ describe('tfjs-convgrad compare', () => {
     expect(comparisons[0].case).toBe('1x9x8x3,3x2x3x4, strides 2, pad same');
   });
 
+  it('takes the filter of such a case for a depthwise one if --op says so', () => {
+    const args = ['--op', 'Depthwise', '--shape', '1x9x8x6,3x3x6x2', '--pad', 'same', '--json'];
+    const { status, stdout } = compare(folder, ...args);
+    expect(status).toBe(0);
+    const { ok, comparisons } = JSON.parse(stdout);
+    expect(ok).toBeTrue();
+    expect(comparisons.map(({ op }: { op: string }) => op)).toEqual([
+      'DepthwiseConv2dNative',
+      'DepthwiseConv2dNativeBackpropInput',
+      'DepthwiseConv2dNativeBackpropFilter',
+    ]);
+    expect(comparisons.map(({ builtin }: { builtin: string }) => builtin)).toEqual([
+      'equal',
+      'equal',
+      'equal',
+    ]);
+  });
+
   it('writes a report', () => {
     compare(folder, '--op', 'MaxPoolGrad', '--html', 'report.html');
     const html = readFileSync(join(folder, 'report.html'), 'utf8');
@@ -146,6 +164,10 @@ describe('tfjs-convgrad compare', () => {
       [['--strides', '2'], '--strides and --pad need --shape'],
       [['--pad', '0'], '--strides and --pad need --shape'],
       [['--shape', '1x5x5x1,7x7'], 'must not be larger than the padded input'],
+      [
+        ['--op', 'Depthwise', '--shape', '1x5x5x4,3x3x1x4'],
+        'its third dimension must be the 4 channels of x',
+      ],
       [['--pad', 'most'], "It must be 'same', 'valid' or a whole number"],
       [['--kernels', 'nowhere.js'], 'There is no such file'],
       [['--kernels', 'nonsense.js'], 'nonsense.js: '],

@@ -5,6 +5,7 @@ import { getBackend, getKernel } from '@tensorflow/tfjs-core';
 import { avgPoolSubjects } from '../../kernels/avg_pool/subjects.js';
 import type { ConvCase } from '../../kernels/conv2d/cases.js';
 import { convSubjects } from '../../kernels/conv2d/subjects.js';
+import { depthwiseSubjects } from '../../kernels/depthwise_conv2d/subjects.js';
 import type { PoolCase } from '../../kernels/max_pool/cases.js';
 import { maxPoolSubjects } from '../../kernels/max_pool/subjects.js';
 import { canAskBuiltin, type Subject, whyTfjsDiffers } from '../../kernels/proof.js';
@@ -54,7 +55,10 @@ export interface Selection {
 export interface OwnCase {
   /** [batch, height, width, channels] */
   x: number[];
-  /** [filterHeight, filterWidth, inChannels, outChannels] of a filter, or [height, width] of a window. */
+  /**
+   * [filterHeight, filterWidth, inChannels, outChannels] of a filter, or [height, width] of a window. If the selected op is
+   * depthwise, the last number of the filter is the multiplier.
+   */
   window: number[];
   strides: number;
   pad: 'same' | 'valid' | number;
@@ -62,7 +66,8 @@ export interface OwnCase {
 
 /** The selected subjects of the plugin that have a kernel on the active backend. */
 export function chosen(selection: Selection): Subject[] {
-  const all = selection.own ? subjectsOf(selection.own) : subjectsOn(getBackend() as BackendName);
+  const { own, op } = selection;
+  const all = own ? subjectsOf(own, op.includes('Depthwise')) : subjectsOn(getBackend() as BackendName);
   return all.filter((subject) => isChosen(selection, subject.kernelName, subject.caseName));
 }
 
@@ -70,9 +75,12 @@ export function isChosen(selection: Selection, op: string, caseName: string): bo
   return op.includes(selection.op) && caseName.includes(selection.case);
 }
 
-function subjectsOf({ x, window, strides, pad }: OwnCase): Subject[] {
+function subjectsOf({ x, window, strides, pad }: OwnCase, isDepthwise: boolean): Subject[] {
   const name = `${x.join('x')},${window.join('x')}, strides ${strides}, pad ${pad}`;
-  if (window.length === 4) return convSubjects({ name, x, filter: window, strides, pad } as ConvCase);
+  if (window.length === 4) {
+    const convolution = { name, x, filter: window, strides, pad } as ConvCase;
+    return isDepthwise ? depthwiseSubjects(convolution) : convSubjects(convolution);
+  }
   const pool = { name, x, filterSize: window, strides, pad } as PoolCase;
   return [...maxPoolSubjects(pool), ...avgPoolSubjects(pool)];
 }

@@ -30,7 +30,8 @@ program
   .option('--case <text>', 'compare only cases whose name contains the text', '')
   .option(
     '--shape <x,filter>',
-    'compare on these shapes instead of the named cases: 1x28x28x1,3x3x1x32, or with a window: 1x28x28x3,2x2',
+    'compare on these shapes instead of the named cases: 1x28x28x1,3x3x1x32, or with a window: 1x28x28x3,2x2, ' +
+      'or with --op Depthwise and a filter that ends in channels and multiplier: 1x28x28x32,3x3x32x1',
     shapes,
   )
   .option('--strides <number>', 'strides for --shape (default: 1)', whole(1000))
