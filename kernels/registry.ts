@@ -15,6 +15,7 @@ import { batchNormGradients } from './batch_norm/gradient.js';
 import * as conv2dCpu from './conv2d/cpu.js';
 import * as conv2dWebgl from './conv2d/webgl.js';
 import { convGradients, fusedGradientOf } from './conv2d/gradient.js';
+import { isFasterOnWasm, isFasterOnWebgl } from './depthwise_conv2d/builtin.js';
 import * as depthwiseCpu from './depthwise_conv2d/cpu.js';
 import * as depthwiseWebgl from './depthwise_conv2d/webgl.js';
 import { depthwiseGradients } from './depthwise_conv2d/gradient.js';
@@ -120,15 +121,24 @@ const FLOAT32_ONLY: readonly string[] = [
   ...Object.keys(OPS.sum.kernels),
 ];
 
-/** Whether tfjs's own kernel serves in place of ours: where ours takes no such inputs, or is slower and no more right. */
-export function leavesToBuiltin(
+type Inputs = Readonly<Record<string, TensorInfo | undefined>>;
+
+/**
+ * For which inputs and attributes tfjs's own kernel serves in place of ours: where ours takes no such inputs, or where tfjs's is right
+ * too, and faster. Undefined if for none.
+ */
+export function leftToBuiltin(
   name: KernelName,
   backendName: BackendName,
-  inputs: Readonly<Record<string, TensorInfo | undefined>>,
-  attrs: NamedAttrMap,
-): boolean {
-  if (FLOAT32_ONLY.includes(name)) return Object.values(inputs).some((t) => t && t.dtype !== 'float32');
-  return backendName === 'webgl' && name.includes('Depthwise') && depthwiseWebgl.isSlower(inputs, attrs);
+): ((inputs: Inputs, attrs: NamedAttrMap) => boolean) | undefined {
+  if (FLOAT32_ONLY.includes(name)) return hasOtherDtype;
+  if (!name.includes('Depthwise')) return undefined;
+  return { cpu: undefined, wasm: isFasterOnWasm, webgl: isFasterOnWebgl }[backendName];
+}
+
+function hasOtherDtype(inputs: Inputs): boolean {
+  for (const name in inputs) if (inputs[name] && inputs[name].dtype !== 'float32') return true;
+  return false;
 }
 
 /** Attributes that the kernels get only in place of tfjs's kernels. */

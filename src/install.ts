@@ -17,7 +17,6 @@ import {
   type GradConfig,
   type KernelConfig,
   type KernelFunc,
-  type NamedAttrMap,
   registerGradient,
   registerKernel,
   type TensorInfo,
@@ -33,7 +32,7 @@ import {
   kernelNamesOn,
   type KernelName,
   KERNELS,
-  leavesToBuiltin,
+  leftToBuiltin,
   OP_NAMES,
   type OpName,
 } from '../kernels/registry.js';
@@ -183,7 +182,12 @@ function swapIn(backendName: BackendName, replaced: Replaced[], kernelNames: rea
     const builtin = getKernel(kernelName, backendName);
     if (builtin) unregisterKernel(kernelName, backendName);
     builtinKernels.set(`${backendName} ${kernelName}`, builtin);
-    registerKernel({ ...builtin, kernelName, backendName, kernelFunc: dropIn(kernelName, backendName) });
+    registerKernel({
+      ...builtin,
+      kernelName,
+      backendName,
+      kernelFunc: dropIn(kernelName, backendName, builtin),
+    });
     replaced.push({ kernelName, backendName });
   }
 }
@@ -207,18 +211,23 @@ function isOurs(kernelName: string, backendName: string): boolean {
   return kernel !== undefined && ourKernels.has(kernel.kernelFunc);
 }
 
-function dropIn(kernelName: KernelName, backendName: BackendName): KernelFunc {
+/** @param builtin what the kernel replaces. A copy of the kernel on another backend outlasts the installation, and needs it still. */
+function dropIn(
+  kernelName: KernelName,
+  backendName: BackendName,
+  builtin: KernelConfig | undefined,
+): KernelFunc {
   const kernel = KERNELS[kernelName][backendName] as Kernel;
   const fused = FUSED_GRADIENTS[kernelName];
+  const added = DROP_IN_ATTRS[kernelName];
+  const isLeft = builtin && leftToBuiltin(kernelName, backendName);
   const kernelFunc: KernelFunc = (args) => {
     keepGradient(kernelName);
     const inputs = args.inputs as Record<string, TensorInfo>;
-    const builtin = builtinKernels.get(`${backendName} ${kernelName}`);
-    if (builtin && leavesToBuiltin(kernelName, backendName, inputs, args.attrs ?? {})) {
-      return builtin.kernelFunc(args);
-    }
-    const attrs = { ...DROP_IN_ATTRS[kernelName], ...args.attrs } as NamedAttrMap;
-    const result = kernel({ ...args, attrs, inputs });
+    const given = args.attrs ?? {};
+    if (isLeft?.(inputs, given)) return builtin!.kernelFunc(args);
+    const attrs = added ? { ...added, ...given } : given;
+    const result = kernel({ inputs, attrs, backend: args.backend });
     if (fused) offerGradient(fused, attrs, ourGradients.get(fused.unfused)!.gradFunc);
     return result;
   };

@@ -2,9 +2,11 @@
  * Specs of the elementwise kernels and of sums on cpu, beside those generated from their cases: every way in which small shapes
  * broadcast and every choice of axes, by tfjs's own kernels; special values; and the dtypes that tfjs's own kernels serve.
  */
+import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import { broadcastIndex, broadcastShape, broadcastSteps, forEachRun } from '../kernels/broadcast.js';
 import { sizeOf } from '../kernels/geometry.js';
 import { OWN } from '../kernels/registry.js';
+import { install } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { gradCheck } from '../src/verify/index.js';
 import { expectExactly, installed, tf, whileInstalled } from './support/tfjs.js';
@@ -99,10 +101,43 @@ describe('elementwise kernels on cpu', () => {
     }
   });
 
+  it('a mean over an axis that is named twice is over it once, and one over nothing is 0', () => {
+    const x = tf.tensor2d([1, 2, 3, 4], [2, 2]);
+    expectExactly(run(`${OWN}Mean`, { x }, { axis: [0, -2] }), [2, 3]);
+    expectBuiltin('Mean', { x: tf.zeros([0, 2]) }, { axis: 0 });
+  });
+
   it('names an axis that there is not', () => {
     expect(() => run(`${OWN}Sum`, { x: tf.ones([2, 3]) }, { axis: 2 })).toThrowError(
       /axis is 2, but it must be a whole number from -2 to 1, as x is of rank 2/,
     );
+  });
+
+  it('take a tensor that was cast from int32, whose array tfjs keeps', () => {
+    const x = () => tf.cast(tf.tensor([-1, 2, 3], [3], 'int32'), 'float32');
+    const results = () => [
+      tf.relu(x()),
+      tf.add(x(), 0.5),
+      tf.sum(x()),
+      tf.matMul(tf.reshape(x(), [1, 3]), tf.ones([3, 1])),
+    ];
+    installed(results).forEach((result, i) => {
+      expectExactly(result, [[0, 2, 3], [-0.5, 2.5, 3.5], [4], [4]][i]);
+      expect(result.dataSync()).toBeInstanceOf(Float32Array);
+    });
+  });
+
+  it('leave other dtypes to the built-ins, also as copies that outlast the plugin', async () => {
+    const { uninstall } = install({ backends: ['cpu'] });
+    tf.registerBackend('copy', () => new MathBackendCPU());
+    tf.copyRegisteredKernels('cpu', 'copy');
+    uninstall();
+    await tf.setBackend('copy');
+    const whole = () => tf.tensor([7, -3], [2], 'int32');
+    expectExactly(tf.add(whole(), whole()), [14, -6]);
+    await tf.setBackend('cpu');
+    tf.removeBackend('copy');
+    for (const { kernelName } of tf.getKernelsForBackend('copy')) tf.unregisterKernel(kernelName, 'copy');
   });
 
   it('leave other dtypes to the built-ins', () => {

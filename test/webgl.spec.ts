@@ -164,16 +164,16 @@ describe('webgl', () => {
       tf.registerKernel(config);
     };
     register({ ...builtin, kernelFunc });
-    const calls = (multiplier: number, dilations: number) => {
+    const calls = (multiplier: number, dilations: number | null) => {
       kernelFunc.calls.reset();
       const filter = tf.ones<tf.Rank.R4>([3, 3, 2, multiplier]);
       const op = () =>
-        tf.depthwiseConv2d(tf.ones<tf.Rank.R4>([1, 6, 6, 2]), filter, 1, 'same', 'NHWC', dilations);
+        tf.depthwiseConv2d(tf.ones<tf.Rank.R4>([1, 6, 6, 2]), filter, 1, 'same', 'NHWC', dilations as number);
       tf.tidy(() => void installed(op));
       filter.dispose();
       return kernelFunc.calls.count();
     };
-    expect([calls(2, 1), calls(1, 1), calls(2, 2)]).toEqual([1, 0, 0]);
+    expect([calls(2, 1), calls(2, null), calls(1, 1), calls(2, 2)]).toEqual([1, 1, 0, 0]);
     register(builtin);
   });
 

@@ -7,6 +7,7 @@
  *
  * The two batches are broadcast: they are aligned at their last dimension, and sizes of 1 or missing ones are repeated.
  */
+import { broadcastSteps, forEachRun } from '../broadcast.js';
 import { sizeOf } from '../geometry.js';
 import type { Products } from '../runtime/simd/matrix.js';
 
@@ -88,12 +89,10 @@ function aligned(batch: readonly number[], rank: number): number[] {
 
 /** For each product, where its matrix of this size starts in the operand, whose batch may be smaller. */
 function starts(own: readonly number[], batch: readonly number[], size: number): number[] {
-  let indexes = [0];
-  aligned(own, batch.length).forEach((count, dimension) => {
-    const repeats = count === 1;
-    indexes = indexes.flatMap((index) =>
-      Array.from({ length: batch[dimension] }, (_, i) => index * count + (repeats ? 0 : i)),
-    );
+  const all = new Array<number>(sizeOf(batch));
+  const steps = broadcastSteps(own, batch.length).map((step) => step * size);
+  forEachRun(batch, [steps], (at, [start], count, [step]) => {
+    for (let i = 0; i < count; i++) all[at + i] = start + i * step;
   });
-  return indexes.map((index) => index * size);
+  return all;
 }

@@ -16,6 +16,8 @@ const PLAIN = { definition, thin: definition, im2col: packed };
 
 /** Below this many products the plain paths are faster: copies and tables take some microseconds. */
 const LEAST_PRODUCTS = 1 << 11;
+/** The same for one of many products: each of them is a call. */
+const LEAST_OF_ONE = 1 << 8;
 /** The plain paths serve larger matrices: WebAssembly memory may have to hold all three of them. */
 const LARGEST_MATRIX = 1 << 26;
 
@@ -33,8 +35,9 @@ function plainPath(g: MatMulGeometry): keyof typeof PLAIN {
   return Math.min(g.rows, g.cols) < TILE || !isLarge(g) ? 'definition' : 'im2col';
 }
 
-function isLarge(g: MatMulGeometry): boolean {
-  return g.aStarts.length * g.rows * g.depth * g.cols >= LEAST_PRODUCTS;
+function isLarge({ aStarts, rows, depth, cols }: MatMulGeometry): boolean {
+  const products = rows * depth * cols;
+  return aStarts.length * products >= LEAST_PRODUCTS && products >= LEAST_OF_ONE;
 }
 
 /** Writes c. Only the SIMD paths take an epilogue, and a heap that may hold the arrays. */

@@ -22,7 +22,11 @@ export function readNumbers(backend: object, name: string, tensor: TensorInfo): 
       ? backend.typedArrayFromHeap(tensor)
       : (backend as KernelBackend).readSync(tensor.dataId)
   ) as Numbers | number[];
-  return Array.isArray(values) ? Float32Array.from(values) : values;
+  // tfjs's cast to float32 keeps an Int32Array.
+  const isFloat32 = values instanceof Float32Array;
+  return Array.isArray(values) || (tensor.dtype === 'float32' && !isFloat32)
+    ? Float32Array.from(values)
+    : values;
 }
 
 /** @throws Error for complex64 and string tensors */

@@ -18,4 +18,5 @@ export const sumCases: readonly SumCase[] = [
   { name: 'none', x: [3, 4], axis: [] },
   { name: 'scalar', x: [] },
   { name: 'no image', x: [0, 3], axis: 1 },
+  { name: 'over no image', x: [0, 3], axis: 0 },
 ];

@@ -7,7 +7,7 @@
  *
  *   x  any shape        y  x's shape without the reduced dimensions; `summedShape` gives them a size of 1
  *
- * The sum of no cells is 0, and their mean NaN. Source: tfjs's own kernels of these names.
+ * The sum of no cells is 0, and so is their mean, as in tfjs. Source: tfjs's own kernels of these names.
  */
 import type { Floats } from '../arrays.js';
 import { broadcastIndex } from '../broadcast.js';
@@ -23,7 +23,7 @@ export function summedShape(shape: readonly number[], axes: readonly number[]): 
  */
 export function axesOf(axis: number | readonly number[] | null | undefined, rank: number): number[] {
   if (axis === undefined || axis === null) return Array.from({ length: rank }, (_, d) => d);
-  return [axis].flat().map((d) => {
+  const axes = [axis].flat().map((d) => {
     if (!Number.isInteger(d) || d < -rank || d >= rank) {
       throw new Error(
         `tfjs-convgrad: axis is ${d}, but it must be a whole number from ${-rank} to ${rank - 1}, as x is of rank ${rank}.`,
@@ -31,6 +31,7 @@ export function axesOf(axis: number | readonly number[] | null | undefined, rank
     }
     return d < 0 ? d + rank : d;
   });
+  return [...new Set(axes)];
 }
 
 /** sums = the sums of x over the axes. Every one of them is written. */
@@ -52,7 +53,7 @@ export function mean(
   for (let i = 0; i < means.length; i++) means[i] /= count;
 }
 
-/** The number of cells of x in each sum. */
+/** The number of cells of x in each sum; 1 if there are none. */
 export function countOf(shape: readonly number[], axes: readonly number[]): number {
-  return axes.reduce((count, d) => count * shape[d], 1);
+  return axes.reduce((count, d) => count * shape[d], 1) || 1;
 }

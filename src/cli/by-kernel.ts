@@ -9,10 +9,15 @@ export interface KernelTime {
 
 /** The kernels that `work` runs on the active backend, the slowest first. tfjs's profiler measures them. */
 export async function timeByKernel(work: () => Promise<unknown>): Promise<KernelTime[]> {
+  const checks = tf.env().get('CHECK_COMPUTATION_FOR_ERRORS');
   tf.env().set('CHECK_COMPUTATION_FOR_ERRORS', false); // otherwise the profiler reads every result
-  const { kernels } = await tf.profile(async () => {
+  const profiled = async () => {
     await work();
     return [];
+  };
+  const { kernels } = await tf.profile(profiled).finally(() => {
+    tf.env().set('CHECK_COMPUTATION_FOR_ERRORS', checks);
+    tf.engine().state.profiling = false; // tfjs goes on profiling if the work throws
   });
   const times = new Map<string, KernelTime>();
   for (const { name, kernelTimeMs } of kernels) {
