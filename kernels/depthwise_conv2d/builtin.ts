@@ -8,17 +8,18 @@ import { sizeOf } from '../geometry.js';
 type Inputs = Readonly<Record<string, TensorInfo | undefined>>;
 
 /** With a multiplier above 1 only the simple programs serve here. */
-export function isFasterOnWebgl({ filter }: Inputs, attrs: NamedAttrMap): boolean {
-  const [, , channels, multiplier] = filter?.shape ?? (attrs.filterShape as number[]);
-  return channels > 1 && multiplier > 1 && isPlain(attrs);
+export function isFasterOnWebgl(inputs: Inputs, attrs: NamedAttrMap): boolean {
+  const [, , channels, multiplier] = inputs.filter?.shape ?? (attrs.filterShape as number[]);
+  return channels > 1 && multiplier > 1 && isPlain(inputs, attrs);
 }
 
 /** Products from which on our kernels are faster. */
 const LEAST_PRODUCTS = 1 << 15;
 
 /** With a multiplier the channels are repeated here; fewer than four of them fill no vector. There are no gradients. */
-export function isFasterOnWasm({ x, filter, bias }: Inputs, attrs: NamedAttrMap): boolean {
-  if (!x || !filter || !isPlain(attrs)) return false;
+export function isFasterOnWasm(inputs: Inputs, attrs: NamedAttrMap): boolean {
+  const { x, filter, bias } = inputs;
+  if (!x || !filter || !isPlain(inputs, attrs)) return false;
   const [height, width, channels, multiplier] = filter.shape;
   const [strideHeight, strideWidth = strideHeight] = [attrs.strides as number | number[]].flat();
   const isRight =
@@ -31,14 +32,10 @@ export function isFasterOnWasm({ x, filter, bias }: Inputs, attrs: NamedAttrMap)
 }
 
 /** Without what tfjs's kernels do not know, or not well. tf.layers passes dilations of null. */
-function isPlain({
-  dataFormat = 'NHWC',
-  pad,
-  dilations,
-  dimRoundingMode,
-  activation,
-}: NamedAttrMap): boolean {
+function isPlain(inputs: Inputs, attrs: NamedAttrMap): boolean {
+  const { dataFormat = 'NHWC', pad, dilations, dimRoundingMode, activation } = attrs;
   return (
+    Object.values(inputs).every((t) => !t || sizeOf(t.shape) > 0) &&
     dataFormat === 'NHWC' &&
     (pad === 'same' || pad === 'valid') &&
     [dilations ?? 1].flat().every((dilation) => dilation === 1) &&
