@@ -31,14 +31,15 @@ export function isFasterOnWasm(inputs: Inputs, attrs: NamedAttrMap): boolean {
   return isRight && (channels < 4 || multiplier > 1 || products < LEAST_PRODUCTS);
 }
 
-/** Without what tfjs's kernels do not know, or not well. tf.layers passes dilations of null. */
+/** Without what tfjs's kernels do not know, or not well. tf.layers passes dilations of null, at which tfjs's gradients throw. */
 function isPlain(inputs: Inputs, attrs: NamedAttrMap): boolean {
   const { dataFormat = 'NHWC', pad, dilations, dimRoundingMode, activation } = attrs;
+  const isGradient = 'inputShape' in attrs || 'filterShape' in attrs;
   return (
     Object.values(inputs).every((t) => !t || sizeOf(t.shape) > 0) &&
     dataFormat === 'NHWC' &&
     (pad === 'same' || pad === 'valid') &&
-    [dilations ?? 1].flat().every((dilation) => dilation === 1) &&
+    (dilations === null ? !isGradient : [dilations ?? 1].flat().every((dilation) => dilation === 1)) &&
     !dimRoundingMode &&
     activation !== 'tanh'
   );
