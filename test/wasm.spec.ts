@@ -45,7 +45,7 @@ const CALLS: Record<string, Call> = {
   'dFilter of conv2d': ['Conv2DBackpropFilter', { x: [2, 20, 20, 6], dy: [2, 10, 10, 8] }, { strides: [2, 2], filterShape: [3, 3, 6, 8] }],
   'dFilter of conv2d by Winograd': ['Conv2DBackpropFilter', { x: [2, 16, 16, 32], dy: [2, 16, 16, 32] }, { filterShape: [3, 3, 32, 32] }],
   'depthwiseConv2d': ['DepthwiseConv2dNative', { x: [2, 20, 20, 24], filter: [3, 3, 24, 1] }],
-  'depthwiseConv2d with a multiplier': ['DepthwiseConv2dNative', { x: [2, 20, 20, 6], filter: [3, 3, 6, 2] }, { strides: [2, 2] }],
+  'depthwiseConv2d with a multiplier': ['DepthwiseConv2dNative', { x: [2, 20, 20, 6], filter: [3, 3, 6, 2] }, { strides: [2, 2], dilations: 2 }],
   'depthwiseConv2d, channels first': ['DepthwiseConv2dNative', { x: [2, 8, 20, 20], filter: [3, 3, 8, 1] }, { dataFormat: 'NCHW' }],
   'depthwiseConv2d with relu6': ['FusedDepthwiseConv2D', { x: [2, 20, 20, 8], filter: [3, 3, 8, 1], bias: [8] }, { activation: 'relu6' }],
   'depthwiseConv2d with prelu': ['FusedDepthwiseConv2D', { x: [2, 20, 20, 8], filter: [3, 3, 8, 1], bias: [8], preluActivationWeights: [8] }, { activation: 'prelu' }],
