@@ -32,8 +32,8 @@ export const unaryLoops: Record<
   Step(x, y, { alpha = 0 }) {
     const values = Float64Array.of(alpha, 1);
     for (let i = 0; i < y.length; i++) {
-      const value = x[i];
-      y[i] = value === value ? values[Number(value > 0)] : NaN;
+      y[i] = values[Number(x[i] > 0)];
+      if (x[i] !== x[i]) y[i] = NaN;
     }
   },
 };
@@ -44,6 +44,8 @@ function relu(x: number): number {
   return twice === twice ? twice / 2 : Math.max(0, x);
 }
 
+const ZERO_OR_ONE = Float64Array.of(0, 1);
+
 /** dx[i] = dy[i] * op'(x[i]) for all i. */
 export const gradientLoops: Record<
   WithGradient,
@@ -51,14 +53,14 @@ export const gradientLoops: Record<
 > = {
   Relu(dy, x, dx) {
     for (let i = 0; i < dx.length; i++) {
-      const value = x[i];
-      dx[i] = value === value ? dy[i] * Number(value > 0) : NaN;
+      dx[i] = dy[i] * ZERO_OR_ONE[Number(x[i] > 0)];
+      if (x[i] !== x[i]) dx[i] = NaN;
     }
   },
   Relu6(dy, x, dx) {
     for (let i = 0; i < dx.length; i++) {
-      const value = x[i];
-      dx[i] = value === value ? dy[i] * Number(value > 0) * Number(value <= 6) : NaN;
+      dx[i] = dy[i] * ZERO_OR_ONE[Number(x[i] > 0)] * ZERO_OR_ONE[Number(x[i] <= 6)];
+      if (x[i] !== x[i]) dx[i] = NaN;
     }
   },
   ClipByValue(dy, x, dx, { clipValueMin: least = -Infinity, clipValueMax: most = Infinity }) {
