@@ -7,8 +7,9 @@
  *   simd          WebAssembly SIMD                                      float32
  *   relaxed-simd  WebAssembly relaxed SIMD: fused multiply-add          float32
  *
- * 'auto' takes the fastest path that the engine can run. A Content-Security-Policy may forbid WebAssembly. Pooling
- * has the definition and the two SIMD paths. Matrix products have no thin path: the definition serves.
+ * 'auto' takes the fastest path that the engine can run. A Content-Security-Policy may forbid WebAssembly. Pooling, batch
+ * normalization and depthwise convolution have the definition and the two SIMD paths. Matrix products have no thin path: the
+ * definition serves. Elementwise ops and sums have one path.
  */
 import { memoryBytes, type SimdLevel, whyNot } from './simd/instance.js';
 
