@@ -11,17 +11,20 @@
 
 /**
  * The shape to which both are broadcast.
- * @throws Error naming the shapes if a size is neither equal in both nor 1 in one
+ * @param refusal what the error says if a size is neither equal in both nor 1 in one. By default it names the shapes.
+ * @throws Error if a size is neither
  */
-export function broadcastShape(a: readonly number[], b: readonly number[]): number[] {
+export function broadcastShape(
+  a: readonly number[],
+  b: readonly number[],
+  refusal = `a is of shape [${a}] and b of shape [${b}], but their sizes must be equal or 1, from the last dimension on.`,
+): number[] {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, d) => {
     const sizeA = a[d - rank + a.length] ?? 1;
     const sizeB = b[d - rank + b.length] ?? 1;
     if (sizeA !== sizeB && sizeA !== 1 && sizeB !== 1) {
-      throw new Error(
-        `tfjs-convgrad: a is of shape [${a}] and b of shape [${b}], but their sizes must be equal or 1, from the last dimension on.`,
-      );
+      throw new Error(`tfjs-convgrad: ${refusal}`);
     }
     return sizeA === 1 ? sizeB : sizeA;
   });

@@ -9,7 +9,6 @@
  */
 import {
   add,
-  broadcast_util,
   broadcastTo,
   mul,
   neg,
@@ -17,12 +16,11 @@ import {
   reshape,
   rsqrt,
   square,
-  sum,
   type Tensor,
   unstack,
   zeros,
 } from '@tensorflow/tfjs-core';
-import { type GradConfigs, run } from '../runtime/gradients.js';
+import { type GradConfigs, run, sumTo } from '../runtime/gradients.js';
 import { channelsOf, EPSILON } from './parameters.js';
 
 export const batchNormGradients: GradConfigs = (prefix) => {
@@ -90,9 +88,8 @@ function spread(parameter: Tensor, x: Tensor, channels: number): Tensor {
 
 /** The gradient by a parameter, from the gradient by what `spread` has brought it to. */
 function fold(gradient: Tensor, x: Tensor, parameter: Tensor): Tensor {
-  if (gradient.size === parameter.size) return reshape(gradient, parameter.shape);
-  const repeated = broadcast_util.getReductionAxes(parameter.shape, x.shape);
-  return reshape(sum(reshape(gradient, x.shape), repeated), parameter.shape);
+  const isDone = gradient.size === parameter.size;
+  return isDone ? reshape(gradient, parameter.shape) : sumTo(reshape(gradient, x.shape), parameter.shape);
 }
 
 /**

@@ -6,6 +6,7 @@
  *   otherwise                                                                               the size of x
  */
 import type { Floats } from '../arrays.js';
+import { broadcastSteps, forEachRun } from '../broadcast.js';
 import { sizeOf } from '../geometry.js';
 
 /** tfjs's default of varianceEpsilon. */
@@ -27,23 +28,10 @@ export function channelsOf(xShape: Shape, shapes: Readonly<Record<string, Shape>
 /** The values of a parameter, brought to this many channels. */
 export function spread(values: Floats, shape: Shape, xShape: Shape, channels: number): Floats {
   if (values.length === channels) return values;
-  let [all, repeats] = [values, 1];
-  // From the last dimension on: each block of `repeats` values of x's lower dimensions is there already.
-  for (let axis = xShape.length - 1; axis >= 0; axis--) {
-    const size = shape[axis - xShape.length + shape.length] ?? 1;
-    if (size === 1) all = repeated(all, repeats, xShape[axis]);
-    repeats *= xShape[axis];
-  }
-  return all;
-}
-
-/** Each block of `length` values, `count` times. */
-function repeated(values: Floats, length: number, count: number): Floats {
-  const all = new Float64Array(values.length * count);
-  for (let to = 0, from = 0; from < values.length; from += length) {
-    const block = values.subarray(from, from + length);
-    for (let i = 0; i < count; i++, to += length) all.set(block, to);
-  }
+  const all = new Float64Array(channels);
+  forEachRun(xShape, [broadcastSteps(shape, xShape.length)], (at, [start], count, [step]) => {
+    for (let i = 0; i < count; i++) all[at + i] = values[start + i * step];
+  });
   return all;
 }
 

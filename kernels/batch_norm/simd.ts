@@ -8,7 +8,7 @@
  *   pixels make a row of six vectors.
  */
 import type { Floats } from '../arrays.js';
-import { type Data, dataOf, type Simd } from '../runtime/simd/instance.js';
+import { addressOf, type Data, dataOf, type Simd } from '../runtime/simd/instance.js';
 import { type BatchNormParameters, multipliers } from './definition.js';
 
 /** Numbers in a vector, and in the vectors that the micro-kernels handle together. */
@@ -27,7 +27,7 @@ export function batchNorm(simd: Simd, x: Float32Array, p: BatchNormParameters, y
   [means, factors, offsets].forEach((at, i) => simd.f32.set(rows[i], at / 4));
   for (let start = 0; start < size; start += strip) {
     const end = Math.min(start + strip, size);
-    const from = copyIn(simd, source, start, end, scratch);
+    const from = addressOf(simd, source, start, end - start, scratch);
     const to = target.array ? scratch : 4 * (target.start + start);
     const length = 4 * (end - start);
     simd.normalize({ x: from, y: to, length, means, multipliers: factors, offsets, period });
@@ -53,8 +53,8 @@ export function batchNormSums(
   for (const at of [s1, s2]) simd.f32.fill(0, at / 4, (at + period) / 4);
   for (let start = 0; start < size; start += strip) {
     const end = Math.min(start + strip, size);
-    const dyAddress = copyIn(simd, dyData, start, end, dyScratch);
-    const xAddress = copyIn(simd, xData, start, end, xScratch);
+    const dyAddress = addressOf(simd, dyData, start, end - start, dyScratch);
+    const xAddress = addressOf(simd, xData, start, end - start, xScratch);
     simd.sumRows({ dy: dyAddress, x: xAddress, length: 4 * (end - start), means, period, s1, s2 });
   }
   [s1, s2].forEach((at, i) => {
@@ -66,13 +66,6 @@ export function batchNormSums(
 /** The numbers of a strip: whole rows, or all numbers if nothing has to be copied. */
 function stripOf(data: readonly Data[], all: number, row: number): number {
   return data.some(({ array }) => array) ? Math.min(Math.ceil(STRIP / row) * row, all) : all;
-}
-
-/** The address of the numbers from start to end: where they lie or, if they lie elsewhere, of their copy in scratch. */
-function copyIn({ f32 }: Simd, { array, start: first }: Data, start: number, end: number, scratch: number) {
-  if (!array) return 4 * (first + start);
-  f32.set(array.subarray(start, end), scratch / 4);
-  return scratch;
 }
 
 /** The values again and again, as often as it takes to fill a row of vectors. */

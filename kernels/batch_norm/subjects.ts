@@ -1,6 +1,6 @@
 /** What the kernels of batch normalization have to prove on each case of cases.ts. */
 import { sizeOf } from '../geometry.js';
-import { absolute, linearLoss, type Subject, type Values } from '../proof.js';
+import { absolute, filling, linearLoss, type Subject, type Values } from '../proof.js';
 import type { BatchNormCase } from './cases.js';
 import * as numeric from './definition.js';
 import { channelsOf, spread } from './parameters.js';
@@ -38,7 +38,7 @@ function batchNormSubject({
       read('offset', 0),
       read('scale', 1),
     ];
-    return filled(sizeOf(x), (y) =>
+    return filling(sizeOf(x))((y) =>
       numeric.batchNorm(v.x, { mean, variance, offset, scale, epsilon: EPSILON }, y),
     );
   };
@@ -63,7 +63,8 @@ function batchNormSubject({
 function sumsSubject({ name, x }: BatchNormCase): Subject {
   const channels = x.slice(-1);
   const vector = () => new Float64Array(channels[0]);
-  const sums = (v: Values) => filled(2 * channels[0], (out) => numeric.batchNormSums(v.dy, v.x, v.mean, out));
+  const sums = (v: Values) =>
+    filling(2 * channels[0])((out) => numeric.batchNormSums(v.dy, v.x, v.mean, out));
   return {
     kernelName: 'BatchNormSums',
     caseName: name,
@@ -80,14 +81,8 @@ function sumsSubject({ name, x }: BatchNormCase): Subject {
     loss: linearLoss(2 * channels[0], (at, v) => {
       const [offset, scale] = [at.subarray(0, channels[0]), at.subarray(channels[0])];
       const p = { mean: v.mean, variance: vector().fill(1), offset, scale, epsilon: 0 };
-      return filled(sizeOf(x), (y) => numeric.batchNorm(v.x, p, y));
+      return filling(sizeOf(x))((y) => numeric.batchNorm(v.x, p, y));
     }),
     tfjsDiffers: 'tfjs has no such kernel',
   };
-}
-
-function filled(size: number, write: (out: Float64Array) => void): Float64Array {
-  const out = new Float64Array(size).fill(666.666); // shows a cell that nothing writes
-  write(out);
-  return out;
 }

@@ -11,6 +11,7 @@
  *   leakyrelu, prelu  alpha at 0
  */
 import type { Floats, Numbers } from '../arrays.js';
+import { broadcastSteps, forEachRun } from '../broadcast.js';
 import type { DataFormat } from '../geometry.js';
 
 interface Activation {
@@ -83,13 +84,7 @@ export function broadcast(
   outShape: readonly number[],
   dataFormat?: DataFormat,
 ): Broadcast {
-  return { values, steps: broadcastSteps(alignedShape(name, shape, outShape, dataFormat)) };
-}
-
-/** Steps through a tensor of these four sizes. The step is 0 along a dimension of size 1. */
-export function broadcastSteps(sizes: readonly number[]): number[] {
-  const [, b, c, d] = sizes;
-  return [b * c * d, c * d, d, 1].map((step, i) => (sizes[i] === 1 ? 0 : step));
+  return { values, steps: broadcastSteps(alignedShape(name, shape, outShape, dataFormat), 4) };
 }
 
 /** The same number everywhere. */
@@ -109,19 +104,10 @@ export function addBiasAndActivate(
   alpha: Broadcast,
 ): void {
   const { value } = activations[activation] as Activation;
-  const [size0, size1, size2, size3] = outShape;
-  const biasStep = bias.steps[3];
-  const alphaStep = alpha.steps[3];
-  let i = 0;
-  for (let i0 = 0; i0 < size0; i0++) {
-    for (let i1 = 0; i1 < size1; i1++) {
-      for (let i2 = 0; i2 < size2; i2++) {
-        let bi = i0 * bias.steps[0] + i1 * bias.steps[1] + i2 * bias.steps[2];
-        let ai = i0 * alpha.steps[0] + i1 * alpha.steps[1] + i2 * alpha.steps[2];
-        for (let i3 = 0; i3 < size3; i3++, i++, bi += biasStep, ai += alphaStep) {
-          y[i] = value(y[i] + bias.values[bi], alpha.values[ai]);
-        }
-      }
+  forEachRun(outShape, [bias.steps, alpha.steps], (at, starts, count, steps) => {
+    for (let i = 0; i < count; i++) {
+      const z = y[at + i] + bias.values[starts[0] + i * steps[0]];
+      y[at + i] = value(z, alpha.values[starts[1] + i * steps[1]]);
     }
-  }
+  });
 }

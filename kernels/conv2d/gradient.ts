@@ -7,9 +7,9 @@
  *
  * Every gradient gets all attributes, dilations and dimRoundingMode too.
  */
-import { reshape, sum, type Tensor, zeros } from '@tensorflow/tfjs-core';
+import { reshape, type Tensor } from '@tensorflow/tfjs-core';
 import type { DataFormat } from '../geometry.js';
-import { type FusedGradient, type GradConfigs, padTo, run } from '../runtime/gradients.js';
+import { type FusedGradient, type GradConfigs, padTo, run, sumTo } from '../runtime/gradients.js';
 import { alignedShape } from './activation.js';
 
 export const convGradients = gradientsOf('Conv2D');
@@ -52,10 +52,7 @@ export function gradientsOf(name: string): GradConfigs {
 
 /** dBias: the sum of dy over the dimensions along which the bias was repeated, in the shape of the bias. */
 function biasGradient(dy: Tensor, biasShape: number[], dataFormat?: DataFormat): Tensor {
-  if (dy.size === 0) return zeros(biasShape as [number]); // webgl cannot sum nothing
-  const sizes = alignedShape('bias', biasShape, dy.shape, dataFormat);
-  const repeated = [0, 1, 2, 3].filter((i) => sizes[i] === 1 && dy.shape[i] !== 1);
-  return reshape(sum(dy, repeated), biasShape);
+  return reshape(sumTo(dy, alignedShape('bias', biasShape, dy.shape, dataFormat)), biasShape);
 }
 
 /** The gradient of a fused convolution. It replaces a closure that refuses dilations and NCHW, and drops dimRoundingMode. */

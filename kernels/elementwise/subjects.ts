@@ -2,16 +2,12 @@
 import { inner } from '../arrays.js';
 import { broadcastShape } from '../broadcast.js';
 import { sizeOf } from '../geometry.js';
-import type { Loss, Subject } from '../proof.js';
+import { filling, type Loss, type Subject } from '../proof.js';
 import type { BinaryCase, UnaryCase } from './cases.js';
 import { applyBinary, applyGradient, applyUnary, binary, type BinaryName } from './definition.js';
 
 export function unarySubjects({ op, name, x, ...attrs }: UnaryCase): Subject[] {
-  const make = (write: (y: Float64Array) => void) => {
-    const y = new Float64Array(sizeOf(x)).fill(666.666);
-    write(y);
-    return y;
-  };
+  const make = filling(sizeOf(x));
   const forward = (x: Float64Array) => make((y) => applyUnary(op, x, attrs, y));
   const common = { caseName: name, attrs: { ...attrs }, output: 0, outShape: x, exact: true };
   const value: Subject = {
@@ -45,11 +41,9 @@ export function unarySubjects({ op, name, x, ...attrs }: UnaryCase): Subject[] {
 
 export function binarySubjects({ name, a, b }: BinaryCase): Subject[] {
   const outShape = broadcastShape(a, b);
-  const apply = (op: BinaryName, x: Float64Array, y: Float64Array) => {
-    const result = new Float64Array(sizeOf(outShape)).fill(666.666);
-    applyBinary(op, x, a, y, b, result);
-    return result;
-  };
+  const make = filling(sizeOf(outShape));
+  const apply = (op: BinaryName, x: Float64Array, y: Float64Array) =>
+    make((result) => applyBinary(op, x, a, y, b, result));
   return (Object.keys(binary) as BinaryName[]).map((op) => ({
     kernelName: op,
     caseName: name,

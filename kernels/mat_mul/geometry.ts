@@ -7,7 +7,7 @@
  *
  * The two batches are broadcast: they are aligned at their last dimension, and sizes of 1 or missing ones are repeated.
  */
-import { broadcastSteps, forEachRun } from '../broadcast.js';
+import { broadcastShape, broadcastSteps, forEachRun } from '../broadcast.js';
 import { sizeOf } from '../geometry.js';
 import type { Products } from '../runtime/simd/matrix.js';
 
@@ -33,7 +33,11 @@ export function matMulGeometry(
         `that of a, ${depth}: a is of shape [${aShape}]${transposeA ? ', transposed' : ''}.`,
     );
   }
-  const batch = broadcast(aBatch, bBatch, aShape, bShape);
+  const batch = broadcastShape(
+    aBatch,
+    bBatch,
+    `b is of shape [${bShape}], but its batch [${bBatch}] must broadcast with that of a, [${aBatch}]: a is of shape [${aShape}].`,
+  );
   // Many matrices times the same one are one product of many rows.
   const isOne = !transposeA && sizeOf(bBatch) === 1 && sizeOf(aBatch) === sizeOf(batch);
   return {
@@ -62,29 +66,6 @@ function checkRank(name: string, shape: readonly number[]): void {
 function split(shape: readonly number[], isTransposed: boolean): [readonly number[], [number, number]] {
   const [first, second] = shape.slice(-2);
   return [shape.slice(0, -2), isTransposed ? [second, first] : [first, second]];
-}
-
-function broadcast(
-  aBatch: readonly number[],
-  bBatch: readonly number[],
-  aShape: readonly number[],
-  bShape: readonly number[],
-): number[] {
-  const rank = Math.max(aBatch.length, bBatch.length);
-  const [as, bs] = [aligned(aBatch, rank), aligned(bBatch, rank)];
-  return as.map((size, i) => {
-    if (size !== bs[i] && size !== 1 && bs[i] !== 1) {
-      throw new Error(
-        `tfjs-convgrad: b is of shape [${bShape}], but its batch [${bBatch}] must broadcast with that of a, [${aBatch}]: ` +
-          `a is of shape [${aShape}].`,
-      );
-    }
-    return size === 1 ? bs[i] : size;
-  });
-}
-
-function aligned(batch: readonly number[], rank: number): number[] {
-  return [...new Array<number>(rank - batch.length).fill(1), ...batch];
 }
 
 /** For each product, where its matrix of this size starts in the operand, whose batch may be smaller. */

@@ -1,6 +1,6 @@
 /** What the kernels of sums and means have to prove on each case of cases.ts. */
 import { sizeOf } from '../geometry.js';
-import { linearMagnitude, type Subject } from '../proof.js';
+import { filling, linearMagnitude, type Subject } from '../proof.js';
 import type { SumCase } from './cases.js';
 import { axesOf, countOf, mean, sum, summedShape } from './definition.js';
 
@@ -8,12 +8,9 @@ export function sumSubjects({ name, x, axis, keepDims = false }: SumCase): Subje
   const axes = axesOf(axis, x.length);
   const kept = summedShape(x, axes);
   const outShape = keepDims ? kept : kept.filter((_, d) => !axes.includes(d));
+  const make = filling(sizeOf(outShape));
   const over = (write: typeof sum): Subject['definition'] => {
-    return (v) => {
-      const sums = new Float64Array(sizeOf(outShape)).fill(666.666);
-      write(v.x, x, axes, sums);
-      return sums;
-    };
+    return (v) => make((sums) => write(v.x, x, axes, sums));
   };
   const common = {
     caseName: name,

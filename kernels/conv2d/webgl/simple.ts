@@ -18,7 +18,8 @@ import {
   type Uniforms,
   windowUniforms,
 } from '../../runtime/webgl/program.js';
-import { type ActivationName, alignedShape, broadcastSteps } from '../activation.js';
+import { broadcastSteps } from '../../broadcast.js';
+import { type ActivationName, alignedShape } from '../activation.js';
 
 /** GLSL of each activation of z, as in activation.ts. `alpha` is the slope of leakyrelu or the weight of prelu. */
 export const ACTIVATIONS: Record<ActivationName, string> = {
@@ -153,6 +154,6 @@ function convUniforms(g: ConvGeometry): Uniforms {
 
 /** Steps of a tensor that is broadcast to y, in the order (batch, row, column, channel). */
 function broadcastTo(g: ConvGeometry, name: string, { shape }: TensorInfo): number[] {
-  const [b, i, j, k] = broadcastSteps(alignedShape(name, shape, g.outShape, g.dataFormat));
+  const [b, i, j, k] = broadcastSteps(alignedShape(name, shape, g.outShape, g.dataFormat), 4);
   return g.dataFormat === 'NHWC' ? [b, i, j, k] : [b, j, k, i];
 }
