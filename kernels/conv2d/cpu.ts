@@ -3,25 +3,11 @@
  * inputs and attrs are those of tfjs. The attribute `groups` is added. In the gradients `dilations` is added too.
  * Depthwise convolution has the same kernels with a geometry of its own.
  */
-import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { isSimd } from '../runtime/options.js';
-import {
-  type ConvGeometry,
-  convGeometry,
-  type ConvOptions,
-  type DataFormat,
-  withDyShape,
-} from '../geometry.js';
+import { type ConvGeometry, convGeometry, type ConvOptions, withDyShape } from '../geometry.js';
 import { heapOf, type Kernel, makeResult, readFloats } from '../runtime/tensors.js';
-import {
-  type ActivationName,
-  addBiasAndActivate,
-  type Broadcast,
-  broadcast,
-  constant,
-} from './activation.js';
-import { type ConvAttrs, readFusedAttrs } from './attrs.js';
-import type { Bounds, Epilogue } from '../runtime/simd/epilogue.js';
+import type { ConvAttrs } from './attrs.js';
+import { fusedOf } from './fused.js';
 import * as paths from './paths.js';
 
 export type GeometryOf = (
@@ -35,23 +21,15 @@ export const convKernels = (geometryOf: GeometryOf) =>
   ({
     /** y = activation(conv2d(x, filter) + bias): [batch, outHeight, outWidth, outChannels]. bias and preluActivationWeights broadcast to y. */
     forward: ({ inputs, attrs, backend }) => {
-      const { x, filter, bias, preluActivationWeights } = inputs;
-      const { activation, leakyreluAlpha, options } = readFusedAttrs(attrs, preluActivationWeights);
-      const g = geometryOf(x.shape, filter.shape, options);
-      const spread = (name: string, tensor: TensorInfo): Broadcast =>
-        broadcast(name, readFloats(backend, name, tensor), tensor.shape, g.outShape, g.dataFormat);
-      const add = () => (bias ? spread('bias', bias) : undefined);
+      const { x, filter } = inputs;
+      const fused = fusedOf({ inputs, attrs, backend });
+      const g = geometryOf(x.shape, filter.shape, attrs as ConvOptions);
       return makeResult(backend, g.outShape, (y) => {
         const [xValues, filterValues] = [readFloats(backend, 'x', x), readFloats(backend, 'filter', filter)];
         const path = paths.pathOf(g, xValues, filterValues);
-        const epilogue = isSimd(path) ? epilogueOf(add(), activation, g.dataFormat) : undefined;
-        paths.conv2d(path, xValues, filterValues, g, y(), heapOf(backend), epilogue);
-        if (epilogue || (!bias && activation === 'linear')) return;
-        const alpha =
-          activation === 'prelu'
-            ? spread('preluActivationWeights', preluActivationWeights)
-            : constant(leakyreluAlpha);
-        addBiasAndActivate(y(), g.outShape, add() ?? constant(0), activation, alpha);
+        fused.write(y, g.outShape, g.dataFormat, isSimd(path), (epilogue) =>
+          paths.conv2d(path, xValues, filterValues, g, y(), heapOf(backend), epilogue),
+        );
       });
     },
 
@@ -91,24 +69,3 @@ export const {
   backpropInput: conv2dBackpropInput,
   backpropFilter: conv2dBackpropFilter,
 } = convKernels(convGeometry);
-
-/** Bias and activation for the store of the SIMD paths, or undefined where the store cannot do them. */
-export function epilogueOf(
-  bias: Broadcast | undefined,
-  activation: ActivationName,
-  dataFormat: DataFormat = 'NHWC',
-): Epilogue<Float32Array> | undefined {
-  const range = RANGES[activation];
-  if (!range) return undefined;
-  if (!bias) return range;
-  const channel = dataFormat === 'NCHW' ? 1 : 3;
-  const perChannel = bias.steps.every((step, i) => step === (i === channel ? 1 : 0));
-  return perChannel && bias.values instanceof Float32Array ? { ...range, bias: bias.values } : undefined;
-}
-
-/** The activations that only bound their values. */
-const RANGES: { readonly [name in ActivationName]?: Bounds } = {
-  linear: { lowest: -Infinity, highest: Infinity },
-  relu: { lowest: 0, highest: Infinity },
-  relu6: { lowest: 0, highest: 6 },
-};
