@@ -115,25 +115,23 @@ export function kernelNamesOn(backendName: BackendName, ops: readonly OpName[] =
   return names.filter((name) => KERNELS[name][backendName]);
 }
 
-/** The kernels that serve float32 alone. */
-const FLOAT32_ONLY: readonly string[] = [
-  ...Object.keys(OPS.elementwise.kernels),
-  ...Object.keys(OPS.sum.kernels),
-];
-
 type Inputs = Readonly<Record<string, TensorInfo | undefined>>;
+type Left = (inputs: Inputs, attrs: NamedAttrMap) => boolean;
 
 /**
- * For which inputs and attributes tfjs's own kernel serves in place of ours: where ours takes no such inputs, or where tfjs's is right
- * too, and faster. Undefined if for none.
+ * For which inputs and attributes tfjs's own kernels serve in place of ours: where ours take no such inputs, or where tfjs's are right
+ * too, and faster.
  */
-export function leftToBuiltin(
-  name: KernelName,
-  backendName: BackendName,
-): ((inputs: Inputs, attrs: NamedAttrMap) => boolean) | undefined {
-  if (FLOAT32_ONLY.includes(name)) return hasOtherDtype;
-  if (!name.includes('Depthwise')) return undefined;
-  return { cpu: undefined, wasm: isFasterOnWasm, webgl: isFasterOnWebgl }[backendName];
+const LEFT_TO_BUILTIN: { readonly [op in OpName]?: { readonly [name in BackendName]?: Left } } = {
+  depthwiseConv2d: { wasm: isFasterOnWasm, webgl: isFasterOnWebgl },
+  elementwise: { cpu: hasOtherDtype },
+  sum: { cpu: hasOtherDtype },
+};
+
+/** Of LEFT_TO_BUILTIN, what holds for the kernel. Undefined if tfjs's serves for none. */
+export function leftToBuiltin(name: KernelName, backendName: BackendName): Left | undefined {
+  const op = OP_NAMES.find((op) => name in OPS[op].kernels)!;
+  return LEFT_TO_BUILTIN[op]?.[backendName];
 }
 
 function hasOtherDtype(inputs: Inputs): boolean {
