@@ -152,9 +152,10 @@ function toFloats(name: string, value: Tensor | TensorLike): Tensor {
 }
 
 function runOwn(kernelName: KernelName, inputs: NamedTensorMap, attrs: object): Tensor {
-  registerOwn();
   const backendName = getBackend();
-  if (!getKernel(OWN + kernelName, backendName)) {
+  const isRegistered = () => getKernel(OWN + kernelName, backendName) !== undefined;
+  if (!isRegistered()) registerOwn();
+  if (!isRegistered()) {
     throw new Error(
       `tfjs-convgrad: the active backend is '${backendName}', but only these are supported: ${BACKENDS.join(', ')}.`,
     );
