@@ -6,6 +6,7 @@ import { cpus } from 'node:os';
 import { version_core } from '@tensorflow/tfjs-core';
 import { Command } from 'commander';
 import { inBrowser, SENDER } from '../src/cli/browser.js';
+import { SMALL_SHARE } from '../src/cli/by-kernel.js';
 import { bundlePage, WASM_FOLDER } from '../test/runner/bundle.js';
 import { type Breakdown, measureKernels, measureNetworks, type Row } from './networks.js';
 
@@ -40,9 +41,6 @@ function print({ network, batch, backend, plugin, step, prediction }: Row): void
   const cells = [network, batch, `\`${backend}\``, plugin];
   console.log(`| ${[...cells, step ? milliseconds(step) : '-', milliseconds(prediction)].join(' | ')} |`);
 }
-
-/** Kernels of less than this share of all are summed up. */
-const SMALL_SHARE = 0.02;
 
 function printBreakdown({ network, backend, plugin, work, kernels }: Breakdown): void {
   const all = kernels.reduce((sum, { milliseconds }) => sum + milliseconds, 0);

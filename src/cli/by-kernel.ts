@@ -7,6 +7,9 @@ export interface KernelTime {
   milliseconds: number;
 }
 
+/** Kernels of less than this share of all are summed up in what is printed. */
+export const SMALL_SHARE = 0.02;
+
 /** The kernels that `work` runs on the active backend, the slowest first. tfjs's profiler measures them. */
 export async function timeByKernel(work: () => Promise<unknown>): Promise<KernelTime[]> {
   const checks = tf.env().get('CHECK_COMPUTATION_FOR_ERRORS');

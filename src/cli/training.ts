@@ -1,6 +1,6 @@
 /** What `npm start` says about its trainings, on the terminal and in the report: a table and sentences. */
 
-import type { KernelTime } from './by-kernel.js';
+import { type KernelTime, SMALL_SHARE } from './by-kernel.js';
 
 /** Number of digits that are kept for the accuracy. */
 export const HELD_OUT = 300;
@@ -65,10 +65,10 @@ export function trainingTable(training: Training): string[][] {
   ];
 }
 
-/** Kernels that take less than this share of each run's step are summed up. */
-const SMALL_SHARE = 0.02;
-
-/** One step, kernel by kernel, in ms. The first cell of each row is its heading, and the first row has the headings of the columns. */
+/**
+ * One step, kernel by kernel, in ms. Kernels that take a small share of each run's step are summed up. The first cell of each row is
+ * its heading, and the first row has the headings of the columns.
+ */
 export function kernelTable({ runs }: Training): string[][] {
   const measured = runs.filter(({ kernels }) => kernels);
   const timesOf = ({ kernels = [] }: Run) =>
