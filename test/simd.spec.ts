@@ -25,6 +25,7 @@ import {
 import * as maxDefinition from '../kernels/max_pool/definition.js';
 import * as maxSimd from '../kernels/max_pool/simd.js';
 import { memoryBytes, type SimdLevel, whyNot, withSimd } from '../kernels/runtime/simd/instance.js';
+import { forwardAxes } from '../kernels/runtime/simd/strips.js';
 import { backendInfo, configure, install } from '../src/index.js';
 import { floats, integers, random } from '../src/verify/data.js';
 import { compare, describeWorst } from '../src/verify/exact.js';
@@ -338,11 +339,11 @@ function winogradSpecs(run: Run, m: 2 | 4): void {
 
 /** The scheme that Winograd's algorithm uses for the forward pass. `lineOf` gives the line. */
 function schemeOf(g: ConvGeometry, m: WinogradTile) {
-  return schemeFor(...imagesOf(g), simd.forwardAxes(g), m);
+  return schemeFor(...imagesOf(g), forwardAxes(g), m);
 }
 
 function lineOf(g: ConvGeometry) {
-  return lineFor(...imagesOf(g), simd.forwardAxes(g));
+  return lineFor(...imagesOf(g), forwardAxes(g));
 }
 
 function imagesOf({ batchSize: images, inChannels, outChannels, groups }: ConvGeometry) {
@@ -483,7 +484,7 @@ function gradientSpecs(run: Run): void {
     [[3, 15, 17, 36], [3, 3, 36, 40], { pad: 'same' }, 7],
     [[3, 14, 13, 36], [3, 3, 36, 40], { pad: 'same' }, 4],
   ]; // prettier-ignore
-  const tileOf = (g: ConvGeometry) => gradientTileFor(...imagesOf(g), simd.forwardAxes(g));
+  const tileOf = (g: ConvGeometry) => gradientTileFor(...imagesOf(g), forwardAxes(g));
   const gradients = (g: ConvGeometry, make: typeof whole, dyShape: readonly number[] = g.outShape) => {
     const [x, dy] = [g.inShape, dyShape].map((s, i) => make(sizeOf(s), i + 1));
     const { got, want: sums } = results(g.filterShape);

@@ -13,21 +13,24 @@
  * - With a multiplier, the channels of x are repeated on their way into memory, and those of dx are added up on their way out. So the
  *   micro-kernels have outChannels channels on both sides.
  */
-import { backwardAxes, forwardAxes } from '../conv2d/simd/conv2d.js';
 import { type Epilogue, PLAIN, writeBias } from '../runtime/simd/epilogue.js';
 import { type ConvGeometry, sizeOf } from '../geometry.js';
 import { type Data, dataOf, type Simd } from '../runtime/simd/instance.js';
 import {
   type Axes,
   type Axis,
+  backwardAxes,
   copyIn,
   copyOut,
   fitsCache,
+  forwardAxes,
   type Grid,
   type Image,
+  inputImage,
   inside,
   largest,
   liesInMemory,
+  outputImage,
   planStrips,
   positionsIn,
   type Rectangle,
@@ -351,14 +354,4 @@ function copyNarrow(
     f32[i] = sum;
   }
   copyOut(simd, { ...from, address: staging }, image, strip);
-}
-
-function inputImage(data: Data, g: ConvGeometry): Image {
-  const { batchSize: images, inHeight: height, inWidth: width, x: steps, inChannels: channels } = g;
-  return { data, steps, images, height, width, channel: 0, channels };
-}
-
-function outputImage(data: Data, g: ConvGeometry): Image {
-  const { batchSize: images, outHeight: height, outWidth: width, y: steps, outChannels: channels } = g;
-  return { data, steps, images, height, width, channel: 0, channels };
 }

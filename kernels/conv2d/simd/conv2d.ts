@@ -25,15 +25,17 @@ import { type Data, dataOf, MR, NR, roundUp, type Simd } from '../../runtime/sim
 import {
   areContiguous,
   type Axes,
-  backwardAxis,
+  backwardAxes,
   copyOut,
   fitsCache,
-  forwardAxis,
+  forwardAxes,
   type Grid,
   type Image,
+  inputImage,
   isReadInPlace,
   largest,
   liesInMemory,
+  outputImage,
   planStrips,
   positionsIn,
   sourceRegion,
@@ -68,7 +70,7 @@ export function conv2d(
   }
   const axes = forwardAxes(g);
   for (let group = 0; group < g.groups; group++) {
-    const [source, target] = [inputImage(xData, g, group), outputImage(yData, g, group)];
+    const [source, target] = [inputImage(xData, g, group, g.groups), outputImage(yData, g, group, g.groups)];
     const bias = biasData && { ...biasData, start: biasData.start + target.channel };
     product(
       simd,
@@ -98,7 +100,10 @@ export function conv2dBackpropInput(
     return;
   }
   for (let group = 0; group < g.groups; group++) {
-    const [source, target] = [outputImage(dyData, g, group), inputImage(dxData, g, group)];
+    const [source, target] = [
+      outputImage(dyData, g, group, g.groups),
+      inputImage(dxData, g, group, g.groups),
+    ];
     product(simd, source, target, axes, filterOf(filterData, g, group, true), PLAIN, winograd);
   }
 }
@@ -122,7 +127,7 @@ export function conv2dBackpropFilter(
   const size = width * g.outChannels;
   const steps = { batch: size, row: size, col: g.outChannels, channel: 1 };
   for (let group = 0; group < g.groups; group++) {
-    const [source, target] = [inputImage(xData, g, group), outputImage(dyData, g, group)];
+    const [source, target] = [inputImage(xData, g, group, g.groups), outputImage(dyData, g, group, g.groups)];
     // The rows of the filter's matrix lie along the width.
     const result: Image = { ...target, data, steps, images: 1, height: 1, width };
     const tile = winograd !== 0 ? gradientTileFor(source, target, axes) : undefined;
@@ -229,34 +234,6 @@ function writeFilterOffsets(
     }
   }
   i32.fill(0, at, end);
-}
-
-export function forwardAxes(g: ConvGeometry): Axes {
-  return {
-    rows: forwardAxis(g.outHeight, g.filterHeight, g.strideHeight, g.dilationHeight, g.padTop),
-    cols: forwardAxis(g.outWidth, g.filterWidth, g.strideWidth, g.dilationWidth, g.padLeft),
-  };
-}
-
-export function backwardAxes(g: ConvGeometry): Axes {
-  return {
-    rows: backwardAxis(g.inHeight, g.filterHeight, g.strideHeight, g.dilationHeight, g.padTop),
-    cols: backwardAxis(g.inWidth, g.filterWidth, g.strideWidth, g.dilationWidth, g.padLeft),
-  };
-}
-
-/** The group's channels of x, or of dx. */
-function inputImage(data: Data, g: ConvGeometry, group: number): Image {
-  const channels = g.inChannels / g.groups;
-  const { batchSize: images, inHeight: height, inWidth: width, x: steps } = g;
-  return { data, steps, images, height, width, channel: group * channels, channels };
-}
-
-/** The group's channels of y, or of dy. */
-function outputImage(data: Data, g: ConvGeometry, group: number): Image {
-  const channels = g.outChannels / g.groups;
-  const { batchSize: images, outHeight: height, outWidth: width, y: steps } = g;
-  return { data, steps, images, height, width, channel: group * channels, channels };
 }
 
 function filterOf(data: Data, g: ConvGeometry, group: number, transposed: boolean): GroupFilter {

@@ -4,18 +4,20 @@
  */
 import type { Numbers } from '../../arrays.js';
 import { simdFor } from '../options.js';
-import { type PoolGeometry, sizeOf, type Steps } from '../../geometry.js';
-import { type Data, dataOf, type Heap, type Simd, withSimd } from './instance.js';
+import { type PoolGeometry, sizeOf } from '../../geometry.js';
+import { dataOf, type Heap, type Simd, withSimd } from './instance.js';
 import {
   type Axes,
   copyOut,
   fitsCache,
-  forwardAxis,
+  forwardAxes,
   type Grid,
   type Image,
+  inputImage,
   inside,
   largest,
   liesInMemory,
+  outputImage,
   planStrips,
   positionsIn,
   positionsInside,
@@ -71,8 +73,8 @@ export function poolForward(
   padding: number,
   run: Run,
 ): boolean {
-  const [source, target] = [imageOf(dataOf(simd, x), g, 'in'), imageOf(dataOf(simd, y), g, 'out')];
-  const axes = poolAxes(g);
+  const [source, target] = [inputImage(dataOf(simd, x), g), outputImage(dataOf(simd, y), g)];
+  const axes = forwardAxes(g);
   const strips = stripsOf(source, axes);
   const writes = liesInMemory(target);
   const at = place(simd, g, strips, axes, { x: true, y: !writes, dx: false });
@@ -100,9 +102,9 @@ export function poolBackward(
   padding: number,
   run: Run,
 ): boolean {
-  const input = x && imageOf(dataOf(simd, x), g, 'in');
-  const [source, target] = [imageOf(dataOf(simd, dy), g, 'out'), imageOf(dataOf(simd, dx), g, 'in')];
-  const axes = poolAxes(g);
+  const input = x && inputImage(dataOf(simd, x), g);
+  const [source, target] = [outputImage(dataOf(simd, dy), g), inputImage(dataOf(simd, dx), g)];
+  const axes = forwardAxes(g);
   const strips = stripsOf(target, axes);
   const reads = liesInMemory(source);
   const at = place(simd, g, strips, axes, { x: x !== undefined, y: !reads, dx: true });
@@ -199,17 +201,4 @@ function writeTables(
   );
   writeGrid(i32, at.pixels / 4, counts, [input.rows * row, strideHeight * row, strideWidth * cell]);
   writeGrid(i32, at.outs / 4, counts, [output.rows * outRow, outRow, cell]);
-}
-
-function poolAxes(g: PoolGeometry): Axes {
-  return {
-    rows: forwardAxis(g.outHeight, g.filterHeight, g.strideHeight, g.dilationHeight, g.padTop),
-    cols: forwardAxis(g.outWidth, g.filterWidth, g.strideWidth, g.dilationWidth, g.padLeft),
-  };
-}
-
-function imageOf(data: Data, g: PoolGeometry, side: 'in' | 'out'): Image {
-  const [height, width, steps]: [number, number, Steps] =
-    side === 'in' ? [g.inHeight, g.inWidth, g.x] : [g.outHeight, g.outWidth, g.y];
-  return { data, steps, images: g.batchSize, height, width, channel: 0, channels: g.inChannels };
 }

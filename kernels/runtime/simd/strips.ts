@@ -7,7 +7,7 @@
  * is very wide. The strip's window is the rectangle of source positions that its taps reach, including padding. Copies of both are
  * dense: [images, rows, cols, channels of one group].
  */
-import type { Steps } from '../../geometry.js';
+import type { Geometry, Steps } from '../../geometry.js';
 import type { Data, Simd } from './instance.js';
 
 export interface Tap {
@@ -34,13 +34,7 @@ export interface Axes {
 }
 
 /** The axis by which y reads x: every position reads every tap. */
-export function forwardAxis(
-  size: number,
-  filterSize: number,
-  stride: number,
-  dilation: number,
-  pad: number,
-): Axis {
+function forwardAxis(size: number, filterSize: number, stride: number, dilation: number, pad: number): Axis {
   const taps: Tap[] = [];
   for (let index = 0; index < filterSize; index++) taps.push({ index, offset: index * dilation - pad });
   return {
@@ -54,13 +48,7 @@ export function forwardAxis(
 }
 
 /** The axis by which dx reads dy: position p of x lies under the taps whose distance from p + pad is a whole number of strides. */
-export function backwardAxis(
-  size: number,
-  filterSize: number,
-  stride: number,
-  dilation: number,
-  pad: number,
-): Axis {
+function backwardAxis(size: number, filterSize: number, stride: number, dilation: number, pad: number): Axis {
   const phases = Array.from({ length: stride }, (): Tap[] => []);
   for (let index = filterSize - 1; index >= 0; index--) {
     const phase = (index * dilation) % stride;
@@ -75,6 +63,22 @@ export function backwardAxis(
     highest: Math.max(...offsets),
     phase: (p) => p + pad - stride * base(p),
     base,
+  };
+}
+
+/** By which positions of x the positions of y are computed. */
+export function forwardAxes(g: Geometry): Axes {
+  return {
+    rows: forwardAxis(g.outHeight, g.filterHeight, g.strideHeight, g.dilationHeight, g.padTop),
+    cols: forwardAxis(g.outWidth, g.filterWidth, g.strideWidth, g.dilationWidth, g.padLeft),
+  };
+}
+
+/** By which positions of dy the positions of dx are computed. */
+export function backwardAxes(g: Geometry): Axes {
+  return {
+    rows: backwardAxis(g.inHeight, g.filterHeight, g.strideHeight, g.dilationHeight, g.padTop),
+    cols: backwardAxis(g.inWidth, g.filterWidth, g.strideWidth, g.dilationWidth, g.padLeft),
   };
 }
 
@@ -202,7 +206,7 @@ export function writeGrid(
   }
 }
 
-/** One group's channels of an image tensor. */
+/** An image tensor, or some of its channels. */
 export interface Image {
   readonly data: Data;
   readonly steps: Steps;
@@ -211,6 +215,20 @@ export interface Image {
   readonly width: number;
   readonly channel: number;
   readonly channels: number;
+}
+
+/** x, or dx: the channels of one of `groups` groups. */
+export function inputImage(data: Data, g: Geometry, group = 0, groups = 1): Image {
+  const channels = g.inChannels / groups;
+  const { batchSize: images, inHeight: height, inWidth: width, x: steps } = g;
+  return { data, steps, images, height, width, channel: group * channels, channels };
+}
+
+/** y, or dy: the channels of one of `groups` groups. */
+export function outputImage(data: Data, g: Geometry, group = 0, groups = 1): Image {
+  const channels = g.outChannels / groups;
+  const { batchSize: images, outHeight: height, outWidth: width, y: steps } = g;
+  return { data, steps, images, height, width, channel: group * channels, channels };
 }
 
 /** The part of an image that, beside its axes, decides which algorithm serves. */
