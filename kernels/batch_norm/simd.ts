@@ -15,7 +15,7 @@ import { type BatchNormParameters, multipliers } from './definition.js';
 const VECTOR = 4;
 const UNROLLED = 16;
 /** Numbers of a strip, at least. A strip of x and one of dy fit into the cache. */
-const STRIP = 1 << 13;
+const STRIP_SIZE = 1 << 13;
 
 export function batchNorm(simd: Simd, x: Float32Array, p: BatchNormParameters, y: Float32Array): void {
   const size = x.length;
@@ -65,7 +65,7 @@ export function batchNormSums(
 
 /** The numbers of a strip: whole rows, or all numbers if nothing has to be copied. */
 function stripOf(data: readonly Data[], all: number, row: number): number {
-  return data.some(({ array }) => array) ? Math.min(Math.ceil(STRIP / row) * row, all) : all;
+  return data.some(({ array }) => array) ? Math.min(Math.ceil(STRIP_SIZE / row) * row, all) : all;
 }
 
 /** The values again and again, as often as it takes to fill a row of vectors. */

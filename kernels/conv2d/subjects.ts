@@ -1,5 +1,5 @@
 /** What the convolution kernels have to prove on each case of cases.ts. */
-import { type ConvGeometry, convGeometry, type ConvOptions, sizeOf } from '../geometry.js';
+import { type ConvGeometry, convGeometry, type ConvOptions, type DataFormat, sizeOf } from '../geometry.js';
 import {
   absolute,
   attrsOf,
@@ -49,39 +49,63 @@ function fusedSubject(
 ): Subject {
   const { name, x, filter, bias, preluActivationWeights, ...attrs } = c;
   const g = geometryOf(x, filter, attrs);
-  const y = g.outShape;
-  const fused = (v: Values, kind: ActivationName) => {
-    const result = filled(g).y((out) => definition.conv2d(v.x, v.filter, g, out));
-    const spread = (input: string, shape: readonly number[]) =>
-      broadcast(input, v[input], shape, y, g.dataFormat);
-    const alpha = preluActivationWeights && spread('preluActivationWeights', preluActivationWeights);
-    addBiasAndActivate(
-      result,
-      y,
-      bias ? spread('bias', bias) : constant(0),
-      kind,
-      alpha ?? constant(attrs.leakyreluAlpha ?? 0.2),
-    );
-    return result;
-  };
+  const { inputs, ...proof } = fusedProof(
+    { ...attrs, activation, bias, preluActivationWeights },
+    g.outShape,
+    (v) => filled(g).y((out) => definition.conv2d(v.x, v.filter, g, out)),
+    (g.filterHeight * g.filterWidth * g.inChannels) / g.groups,
+  );
   return {
     caseName: name,
     output: 0,
     kernelName,
-    inputs: {
-      x,
-      filter,
-      ...(bias && { bias }),
-      ...(preluActivationWeights && { preluActivationWeights }),
-    },
+    inputs: { x, filter, ...inputs },
     attrs: attrsOf(attrs),
-    outShape: y,
-    exact: !['elu', 'sigmoid', 'tanh'].includes(activation),
-    definition: (v) => fused(v, activation),
-    // The bias is one more term. The activations round a few more times. They do not magnify errors here.
-    terms: (g.filterHeight * g.filterWidth * g.inChannels) / g.groups + 5,
-    magnitude: (v) => fused(absolute(v), 'linear').map((m) => m + 1),
+    outShape: g.outShape,
+    ...proof,
     ...differences(c, g).forward,
+  };
+}
+
+/** What may follow the sum of a fused kernel: an activation, and the shapes of the bias and of the weights of prelu. */
+interface Following {
+  activation: ActivationName;
+  bias?: readonly number[];
+  preluActivationWeights?: readonly number[];
+  leakyreluAlpha?: number;
+  dataFormat?: DataFormat;
+}
+
+/**
+ * What a fused kernel has to prove, and its inputs beside those of the sum.
+ * @param outShape y's shape, in four dimensions
+ * @param terms of the sum
+ */
+export function fusedProof(
+  { activation, bias, preluActivationWeights, leakyreluAlpha = 0.2, dataFormat }: Following,
+  outShape: readonly number[],
+  sum: (v: Values) => Float64Array,
+  terms: number,
+) {
+  const inputs = { ...(bias && { bias }), ...(preluActivationWeights && { preluActivationWeights }) };
+  const fused = (v: Values, kind: ActivationName) => {
+    const result = sum(v);
+    const spread = (input: string, shape: readonly number[]) =>
+      broadcast(input, v[input], shape, outShape, dataFormat);
+    const add = bias ? spread('bias', bias) : constant(0);
+    const alpha = preluActivationWeights
+      ? spread('preluActivationWeights', preluActivationWeights)
+      : constant(leakyreluAlpha);
+    addBiasAndActivate(result, outShape, add, kind, alpha);
+    return result;
+  };
+  return {
+    inputs,
+    exact: !['elu', 'sigmoid', 'tanh'].includes(activation),
+    definition: (v: Values) => fused(v, activation),
+    // The bias is one more term. The activations round a few more times. They do not magnify errors here.
+    terms: terms + 5,
+    magnitude: (v: Values) => fused(absolute(v), 'linear').map((m) => m + 1),
   };
 }
 

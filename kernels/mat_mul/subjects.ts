@@ -1,7 +1,7 @@
 /** What the matrix product kernels have to prove on each case of cases.ts. */
-import { addBiasAndActivate, broadcast, constant } from '../conv2d/activation.js';
+import { fusedProof } from '../conv2d/subjects.js';
 import { sizeOf } from '../geometry.js';
-import { absolute, filling, linearMagnitude, type Subject, type Values } from '../proof.js';
+import { filling, linearMagnitude, type Subject, type Values } from '../proof.js';
 import type { MatMulCase } from './cases.js';
 import { matMul } from './definition.js';
 import { type MatMulGeometry, matMulGeometry } from './geometry.js';
@@ -35,30 +35,15 @@ export function matMulSubjects(c: MatMulCase): Subject[] {
       },
     ];
   }
-  const { bias, preluActivationWeights, leakyreluAlpha } = c;
-  const image = [1, ...y].slice(-4);
-  const spread = (v: Values, input: string, shape: readonly number[]) =>
-    broadcast(input, v[input], shape, image);
-  const fused = (v: Values, kind: typeof activation) => {
-    const result = product(v);
-    const add = bias ? spread(v, 'bias', bias) : constant(0);
-    const alpha = preluActivationWeights
-      ? spread(v, 'preluActivationWeights', preluActivationWeights)
-      : constant(leakyreluAlpha ?? 0.2);
-    addBiasAndActivate(result, image, add, kind, alpha);
-    return result;
-  };
+  const { leakyreluAlpha } = c;
+  const { inputs, ...proof } = fusedProof({ ...c, activation }, [1, ...y].slice(-4), product, g.depth);
   return [
     {
       ...common,
       kernelName: '_FusedMatMul',
-      inputs: { a, b, ...(bias && { bias }), ...(preluActivationWeights && { preluActivationWeights }) },
+      inputs: { a, b, ...inputs },
       attrs: { transposeA, transposeB, activation, ...(leakyreluAlpha && { leakyreluAlpha }) },
-      exact: !['elu', 'sigmoid', 'tanh'].includes(activation),
-      definition: (v) => fused(v, activation),
-      // The bias is one more term. The activations round a few more times. They do not magnify errors here.
-      terms: g.depth + 5,
-      magnitude: (v) => fused(absolute(v), 'linear').map((m) => m + 1),
+      ...proof,
     },
   ];
 }

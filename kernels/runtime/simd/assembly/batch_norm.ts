@@ -10,7 +10,7 @@
 import { madd } from './madd';
 
 /** In bytes: so many of x and of dy are in the cache while the columns are summed. */
-const STRIP: usize = 1 << 13;
+const STRIP_BYTES: usize = 1 << 13;
 
 export function normalize(
   x: usize,
@@ -57,7 +57,7 @@ export function sumRows(
 ): void {
   const rest = length % period;
   const end = x + length - rest;
-  const strip = max(STRIP / period, 1) * period;
+  const strip = max(STRIP_BYTES / period, 1) * period;
   while (x < end) {
     const bytes = min(strip, end - x);
     let i: usize = 0;
