@@ -87,6 +87,8 @@ function buildSpecs(run: Run): void {
     ['depthwise strips of rows, stride 2', [2, 90, 91, 40], [3, 3, 1, 40], { pad: 'same', groups: 40, strides: 2 }],
     ['depthwise strips of images', [9, 14, 15, 64], [5, 5, 1, 64], { pad: 'same', groups: 64 }],
     ['depthwise rows in pieces', [1, 3, 1500, 60], [3, 3, 1, 60], { pad: 'same', groups: 60 }],
+    ['depthwise strips of 256 channels', [1, 17, 18, 256], [3, 3, 1, 256], { pad: 'same', groups: 256 }],
+    ['depthwise strips of 256 channels in NCHW', [1, 256, 17, 18], [3, 3, 1, 256], { pad: 'same', groups: 256, dataFormat: 'NCHW' }],
     ['depthwise strips in NCHW', [2, 24, 70, 71], [3, 3, 1, 48], { pad: 'same', groups: 24, dataFormat: 'NCHW' }],
     ['a dense layer', [3, 5, 6, 70], [5, 6, 70, 44], { strides: 2 }],
     ['a dense layer of odd width', [2, 1, 1, 301], [1, 1, 301, 203], {}],

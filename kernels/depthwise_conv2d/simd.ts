@@ -10,6 +10,8 @@
  *   strip. There is no padding: pixels at an edge have a list of only those taps that lie in the source. Pixels that have the same
  *   list are computed together. So a filter value of Infinity or NaN over padding is skipped.
  * - If dx has a stride, its positions fall into stride x stride phases. Different taps reach each phase, so no zeros are inserted.
+ * - Cells that lie a multiple of 1 KB apart share a few sets of the first-level cache. So 3x3 taps, which keep three rows there, read
+ *   them from a copy whose cells lie a line of the cache further apart.
  * - With a multiplier, the channels of x are repeated on their way into memory, and those of dx are added up on their way out. So the
  *   micro-kernels have outChannels channels on both sides.
  */
@@ -24,7 +26,6 @@ import {
   copyOut,
   fitsCache,
   forwardAxes,
-  type Grid,
   type Image,
   inputImage,
   inside,
@@ -37,6 +38,7 @@ import {
   type Region,
   regionOf,
   sourceRegion,
+  strideOf,
   type Tap,
   targetRegion,
   wholeOf,
@@ -45,6 +47,10 @@ import {
 
 /** Fewer pixels are no line that is worth its start. */
 const SHORT_LINE = 4;
+
+/** In floats: cells that lie a multiple of this apart are copied, and lie so much further apart in the copy. */
+const CROWDED = 256;
+const GAP = 16;
 
 /** y = depthwiseConv2d(x, filter), through the epilogue. Every cell of y is written. */
 export function conv2d(
@@ -84,7 +90,8 @@ function correlate(
   epilogue: Epilogue,
 ): void {
   const { outChannels: channels, filterWidth } = g;
-  const [reads, writes] = [isInPlace(source, channels), isInPlace(target, channels)];
+  const pitch = pitchOf(source, axes, channels);
+  const [reads, writes] = [isInPlace(source, pitch), isInPlace(target, channels)];
   const strips = stripsOf(target, axes, channels, reads && writes);
   const most = { ...largest(strips, axes), lines: mostLines(strips) };
   const [taps, lines, outs, bias, copiedFilter, a, c, staging] = simd.place(
@@ -93,7 +100,7 @@ function correlate(
     4 * most.lines,
     4 * channels,
     filter.array ? 4 * sizeOf(g.filterShape) : 0,
-    reads ? 0 : 4 * most.source * channels,
+    reads ? 0 : 4 * most.source * pitch,
     writes ? 0 : 4 * most.target * channels,
     4 * Math.max(stagingSize(source, channels, most.source), stagingSize(target, channels, most.target)),
   );
@@ -101,12 +108,14 @@ function correlate(
   if (filter.array) simd.f32.set(filter.array, copiedFilter / 4);
   for (const strip of strips) {
     const part = inside(source, windowOf(strip, axes));
-    const from = reads ? regionOf(source, part) : copyWide(simd, source, part, channels, staging, a);
-    const to = targetRegion(target, strip, writes, c);
+    const from = reads
+      ? cells(regionOf(source, part), pitch)
+      : copyWide(simd, source, part, channels, pitch, staging, a);
+    const to = cells(targetRegion(target, strip, writes, c), channels);
     const colGroups = groupsOf(axes.cols, strip.col, strip.cols, part.col, source.width);
     for (const rows of groupsOf(axes.rows, strip.row, strip.rows, part.row, source.height)) {
       for (const cols of colGroups) {
-        const span = writeLines(simd.i32, lines, outs, strip.images, rows, cols, from, to, channels);
+        const span = writeLines(simd.i32, lines, outs, strip.images, rows, cols, from, to);
         // Written out field by field: to spread objects here would take longer than a small convolution.
         const call = {
           lines,
@@ -146,7 +155,8 @@ export function conv2dBackpropFilter(
   const axes = forwardAxes(g);
   const { outChannels: channels, filterWidth } = g;
   const size = sizeOf(g.filterShape);
-  const [reads, readsDy] = [isInPlace(source, channels), isInPlace(target, channels)];
+  const pitch = pitchOf(source, axes, channels);
+  const [reads, readsDy] = [isInPlace(source, pitch), isInPlace(target, channels)];
   const strips = stripsOf(target, axes, channels, reads && readsDy);
   const most = { ...largest(strips, axes), lines: mostLines(strips) };
   const [taps, lines, outs, sums, a, c, staging] = simd.place(
@@ -154,7 +164,7 @@ export function conv2dBackpropFilter(
     4 * most.lines,
     4 * most.lines,
     result.array ? 4 * size : 0,
-    reads ? 0 : 4 * most.source * channels,
+    reads ? 0 : 4 * most.source * pitch,
     readsDy ? 0 : 4 * most.target * channels,
     4 * stagingSize(source, channels, most.source),
   );
@@ -162,12 +172,14 @@ export function conv2dBackpropFilter(
   simd.f32.fill(0, to / 4, to / 4 + size);
   for (const strip of strips) {
     const part = inside(source, windowOf(strip, axes));
-    const from = reads ? regionOf(source, part) : copyWide(simd, source, part, channels, staging, a);
-    const dyFrom = sourceRegion(simd, target, strip, readsDy, c);
+    const from = reads
+      ? cells(regionOf(source, part), pitch)
+      : copyWide(simd, source, part, channels, pitch, staging, a);
+    const dyFrom = cells(sourceRegion(simd, target, strip, readsDy, c), channels);
     const colGroups = groupsOf(axes.cols, strip.col, strip.cols, part.col, source.width);
     for (const rows of groupsOf(axes.rows, strip.row, strip.rows, part.row, source.height)) {
       for (const cols of colGroups) {
-        const span = writeLines(simd.i32, lines, outs, strip.images, rows, cols, from, dyFrom, channels);
+        const span = writeLines(simd.i32, lines, outs, strip.images, rows, cols, from, dyFrom);
         simd.depthwiseFilter({
           lines,
           outs,
@@ -192,6 +204,23 @@ export function conv2dBackpropFilter(
 function stripsOf(target: Image, axes: Axes, channels: number, isInPlace: boolean): Rectangle[] {
   if (isInPlace) return [wholeOf(target)].filter(positionsIn);
   return planStrips(axes, target.images, [1, 1], (strip) => fitsCache(strip, axes, channels, channels));
+}
+
+/** Cells as the micro-kernels read and write them. */
+interface Cells extends Region {
+  /** In floats: from one cell to the next. */
+  readonly pitch: number;
+}
+
+function cells({ address, rows, cols }: Region, pitch: number): Cells {
+  return { address, rows, cols, pitch };
+}
+
+/** In floats: from one cell of the source to the next, where the micro-kernels read it. */
+function pitchOf({ channels }: Image, { rows, cols }: Axes, outChannels: number): number {
+  const isRead3x3 = [rows, cols].every(({ phases }) => phases.length === 1 && phases[0].length === 3);
+  const isCrowded = channels % CROWDED === 0 && isRead3x3 && strideOf(cols) === 1;
+  return channels === outChannels && isCrowded ? channels + GAP : outChannels;
 }
 
 function mostLines(strips: readonly Rectangle[]): number {
@@ -250,19 +279,18 @@ function writeLines(
   images: number,
   rows: Group,
   cols: Group,
-  from: Grid,
-  to: Grid,
-  channels: number,
+  from: Cells,
+  to: Cells,
 ) {
-  const cell = 4 * channels;
+  const [cell, outCell] = [4 * from.pitch, 4 * to.pitch];
   const alongRows = cols.count < rows.count && cols.count < SHORT_LINE;
   const [across, along] = alongRows ? [cols, rows] : [rows, cols];
-  const [step, outStep] = alongRows ? [cell * from.cols, cell * to.cols] : [cell, cell];
-  const [lineStep, lineOutStep] = alongRows ? [cell, cell] : [cell * from.cols, cell * to.cols];
+  const [step, outStep] = alongRows ? [cell * from.cols, outCell * to.cols] : [cell, outCell];
+  const [lineStep, lineOutStep] = alongRows ? [cell, outCell] : [cell * from.cols, outCell * to.cols];
   let at = 0;
   for (let image = 0; image < images; image++) {
     const source = cell * ((image * from.rows + rows.source) * from.cols + cols.source);
-    const target = cell * ((image * to.rows + rows.target) * to.cols + cols.target);
+    const target = outCell * ((image * to.rows + rows.target) * to.cols + cols.target);
     for (let i = 0; i < across.count; i++, at++) {
       i32[lines / 4 + at] = source + i * across.sourceStep * lineStep;
       i32[outs / 4 + at] = target + i * across.targetStep * lineOutStep;
@@ -289,22 +317,22 @@ function writeTaps(
   at: number,
   rows: readonly Tap[],
   cols: readonly Tap[],
-  grid: Grid,
+  from: Cells,
   filterWidth: number,
   channels: number,
 ): number {
   for (const row of rows) {
     for (const col of cols) {
-      i32[at++] = 4 * channels * (row.offset * grid.cols + col.offset);
+      i32[at++] = 4 * from.pitch * (row.offset * from.cols + col.offset);
       i32[at++] = 4 * channels * (row.index * filterWidth + col.index);
     }
   }
   return rows.length * cols.length;
 }
 
-/** Whether the micro-kernels can read and write the image where it lies. */
-function isInPlace(image: Image, channels: number): boolean {
-  return liesInMemory(image) && image.channels === channels;
+/** Whether the micro-kernels can read and write the image where it lies, with `pitch` floats from one cell to the next. */
+function isInPlace(image: Image, pitch: number): boolean {
+  return liesInMemory(image) && image.channels === pitch;
 }
 
 /** In floats: what `copyWide` and `copyNarrow` need for so many cells. */
@@ -312,16 +340,20 @@ function stagingSize(image: Image, channels: number, cells: number): number {
   return image.channels === channels ? 0 : cells * image.channels;
 }
 
-/** Copies a part of the image to `to`, dense, with as many channels: those of the image are repeated, each beside itself. */
+/**
+ * Copies a part of the image to `to`, with `channels` channels: those of the image are repeated, each beside itself. With a multiplier
+ * the pitch is `channels`.
+ */
 function copyWide(
   simd: Simd,
   image: Image,
   part: Rectangle,
   channels: number,
+  pitch: number,
   staging: number,
   to: number,
-): Region {
-  if (image.channels === channels) return copyIn(simd, to, image, part);
+): Cells {
+  if (image.channels === channels) return cells(copyIn(simd, to, image, part, 0, pitch), pitch);
   const region = copyIn(simd, staging, image, part);
   const { f32 } = simd;
   const multiplier = channels / image.channels;
@@ -331,7 +363,7 @@ function copyWide(
     const value = f32[i];
     for (const last = j + multiplier; j < last; j++) f32[j] = value;
   }
-  return { ...region, address: to };
+  return cells({ ...region, address: to }, channels);
 }
 
 /** Copies a strip to the image. It has as many channels: those that lie side by side for one of the image's channels are added up. */

@@ -313,27 +313,38 @@ export function targetRegion(image: Image, r: Rectangle, inPlace: boolean, scrat
   return inPlace ? regionOf(image, r) : { address: scratch, rows: r.rows, cols: r.cols };
 }
 
-/** Copies the rectangle to `to`, dense, and returns where it is. Outside of the image it is `padding`. */
-export function copyIn(simd: Simd, to: number, image: Image, r: Rectangle, padding = 0): Region {
+/**
+ * Copies the rectangle to `to`, and returns where it is. Outside of the image it is `padding`.
+ * @param pitch in floats: from one cell of the copy to the next
+ */
+export function copyIn(
+  simd: Simd,
+  to: number,
+  image: Image,
+  r: Rectangle,
+  padding = 0,
+  pitch = image.channels,
+): Region {
   const { data, steps, height, width, channels } = image;
   const { f32 } = simd;
   const values = data.array ?? f32;
-  const rowLength = r.cols * channels;
-  const left = Math.min(r.cols, Math.max(0, -r.col)) * channels;
-  const right = Math.max(left, Math.min(r.cols, width - r.col) * channels);
+  const rowLength = r.cols * pitch;
+  const first = Math.min(r.cols, Math.max(0, -r.col));
+  const cols = Math.max(0, Math.min(r.cols, width - r.col) - first);
+  const [left, right] = [first * pitch, (first + cols) * pitch];
   const dense = hasDenseCells(steps, channels);
   let at = to / 4;
   for (let b = r.image; b < r.image + r.images; b++) {
     for (let row = r.row; row < r.row + r.rows; row++, at += rowLength) {
-      if (row < 0 || row >= height || right === left) {
+      if (row < 0 || row >= height || cols === 0) {
         fill(f32, padding, at, at + rowLength);
         continue;
       }
       fill(f32, padding, at, at + left);
       fill(f32, padding, at + right, at + rowLength);
       const from = cellAt(image, b, row, Math.max(0, r.col));
-      if (dense) copyRun(values, from, right - left, f32, at + left);
-      else gatherRow(values, from, steps, (right - left) / channels, channels, f32, at + left);
+      if (dense) copyCells(values, from, cols, channels, f32, at + left, pitch);
+      else gatherRow(values, from, steps, cols, channels, f32, at + left, pitch);
     }
   }
   return { address: to, rows: r.rows, cols: r.cols };
@@ -377,6 +388,21 @@ function copyRun(from: Float32Array, start: number, length: number, to: Float32A
   else for (let i = 0; i < length; i++) to[at + i] = from[start + i];
 }
 
+/** Cells that lie side by side, to cells that lie `pitch` floats apart. */
+function copyCells(
+  from: Float32Array,
+  start: number,
+  cols: number,
+  channels: number,
+  to: Float32Array,
+  at: number,
+  pitch: number,
+): void {
+  const length = pitch === channels ? cols * channels : channels;
+  const end = start + cols * channels;
+  for (; start < end; start += length, at += pitch) copyRun(from, start, length, to, at);
+}
+
 function gatherRow(
   from: Float32Array,
   start: number,
@@ -385,9 +411,10 @@ function gatherRow(
   channels: number,
   to: Float32Array,
   at: number,
+  pitch: number,
 ): void {
-  for (let i = 0; i < cols; i++, start += col) {
-    for (let c = 0; c < channels; c++) to[at++] = from[start + c * channel];
+  for (let i = 0; i < cols; i++, start += col, at += pitch) {
+    for (let c = 0; c < channels; c++) to[at + c] = from[start + c * channel];
   }
 }
 

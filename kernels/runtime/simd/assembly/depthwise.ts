@@ -18,7 +18,7 @@
  */
 import { madd } from './madd';
 
-/** Sixteen channels share the reading of the table of taps. */
+/** Three pixels share the reading of eight channels of the filter, and eight channels that of the table of taps. */
 export function depthwise(
   lines: usize,
   outs: usize,
@@ -38,31 +38,54 @@ export function depthwise(
 ): void {
   const tapsEnd = taps + (tapCount << 3);
   const end = <usize>channels << 2;
+  const whole = end & ~31;
   const low = f32x4.splat(lowest);
   const high = f32x4.splat(highest);
   for (let line: usize = 0; line < <usize>lineCount << 2; line += 4) {
-    let cell = x + load<u32>(lines + line);
-    let out = y + load<u32>(outs + line);
-    for (let i: u32 = 0; i < count; i++) {
-      let c: usize = 0;
-      for (; c + 64 <= end; c += 64) {
-        let c0 = v128.load(bias + c);
-        let c1 = v128.load(bias + c, 16);
-        let c2 = v128.load(bias + c, 32);
-        let c3 = v128.load(bias + c, 48);
+    const cells = x + load<u32>(lines + line);
+    const pixels = y + load<u32>(outs + line);
+    for (let i: u32 = 0; i + 3 <= count;) {
+      const cell = cells + i * step;
+      const out = pixels + i * outStep;
+      for (let c: usize = 0; c < whole; c += 32) {
+        let c00 = v128.load(bias + c);
+        let c01 = v128.load(bias + c, 16);
+        let c10 = c00;
+        let c11 = c01;
+        let c20 = c00;
+        let c21 = c01;
         for (let tap = taps; tap < tapsEnd; tap += 8) {
-          const at = cell + load<u32>(tap) + c;
+          const at0 = cell + load<u32>(tap) + c;
+          const at1 = at0 + step;
+          const at2 = at1 + step;
           const weights = filter + load<u32>(tap, 4) + c;
-          c0 = madd(v128.load(at), v128.load(weights), c0);
-          c1 = madd(v128.load(at, 16), v128.load(weights, 16), c1);
-          c2 = madd(v128.load(at, 32), v128.load(weights, 32), c2);
-          c3 = madd(v128.load(at, 48), v128.load(weights, 48), c3);
+          const f0 = v128.load(weights);
+          const f1 = v128.load(weights, 16);
+          c00 = madd(v128.load(at0), f0, c00);
+          c01 = madd(v128.load(at0, 16), f1, c01);
+          c10 = madd(v128.load(at1), f0, c10);
+          c11 = madd(v128.load(at1, 16), f1, c11);
+          c20 = madd(v128.load(at2), f0, c20);
+          c21 = madd(v128.load(at2, 16), f1, c21);
         }
-        v128.store(out + c, bounded(c0, low, high));
-        v128.store(out + c, bounded(c1, low, high), 16);
-        v128.store(out + c, bounded(c2, low, high), 32);
-        v128.store(out + c, bounded(c3, low, high), 48);
+        let to = out + c;
+        v128.store(to, bounded(c00, low, high));
+        v128.store(to, bounded(c01, low, high), 16);
+        to += outStep;
+        v128.store(to, bounded(c10, low, high));
+        v128.store(to, bounded(c11, low, high), 16);
+        to += outStep;
+        v128.store(to, bounded(c20, low, high));
+        v128.store(to, bounded(c21, low, high), 16);
       }
+      i = i + 3 < count ? min(i + 3, count - 3) : count;
+    }
+    const rest: usize = count < 3 ? 0 : whole;
+    if (rest == end) continue;
+    for (let i: u32 = 0; i < count; i++) {
+      const cell = cells + i * step;
+      const out = pixels + i * outStep;
+      let c = rest;
       for (; c < end && channels >= 4; c += 16) {
         c -= excess(c, end);
         let sums = v128.load(bias + c);
@@ -79,8 +102,6 @@ export function depthwise(
         }
         store<f32>(out + c, min(max(sum, lowest), highest));
       }
-      cell += step;
-      out += outStep;
     }
   }
 }
