@@ -16,6 +16,7 @@
  * - Any number of channels will do, but depthwise3x3 takes four or more. Some channels may be computed twice.
  * - A NaN stays NaN between lowest and highest.
  */
+import { bounded } from './bounded';
 import { madd } from './madd';
 
 /** Three pixels share the reading of eight channels of the filter, and eight channels that of the table of taps. */
@@ -177,12 +178,6 @@ export function depthwise3x3(
       }
     }
   }
-}
-
-// @ts-ignore: decorator
-@inline
-function bounded(sums: v128, low: v128, high: v128): v128 {
-  return f32x4.pmin(f32x4.pmax(sums, low), high);
 }
 
 /** How far four channels from `c` on reach past the end: so far back they start. */

@@ -9,6 +9,7 @@
  * - B has a row for each target channel, of segmentCount * segmentLength floats. panelCount is the number of target channels.
  * - C is written one float at a time, at c + outs[p] + 4 n.
  */
+import { bounded } from './bounded';
 import { madd } from './madd';
 
 export function dot(
@@ -83,7 +84,7 @@ export function dot(
         result = f32x4.replace_lane(result, 3, load<f32>(to3));
       }
       result = f32x4.add(result, sums);
-      if (clamped) result = f32x4.min(f32x4.max(result, low), high);
+      if (clamped) result = bounded(result, low, high);
       store<f32>(to0, f32x4.extract_lane(result, 0));
       store<f32>(to1, f32x4.extract_lane(result, 1));
       store<f32>(to2, f32x4.extract_lane(result, 2));

@@ -20,6 +20,7 @@
  *
  * Source: Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", 2008.
  */
+import { bounded } from './bounded';
 import { madd } from './madd';
 
 /** Bytes of panels that are used together: the first-level cache holds them beside the values of four pixels. */
@@ -107,14 +108,14 @@ export function multiply(
           }
         }
         if (clamped) {
-          c00 = f32x4.min(f32x4.max(c00, low), high);
-          c01 = f32x4.min(f32x4.max(c01, low), high);
-          c10 = f32x4.min(f32x4.max(c10, low), high);
-          c11 = f32x4.min(f32x4.max(c11, low), high);
-          c20 = f32x4.min(f32x4.max(c20, low), high);
-          c21 = f32x4.min(f32x4.max(c21, low), high);
-          c30 = f32x4.min(f32x4.max(c30, low), high);
-          c31 = f32x4.min(f32x4.max(c31, low), high);
+          c00 = bounded(c00, low, high);
+          c01 = bounded(c01, low, high);
+          c10 = bounded(c10, low, high);
+          c11 = bounded(c11, low, high);
+          c20 = bounded(c20, low, high);
+          c21 = bounded(c21, low, high);
+          c30 = bounded(c30, low, high);
+          c31 = bounded(c31, low, high);
         }
         v128.store(to0, c00);
         v128.store(to0, c01, 16);

@@ -10,6 +10,7 @@
  *
  * The transformed columns, at most 6 x 6 cells of 16 bytes, go through `scratch`.
  */
+import { bounded } from './bounded';
 import { madd } from './madd';
 
 /** The taps lie `step` apart, the 6 x 6 cells of U `plane`. */
@@ -107,7 +108,7 @@ export function output4x4(
     output(scratch + row * 96, 16, c, colStep);
     for (let cell = c; cell < c + 4 * colStep; cell += colStep) {
       const y = f32x4.add(v128.load(cell), bias);
-      v128.store(cell, f32x4.min(f32x4.max(y, low), high));
+      v128.store(cell, bounded(y, low, high));
     }
     c += rowStep;
   }

@@ -21,6 +21,7 @@
  *
  * Source: Barabasz & Gregg, "Winograd convolution for DNNs: beyond linear polynomials", 2019.
  */
+import { bounded } from './bounded';
 
 /** G g without its last cell, which is the last tap. The r taps lie `step` apart, the cells `plane` apart. */
 // @ts-ignore: decorator
@@ -116,7 +117,7 @@ export function output7(
 // @ts-ignore: decorator
 @inline
 function put(to: usize, y: v128, done: bool, bias: v128, low: v128, high: v128): void {
-  v128.store(to, done ? f32x4.min(f32x4.max(f32x4.add(y, bias), low), high) : y);
+  v128.store(to, done ? bounded(f32x4.add(y, bias), low, high) : y);
 }
 
 /**
