@@ -1,6 +1,7 @@
 /** Specs of the published package: the packages that it imports, and the parts that a bundler can leave out. */
 import { build } from 'esbuild';
 import { readFileSync } from 'node:fs';
+import entries from '../scripts/entries.json' with { type: 'json' };
 
 /** The packages that a bundle of `code` imports, and the size of the bundle in bytes. */
 async function bundled(code: string): Promise<{ imports: string[]; bytes: number }> {
@@ -36,13 +37,15 @@ describe('the package', () => {
     }
   });
 
-  it('exports what it publishes', () => {
-    const { exports } = JSON.parse(readFileSync('package.json', 'utf8'));
-    const { files } = JSON.parse(readFileSync('tsconfig.build.json', 'utf8')) as { files: string[] };
-    const published = Object.values<string | { import: string }>(exports).flatMap((entry) =>
-      typeof entry === 'string' ? [] : entry.import.replace('./dist/esm/', '').replace('.js', '.ts'),
-    );
-    expect(published.sort()).toEqual(files.sort());
+  it('exports its entries, and publishes a folder for each that is a sub-path', () => {
+    const { exports, files } = JSON.parse(readFileSync('package.json', 'utf8'));
+    const expected = entries.map(({ name }) => [
+      name === 'index' ? '.' : `./${name}`,
+      { import: `./dist/esm/${name}.js`, require: `./dist/cjs/${name}.js` },
+    ]);
+    expect(exports).toEqual({ ...Object.fromEntries(expected), './package.json': './package.json' });
+    const folders = entries.filter(({ name }) => name !== 'index').map(({ name }) => name.split('/')[0]);
+    expect(files).toEqual(jasmine.arrayContaining(folders));
   });
 
   it('can be shaken to what is used', async () => {
