@@ -1,12 +1,7 @@
 /** Runs one kernel on one case in this browser, and compares it with its definition and with the built-in. */
 import * as tf from '@tensorflow/tfjs-core';
-import {
-  type BackendName,
-  BACKENDS,
-  KERNEL_NAMES,
-  type KernelName,
-  kernelNamesOn,
-} from '../kernels/registry.js';
+import { kernelNamesOn } from '../kernels/all.js';
+import { type BackendName, BACKENDS, KERNEL_NAMES, type KernelName } from '../kernels/registry.js';
 import { canAskBuiltin, type Subject } from '../kernels/proof.js';
 import { subjects } from '../kernels/subjects.js';
 import { html, labelledSelect, setOptions, short } from './dom.js';

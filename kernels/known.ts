@@ -7,31 +7,36 @@
  */
 export function readOptions<Options extends object>(
   where: string,
-  options: Options | undefined,
+  options: Options,
   names: readonly (keyof Options & string)[],
 ): Options {
-  if (options === undefined) return {} as Options;
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    const given = typeof options === 'string' ? `'${String(options)}'` : shown(options);
     throw new Error(
-      `tfjs-convgrad: the options of ${where} are ${given}, but they must be an object, as in { ${names[0]}: ... }. It may have ${listed(names)}.`,
+      `tfjs-convgrad: the options of ${where} are ${quoted(options)}, but they must be an object, as in { ${names[0]}: ... }. It may have ${listed(names)}.`,
     );
   }
   for (const name in options)
-    if (options[name] !== undefined) checkKnown(`an option of ${where}`, name, names);
+    if (options[name] !== undefined) checkKnown(`the options of ${where} name`, name, names);
   const own: Partial<Options> = {};
   for (const name of names) if (options[name] !== undefined) own[name] = options[name];
   return own as Options;
 }
 
-/** @throws Error if the name is none of `names`. It says which one is nearest. */
+/**
+ * @param what the beginning of the message: who names it
+ * @throws Error if the name is none of `names`. It says which one is nearest.
+ */
 export function checkKnown(what: string, name: unknown, names: readonly string[]): void {
   if (names.includes(name as string)) return;
   const nearest = typeof name === 'string' ? nearestOf(name, names) : undefined;
   const hint = nearest === undefined ? '' : ` Did you mean '${nearest}'?`;
   throw new Error(
-    `tfjs-convgrad: ${what} is named ${typeof name === 'string' ? `'${name}'` : shown(name)}, but only these are known: ${listed(names)}.${hint}`,
+    `tfjs-convgrad: ${what} ${quoted(name)}, but only these are supported: ${listed(names)}.${hint}`,
   );
+}
+
+function quoted(value: unknown): string {
+  return typeof value === 'string' ? `'${value}'` : shown(value);
 }
 
 function listed(names: readonly string[]): string {

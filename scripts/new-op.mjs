@@ -1,6 +1,6 @@
 /**
- * `npm run new-op my_op`: copies op_template/ to kernels/my_op/, and adds the op to kernels/registry.ts and
- * kernels/subjects.ts. The op's specs fail until you fill in the files. The script checks everything before it writes
+ * `npm run new-op my_op`: copies op_template/ to kernels/my_op/, and adds the op to kernels/registry.ts, cpu.ts, webgl.ts and
+ * subjects.ts. The op's specs fail until you fill in the files. The script checks everything before it writes
  * anything.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -13,17 +13,26 @@ const TEMPLATE = fileURLToPath(new URL('op_template/', import.meta.url));
 const ADDED = {
   'kernels/registry.ts': [
     [
-      /(?=import { afterMoves, type Kernel } from)/g,
-      "import * as templateOpCpu from './template_op/cpu.js';\n" +
-        "import * as templateOpWebgl from './template_op/webgl.js';\n" +
-        "import { templateOpGradients } from './template_op/gradient.js';\n",
+      /(?=import type { FusedGradient)/g,
+      "import { templateOpGradients } from './template_op/gradient.js';\n",
     ],
     [
-      /(?=};\nexport type OpName)/g,
-      '  templateOp: {\n    kernels: {\n' +
-        '      TemplateOp: onBackends(templateOpCpu.templateOp, templateOpWebgl.templateOp),\n' +
-        '      TemplateOpGrad: onBackends(templateOpCpu.templateOpGrad, templateOpWebgl.templateOpGrad),\n' +
-        '    },\n    gradients: templateOpGradients,\n  },\n',
+      /(?=} as const satisfies)/g,
+      "  templateOp: { kernels: ['TemplateOp', 'TemplateOpGrad'], gradients: templateOpGradients },\n",
+    ],
+  ],
+  'kernels/cpu.ts': [
+    [/(?=import type { KernelName)/g, "import * as templateOp from './template_op/cpu.js';\n"],
+    [
+      /(?<=sharedKernels = {[^}]*)(?=};)/g,
+      '  TemplateOp: templateOp.templateOp,\n  TemplateOpGrad: templateOp.templateOpGrad,\n',
+    ],
+  ],
+  'kernels/webgl.ts': [
+    [/(?=import type { KernelTable)/g, "import * as templateOp from './template_op/webgl.js';\n"],
+    [
+      /(?<=kernels: {[^}]*)(?= {2}},)/g,
+      '    TemplateOp: templateOp.templateOp,\n    TemplateOpGrad: templateOp.templateOpGrad,\n',
     ],
   ],
   'kernels/subjects.ts': [

@@ -1,6 +1,8 @@
 /** Options for how the kernels compute, and a report of how they do. */
 import { engine } from '@tensorflow/tfjs-core';
+import { readOptions } from '../kernels/known.js';
 import { configureCpu, type CpuInfo, cpuInfo, type CpuOptions } from '../kernels/runtime/options.js';
+export type { CpuInfo, CpuOptions, CpuPath } from '../kernels/runtime/options.js';
 import { heapOf } from '../kernels/runtime/tensors.js';
 
 /** Options of each backend. */
@@ -32,8 +34,9 @@ export interface WasmInfo {
  * @throws Error, and changes nothing, if an option's value is not allowed, or if this engine cannot run the path. The
  *   error names the option, its value and the allowed values, or the reason.
  */
-export function configure({ cpu = {} }: BackendOptions): void {
-  configureCpu(cpu);
+export function configure(options: BackendOptions): void {
+  const { cpu = {} } = readOptions('configure()', options, ['cpu']);
+  configureCpu(readOptions("configure()'s cpu", cpu, ['path', 'winograd']));
 }
 
 /** Says which implementation serves on each backend, and why a faster one does not. */

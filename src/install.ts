@@ -6,9 +6,10 @@
  * that it replaced.
  *
  * The registry is the only truth, because others may change it too:
- *   - Others may replace kernels.
+ *   - Others may replace kernels. A second copy of a backend's package replaces all: then ours are put back.
  *   - A later import of tfjs-layers registers the built-in gradients again. So each forward kernel of ours registers
  *     its own gradient again when it runs. The engine looks the gradient up after the kernel has run.
+ *   - A second copy of the plugin may have been installed above or below this one. Each leaves a note on what it registers.
  */
 import {
   engine,
@@ -23,26 +24,29 @@ import {
   unregisterGradient,
   unregisterKernel,
 } from '@tensorflow/tfjs-core';
+import { checkKnown, readOptions, shown } from '../kernels/known.js';
 import {
-  type BackendName,
-  BACKENDS,
   DROP_IN_ATTRS,
   FUSED_GRADIENTS,
   gradients,
-  kernelNamesOn,
+  kernelNamesIn,
   type KernelName,
-  KERNELS,
+  type KernelTable,
   leftToBuiltin,
   OP_NAMES,
   type OpName,
 } from '../kernels/registry.js';
 import { offerGradient } from '../kernels/runtime/gradients.js';
 import type { Kernel } from '../kernels/runtime/tensors.js';
+import { broughtGradient } from '../kernels/runtime/tfjs_gradients.js';
+import { onSecondCopy } from './second_copy.js';
+import { copies, kindOf, remember, servedNames, tableOf } from './served.js';
 
 export interface InstallOptions {
   /**
-   * Names of the backends to install on. Default: all that the plugin supports. A backend that is registered later gets
-   * the kernels when it is set.
+   * Names of the backends to install on: 'cpu', 'wasm', 'webgl', or the name of a copy of one of them, such as React Native's
+   * 'rn-webgl'. Default: all that the imported entry serves, and all copies. A backend that is registered later gets the kernels when
+   * it is set.
    */
   backends?: readonly string[];
   /**
@@ -62,6 +66,8 @@ export interface Replaced {
 export interface Installation {
   /** The kernels that this call has replaced so far. The list grows when a backend is registered later. */
   readonly replaced: readonly Replaced[];
+  /** Those of them in whose place the plugin's kernels serve now. Others may have replaced some since. */
+  readonly active: readonly Replaced[];
   /**
    * Restores the kernels and gradients that were there before, unless another installation still needs the plugin. A
    * second call does nothing.
@@ -71,72 +77,80 @@ export interface Installation {
 
 /** What an installation asked for. */
 interface Asked {
-  backends: readonly BackendName[];
+  /** Undefined: all. */
+  backends: readonly string[] | undefined;
   ops: readonly OpName[];
 }
 
+const asksFor = ({ backends }: Asked, backendName: string) => backends?.includes(backendName) ?? true;
+
 /** Those that have not been undone. */
 const installations = new Map<Installation, Asked>();
-/** 'backend kernel' -> the config that our kernel replaced, or undefined if there was none. */
-const builtinKernels = new Map<string, KernelConfig | undefined>();
+/** By backend and kernel: the config that our kernel replaced, or undefined if there was none. */
+const builtinKernels = new Map<string, Map<KernelName, KernelConfig | undefined>>();
 const builtinGradients = new Map<string, GradConfig | undefined>();
 const ourKernels = new WeakSet<KernelFunc>();
 const ourGradients = new Map(gradients('').map((config) => [config.kernelName, delegating(config)]));
+let endWatch = () => {};
 
 /**
  * Replaces tfjs's kernels and their gradients with the plugin's: all of them, or those of the backends and ops that the options
  * name. It may be called before or after a backend is registered or set, and more than once.
- * @throws Error, and changes nothing, if an option is no array, or names a backend or an op that the plugin does not have
+ * @throws Error, and changes nothing, if an option is not known or is no array, or names a backend or an op that the plugin does not
+ *   have
  */
 export function install(options: InstallOptions = {}): Installation {
-  const backends = known('backends', options.backends, BACKENDS);
-  const ops = known('ops', options.ops, OP_NAMES);
+  const given = readOptions('install()', options, ['backends', 'ops']);
+  const backends = given.backends && known('backends', given.backends, [...servedNames(), ...copies()]);
+  const ops = given.ops ? known('ops', given.ops, OP_NAMES) : OP_NAMES;
   const replaced: Replaced[] = [];
-  const installation = { replaced, uninstall: () => uninstall(installation) };
+  const installation = {
+    replaced,
+    get active() {
+      return replaced.filter(({ kernelName, backendName }) => isOurs(kernelName, backendName));
+    },
+    uninstall: () => uninstall(installation),
+  };
+  if (installations.size === 0) endWatch = onSecondCopy(putBack);
   installations.set(installation, { backends, ops });
   for (const { kernelName } of gradients('', ops)) keepGradient(kernelName);
-  for (const backendName of backends) {
+  for (const backendName of backends ?? [...servedNames(), ...copies()]) {
     watch(backendName);
     if (engine().findBackendFactory(backendName)) {
-      swapIn(backendName, replaced, kernelNamesOn(backendName, ops));
+      swapIn(backendName, replaced, kernelNamesIn(tableOf(backendName)!, ops));
     }
   }
   return installation;
 }
 
 function uninstall(installation: Installation): void {
-  const { backends } = installations.get(installation) ?? { backends: [] };
   installations.delete(installation);
-  backends.forEach(swapOut);
+  if (installations.size === 0) endWatch();
+  [...builtinKernels.keys()].forEach(swapOut);
+  unwatch();
   restoreGradients();
 }
 
-/** The names that an option gives, once each. All there are if it is not given. */
+/** The names that an option gives, once each. */
 function known<Name extends string>(
   option: string,
-  names: readonly string[] | undefined,
+  names: readonly string[],
   all: readonly Name[],
 ): readonly Name[] {
-  if (names === undefined) return all;
   if (!Array.isArray(names)) {
     throw new Error(
-      `tfjs-convgrad: ${option} is ${names}, but it must be an array of these: ${all.join(', ')}.`,
+      `tfjs-convgrad: ${option} is ${shown(names)}, but it must be an array of these: ${all.join(', ')}.`,
     );
   }
-  for (const name of names) {
-    if (!(all as readonly string[]).includes(name)) {
-      throw new Error(
-        `tfjs-convgrad: ${option} names '${name}', but only these are supported: ${all.join(', ')}.`,
-      );
-    }
-  }
+  for (const name of names) checkKnown(`${option} names`, name, all);
   return [...new Set(names)] as Name[];
 }
 
 /** The kernels of a backend that installations want ours for. */
-function wantedOn(backendName: BackendName): Set<KernelName> {
-  const wanting = [...installations.values()].filter(({ backends }) => backends.includes(backendName));
-  return new Set(wanting.flatMap(({ ops }) => kernelNamesOn(backendName, ops)));
+function wantedOn(backendName: string): Set<KernelName> {
+  const table = tableOf(backendName);
+  const wanting = [...installations.values()].filter((asked) => asksFor(asked, backendName));
+  return new Set(wanting.flatMap(({ ops }) => (table ? kernelNamesIn(table, ops) : [])));
 }
 
 /** The gradients that installations want ours for. */
@@ -146,64 +160,100 @@ function wantedGradients(): Set<string> {
 }
 
 /**
- * A kernel that never runs. tfjs calls its setupFunc when the backend is set. More kernels of the backend may have been
- * registered by then.
+ * By backend: the name of a kernel that never runs. tfjs calls its setupFunc when the backend is set. More kernels of the backend may
+ * have been registered by then.
  */
-const WATCH = 'ConvgradWatch';
+const watches = new Map<string, string>();
 
-function watch(backendName: BackendName): void {
-  if (getKernel(WATCH, backendName)) return;
+function isWatched(backendName: string): boolean {
+  const kernelName = watches.get(backendName);
+  return kernelName !== undefined && getKernel(kernelName, backendName) !== undefined;
+}
+
+function watch(backendName: string): void {
+  if (isWatched(backendName)) return;
+  let kernelName = 'ConvgradWatch';
+  while (getKernel(kernelName, backendName)) kernelName += "'"; // that of another copy of the plugin
+  watches.set(backendName, kernelName);
   registerKernel({
-    kernelName: WATCH,
+    kernelName,
     backendName,
     kernelFunc: () => [],
-    setupFunc: () => swapInBuiltins(backendName),
+    // A copy of the backend has a copy of this kernel.
+    setupFunc: () => swapInBuiltins(engine().backendName),
   });
+}
+
+/** Forgets the backends that no installation wants any more. */
+function unwatch(): void {
+  for (const [backendName, kernelName] of watches) {
+    if ([...installations.values()].some((asked) => asksFor(asked, backendName))) continue;
+    if (isWatched(backendName)) unregisterKernel(kernelName, backendName);
+    watches.delete(backendName);
+  }
 }
 
 /**
  * Runs when a backend is set: replaces the built-in kernels that were registered since. A kernel that others registered
  * in place of ours is left alone.
  */
-function swapInBuiltins(backendName: BackendName): void {
-  const isNew = (kernelName: KernelName) => {
-    const key = `${backendName} ${kernelName}`;
-    return !builtinKernels.has(key) || builtinKernels.get(key) === getKernel(kernelName, backendName);
-  };
-  for (const [{ replaced }, { backends, ops }] of installations) {
-    if (!backends.includes(backendName)) continue;
-    swapIn(backendName, replaced as Replaced[], kernelNamesOn(backendName, ops).filter(isNew));
+function swapInBuiltins(backendName: string): void {
+  const builtins = builtinKernels.get(backendName);
+  swapInWhere(
+    backendName,
+    (name) => !builtins?.has(name) || builtins.get(name) === getKernel(name, backendName),
+  );
+}
+
+/** A second copy of the backend's package has replaced our kernels: puts them back, in place of its kernels. */
+function putBack(backendName: string): void {
+  swapInWhere(backendName, (name) => builtinKernels.get(backendName)?.has(name) ?? false);
+}
+
+/** Replaces those kernels of the backend that an installation wants, and that are as they should be. */
+function swapInWhere(backendName: string, isFit: (kernelName: KernelName) => boolean): void {
+  const table = tableOf(backendName);
+  if (!table) return;
+  for (const [{ replaced }, asked] of installations) {
+    if (!asksFor(asked, backendName)) continue;
+    swapIn(backendName, replaced as Replaced[], kernelNamesIn(table, asked.ops).filter(isFit));
   }
 }
 
-function swapIn(backendName: BackendName, replaced: Replaced[], kernelNames: readonly KernelName[]): void {
+function swapIn(backendName: string, replaced: Replaced[], kernelNames: readonly KernelName[]): void {
+  const [table, kind] = [tableOf(backendName)!, kindOf(backendName)!];
+  const builtins = builtinKernels.get(backendName) ?? new Map<KernelName, KernelConfig | undefined>();
+  builtinKernels.set(backendName, builtins);
   for (const kernelName of kernelNames) {
     if (isOurs(kernelName, backendName)) continue;
     const builtin = getKernel(kernelName, backendName);
-    if (builtin) unregisterKernel(kernelName, backendName);
-    builtinKernels.set(`${backendName} ${kernelName}`, builtin);
-    registerKernel({
-      ...builtin,
-      kernelName,
-      backendName,
-      kernelFunc: dropIn(kernelName, backendName, builtin),
-    });
-    replaced.push({ kernelName, backendName });
+    if (builtin) {
+      remember(builtin, kind);
+      unregisterKernel(kernelName, backendName);
+    }
+    builtins.set(kernelName, builtin);
+    const ours = { ...builtin, kernelName, backendName, kernelFunc: dropIn(kernelName, table, builtin) };
+    remember(ours, kind);
+    leaveNote(ours, builtin, () => wantedOn(backendName).has(kernelName));
+    registerKernel(ours);
+    const isListed = replaced.some((r) => r.kernelName === kernelName && r.backendName === backendName);
+    if (!isListed) replaced.push({ kernelName, backendName });
   }
 }
 
 /** Restores the kernels of the backend that no installation wants any more. */
-function swapOut(backendName: BackendName): void {
+function swapOut(backendName: string): void {
   const wanted = wantedOn(backendName);
-  for (const kernelName of kernelNamesOn(backendName)) {
-    if (wanted.has(kernelName) || !isOurs(kernelName, backendName)) continue;
-    const key = `${backendName} ${kernelName}`;
-    const builtin = builtinKernels.get(key);
-    builtinKernels.delete(key);
+  const builtins = builtinKernels.get(backendName)!;
+  for (const [kernelName, builtin] of builtins) {
+    if (wanted.has(kernelName)) continue;
+    builtins.delete(kernelName);
+    if (!isOurs(kernelName, backendName)) continue;
     unregisterKernel(kernelName, backendName);
-    if (builtin) registerKernel(builtin);
+    const below = unwrapped(builtin);
+    if (below) registerKernel(below);
   }
-  if (wanted.size === 0 && getKernel(WATCH, backendName)) unregisterKernel(WATCH, backendName);
+  if (builtins.size === 0) builtinKernels.delete(backendName);
 }
 
 function isOurs(kernelName: string, backendName: string): boolean {
@@ -212,15 +262,11 @@ function isOurs(kernelName: string, backendName: string): boolean {
 }
 
 /** @param builtin what the kernel replaces. A copy of the kernel on another backend outlasts the installation, and needs it still. */
-function dropIn(
-  kernelName: KernelName,
-  backendName: BackendName,
-  builtin: KernelConfig | undefined,
-): KernelFunc {
-  const kernel = KERNELS[kernelName][backendName] as Kernel;
+function dropIn(kernelName: KernelName, table: KernelTable, builtin: KernelConfig | undefined): KernelFunc {
+  const kernel = table.kernels[kernelName] as Kernel;
   const fused = FUSED_GRADIENTS[kernelName];
   const added = DROP_IN_ATTRS[kernelName];
-  const isLeft = builtin && leftToBuiltin(kernelName, backendName);
+  const isLeft = builtin && leftToBuiltin(table, kernelName);
   const kernelFunc: KernelFunc = (args) => {
     keepGradient(kernelName);
     const inputs = args.inputs as Record<string, TensorInfo>;
@@ -241,6 +287,7 @@ function keepGradient(kernelName: string): void {
   const current = getGradient(kernelName);
   if (ours === undefined || current === ours || !wantedGradients().has(kernelName)) return;
   builtinGradients.set(kernelName, current);
+  leaveNote(ours, current, () => wantedGradients().has(kernelName));
   if (current) unregisterGradient(kernelName);
   registerGradient(ours);
 }
@@ -251,8 +298,8 @@ function restoreGradients(): void {
   for (const [kernelName, ours] of ourGradients) {
     if (wanted.has(kernelName) || getGradient(kernelName) !== ours) continue;
     unregisterGradient(kernelName);
-    const builtin = builtinGradients.get(kernelName);
-    if (builtin) registerGradient(builtin);
+    const below = unwrapped(builtinGradients.get(kernelName));
+    if (below) registerGradient(below);
   }
 }
 
@@ -265,15 +312,40 @@ function delegating(ours: GradConfig): GradConfig {
   return {
     ...ours,
     gradFunc: (dy, saved, attrs) => {
-      if (isOurs(kernelName, engine().backendName)) return ours.gradFunc(dy, saved, attrs);
-      const builtin = builtinGradients.get(kernelName);
+      const { backendName } = engine();
+      if (!isOurs(kernelName, backendName)) swapInCopy(backendName);
+      if (isOurs(kernelName, backendName)) return ours.gradFunc(dy, saved, attrs);
+      const builtin = builtinGradients.get(kernelName) ?? broughtGradient(kernelName);
       if (!builtin) {
         throw new Error(
-          `tfjs-convgrad: ${kernelName} has no gradient on backend '${engine().backendName}': ` +
+          `tfjs-convgrad: ${kernelName} has no gradient on backend '${backendName}': ` +
             'the plugin is not installed there, and tfjs has none.',
         );
       }
       return builtin.gradFunc(dy, saved, attrs);
     },
   };
+}
+
+/** A copy of a served backend that came after the installation, with kernels copied before it, gets ours at its first gradient. */
+function swapInCopy(backendName: string): void {
+  if (copies().includes(backendName)) swapInBuiltins(backendName);
+}
+
+/** What the plugin leaves on what it registers, for other copies of the plugin. */
+interface Note {
+  /** What was there before. */
+  readonly below: object | undefined;
+  isWanted(): boolean;
+}
+const NOTE = Symbol.for('tfjs-convgrad');
+
+function leaveNote(registered: object, below: object | undefined, isWanted: Note['isWanted']): void {
+  Object.defineProperty(registered, NOTE, { value: { below, isWanted }, configurable: true });
+}
+
+/** The config or, if a copy of the plugin registered it that has been uninstalled since, what was there before. */
+function unwrapped<Config extends object>(config: Config | undefined): Config | undefined {
+  const note = config && (config as { [NOTE]?: Note })[NOTE];
+  return note && !note.isWanted() ? unwrapped(note.below as Config | undefined) : config;
 }

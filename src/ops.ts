@@ -24,8 +24,11 @@ import {
 import { type ActivationName, alignedShape, checkActivation } from '../kernels/conv2d/activation.js';
 import type { ConvOptions, Pair, PoolOptions } from '../kernels/geometry.js';
 import { run } from '../kernels/runtime/gradients.js';
-import { BACKENDS, gradients, kernelNamesOn, KERNELS, type KernelName, OWN } from '../kernels/registry.js';
+import { gradients, kernelNamesIn, type KernelName, OWN } from '../kernels/registry.js';
+import { bringGradients } from '../kernels/runtime/tfjs_gradients.js';
 import { activate } from '../kernels/conv2d/activation_gradient.js';
+import { readOptions } from '../kernels/known.js';
+import { servedNames, tableOf } from './served.js';
 
 /** Options of conv2d: bias and activation, and the window's options. */
 export interface Conv2DOptions extends ConvOptions {
@@ -43,6 +46,8 @@ export interface Conv2DOptions extends ConvOptions {
 export type MaxPoolOptions = Omit<PoolOptions, 'countIncludePad' | 'identityIf1x1'>;
 /** Options of avgPool: strides, pad, dilations, dataFormat, dimRoundingMode, countIncludePad. */
 export type AvgPoolOptions = Omit<PoolOptions, 'identityIf1x1'>;
+
+const WINDOW_OPTIONS = ['strides', 'pad', 'dilations', 'dataFormat', 'dimRoundingMode'] as const;
 
 /**
  * 2-D convolution (cross-correlation). It has gradients of any order, also in the bias and through the activation.
@@ -87,7 +92,20 @@ function convgradConv2d_<T extends Tensor3D | Tensor4D>(
   filter: Tensor4D | TensorLike,
   options: Conv2DOptions = {},
 ): T {
-  const { bias, preluActivationWeights, activation = 'linear', leakyreluAlpha = 0.2, ...attrs } = options;
+  const {
+    bias,
+    preluActivationWeights,
+    activation = 'linear',
+    leakyreluAlpha = 0.2,
+    ...attrs
+  } = readOptions('conv2d', options, [
+    ...WINDOW_OPTIONS,
+    'groups',
+    'bias',
+    'activation',
+    'preluActivationWeights',
+    'leakyreluAlpha',
+  ]);
   checkActivation(activation, preluActivationWeights);
   const inputs = { x: toFloats('x', x), filter: toFloats('filter', filter) };
   const extras = {
@@ -121,7 +139,8 @@ function convgradMaxPool_<T extends Tensor3D | Tensor4D>(
   filterSize: Pair,
   options: MaxPoolOptions = {},
 ): T {
-  return batched(toTensor(x), (x4D) => runOwn('MaxPool', { x: x4D }, { ...options, filterSize })) as T;
+  const attrs = { ...readOptions('maxPool', options, WINDOW_OPTIONS), filterSize };
+  return batched(toTensor(x), (x4D) => runOwn('MaxPool', { x: x4D }, attrs)) as T;
 }
 
 function convgradAvgPool_<T extends Tensor3D | Tensor4D>(
@@ -129,7 +148,8 @@ function convgradAvgPool_<T extends Tensor3D | Tensor4D>(
   filterSize: Pair,
   options: AvgPoolOptions = {},
 ): T {
-  return batched(toFloats('x', x), (x4D) => runOwn('AvgPool', { x: x4D }, { ...options, filterSize })) as T;
+  const attrs = { ...readOptions('avgPool', options, [...WINDOW_OPTIONS, 'countIncludePad']), filterSize };
+  return batched(toFloats('x', x), (x4D) => runOwn('AvgPool', { x: x4D }, attrs)) as T;
 }
 
 /** Applies f to x as a batch. If x has rank 3, f gets a batch of one, and the result has rank 3 again. */
@@ -153,28 +173,33 @@ function toFloats(name: string, value: Tensor | TensorLike): Tensor {
 
 function runOwn(kernelName: KernelName, inputs: NamedTensorMap, attrs: object): Tensor {
   const backendName = getBackend();
-  const isRegistered = () => getKernel(OWN + kernelName, backendName) !== undefined;
-  if (!isRegistered()) registerOwn();
-  if (!isRegistered()) {
-    throw new Error(
-      `tfjs-convgrad: the active backend is '${backendName}', but only these are supported: ${BACKENDS.join(', ')}.`,
-    );
-  }
+  if (!getKernel(OWN + kernelName, backendName)) registerOwn([backendName]);
   return run(OWN + kernelName, inputs, attrs as NamedAttrMap);
 }
 
 const ownGradients = /* @__PURE__ */ gradients(OWN);
 
-/** Registers the kernels and gradients that are not registered yet. Nobody replaces these: the names are our own. */
-export function registerOwn(): void {
-  for (const backendName of BACKENDS) {
-    for (const name of kernelNamesOn(backendName)) {
+/**
+ * Registers our kernels on the backends, and the gradients, where they are not registered yet. Nobody replaces these: the names are our
+ * own.
+ * @throws Error if a backend is not served
+ */
+export function registerOwn(backendNames: readonly string[] = servedNames()): void {
+  for (const backendName of backendNames) {
+    const table = tableOf(backendName);
+    if (!table) {
+      throw new Error(
+        `tfjs-convgrad: the active backend is '${backendName}', but only these are supported, and copies of them: ${servedNames().join(', ')}.`,
+      );
+    }
+    for (const name of kernelNamesIn(table)) {
       const kernelName = OWN + name;
       if (getKernel(kernelName, backendName)) continue;
-      registerKernel({ kernelName, backendName, kernelFunc: KERNELS[name][backendName] as KernelFunc });
+      registerKernel({ kernelName, backendName, kernelFunc: table.kernels[name] as KernelFunc });
     }
   }
   for (const gradient of ownGradients) {
     if (!getGradient(gradient.kernelName)) registerGradient(gradient);
   }
+  bringGradients();
 }

@@ -1,7 +1,7 @@
 /** Specs of tf.batchNorm on the kernels of cpu and wasm: its gradients of the first and second order, and their micro-kernels. */
 import * as definition from '../kernels/batch_norm/definition.js';
 import * as simd from '../kernels/batch_norm/simd.js';
-import { KERNELS } from '../kernels/registry.js';
+import { KERNELS } from '../kernels/all.js';
 import { inner } from '../kernels/arrays.js';
 import { CPU_PATHS, isSimd } from '../kernels/runtime/options.js';
 import { whyNot } from '../kernels/runtime/simd/instance.js';
@@ -61,7 +61,7 @@ function normOf([x, parameter, ...there]: (typeof CASES)[string]) {
 }
 
 describeOnBackends('tf.batchNorm', (backendName) => {
-  if (!KERNELS.FusedBatchNorm[backendName]) {
+  if (!KERNELS[backendName].kernels.FusedBatchNorm) {
     it("is tfjs's own", () => pending(`the plugin has no batch normalization on ${backendName}`));
     return;
   }

@@ -1,8 +1,9 @@
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 // @ts-expect-error A second copy of tfjs-core. A page has two copies if it loads both the ES modules and the CommonJS.
 import * as untypedCopy from '@tensorflow/tfjs-core/dist/tf-core.fesm.min.js';
-import { BACKENDS, type BackendName, kernelNamesOn, OP_NAMES, type OpName } from '../kernels/registry.js';
-import { type Installation, install, type InstallOptions } from '../src/index.js';
+import { kernelNamesOn } from '../kernels/all.js';
+import { BACKENDS, type BackendName, OP_NAMES, type OpName } from '../kernels/registry.js';
+import { conv2d, type Installation, install, type InstallOptions } from '../src/index.js';
 import {
   describeOnBackends,
   distinct,
@@ -168,7 +169,7 @@ describeOnBackends('install()', (backendName) => {
   });
 
   it('refuses an op that it does not know, and changes nothing', () => {
-    const refusal = `tfjs-convgrad: ops names 'pool', but only these are supported: ${OP_NAMES.join(', ')}.`;
+    const refusal = `tfjs-convgrad: ops names 'pool', but only these are supported: ${OP_NAMES.join(', ')}. Did you mean 'maxPool'?`;
     expect(() => install({ ops: ['conv2d', 'pool'] })).toThrowError(refusal);
     expectRegistries(before);
   });
@@ -280,6 +281,79 @@ describeOnBackends('install()', (backendName) => {
     expectExactly(avgGradient(tf.ones([1, 3, 3, 1])), [0.25, 0.25, 0.5, 0.25, 0.25, 0.5, 0.5, 0.5, 1]);
     uninstall();
     expectRegistries(before);
+  });
+
+  const malformed: [unknown, RegExp][] = [
+    ['cpu', /the options of install\(\) are 'cpu', but they must be an object/],
+    [['cpu'], /the options of install\(\) are \[cpu\], but they must be an object/],
+    [null, /the options of install\(\) are null/],
+    [{ backend: 'webgl' }, /name 'backend'.*backends, ops. Did you mean 'backends'\?/],
+    [{ backends: ['wbgl'] }, /backends names 'wbgl'.*Did you mean 'webgl'\?/],
+    [{ backends: [undefined] }, /backends names undefined/],
+    [{ ops: 'conv2d' }, /ops is conv2d, but it must be an array/],
+  ];
+  for (const [options, refusal] of malformed) {
+    it(`refuses ${JSON.stringify(options)}, and changes nothing`, () => {
+      expect(() => install(options as InstallOptions)).toThrowError(refusal);
+      expectRegistries(before);
+    });
+  }
+
+  describe('when a second copy of the package of the backend is loaded', () => {
+    const loadAgain = () => {
+      const kernels = tf
+        .getKernelsForBackend(backendName)
+        .map((kernel) => before.get(`${backendName} ${kernel.kernelName}`));
+      const copies = kernels.flatMap((kernel) => (kernel ? [{ ...(kernel as tf.KernelConfig) }] : []));
+      copies.forEach((kernel) => tf.registerKernel(kernel));
+      (console.warn as jasmine.Spy).calls.reset(); // tfjs warns of each
+      return copies;
+    };
+
+    const restore = (copies: tf.KernelConfig[]) =>
+      copies.forEach(({ kernelName }) => swapKernel(builtin(kernelName)));
+
+    it('stays active, at once', () => {
+      const { active, replaced, uninstall } = start();
+      const copies = loadAgain();
+      expectDilatedGradients();
+      expect(active).toEqual(all);
+      expect(replaced).toEqual(all);
+      uninstall();
+      restore(copies);
+      expectRegistries(before);
+    });
+
+    it('gives the kernels of the second copy back', () => {
+      const { uninstall } = start();
+      const copies = loadAgain();
+      uninstall();
+      for (const copy of copies) expect(tf.getKernel(copy.kernelName, backendName)).toBe(copy);
+      restore(copies);
+    });
+
+    it('changes nothing once it is undone', () => {
+      start().uninstall();
+      const copies = loadAgain();
+      for (const copy of copies) expect(tf.getKernel(copy.kernelName, backendName)).toBe(copy);
+      restore(copies);
+    });
+  });
+
+  it("lists what is active: not a kernel over which another's is registered", async () => {
+    const installation = start();
+    const theirs = { ...builtin('Conv2D') };
+    tf.registerKernel(theirs);
+    await Promise.resolve();
+    tf.registerKernel({ ...builtin('MaxPool') });
+    (console.warn as jasmine.Spy).calls.reset();
+    expect(tf.getKernel('Conv2D', backendName)).toBe(theirs);
+    expect(installation.replaced).toEqual(all);
+    expect(installation.active).toEqual(
+      all.filter(({ kernelName }) => kernelName !== 'Conv2D' && kernelName !== 'MaxPool'),
+    );
+    swapKernel(builtin('Conv2D'));
+    swapKernel(builtin('MaxPool'));
   });
 
   it('refuses backends that are no list', () => {
@@ -399,6 +473,44 @@ describeOnBackends('install()', (backendName) => {
       uninstall();
       await tf.setBackend(other);
       expect(() => gradientsOf(BUILTIN['tf.conv2d'])).not.toThrow();
+    });
+
+    it('serves such a copy if no backend is named, and gives it its kernels back', async () => {
+      const here = readRegistries();
+      const { replaced, uninstall } = start({});
+      expect(replaced).toContain({ kernelName: 'Conv2D', backendName: other });
+      await tf.setBackend(other);
+      expectDilatedGradients();
+      uninstall();
+      expectRegistries(here);
+      expect(() => gradientsOf(DILATED['a dilated tf.conv2d'])).toThrowError(REFUSAL);
+    });
+
+    it('serves such a copy if it is named', async () => {
+      const { replaced } = start({ backends: [other] });
+      expect(replaced.every(({ backendName }) => backendName === other)).toBeTrue();
+      expect(changed()).toEqual([]);
+      await tf.setBackend(other);
+      expectDilatedGradients();
+    });
+
+    it('serves a copy that comes after the installation, with kernels that were copied before', async () => {
+      const kernels = tf.getKernelsForBackend(other);
+      removeKernels(other);
+      start({});
+      kernels.forEach((kernel) => tf.registerKernel(kernel));
+      await tf.setBackend(other);
+      expectDilatedGradients();
+    });
+
+    it('serves our own ops on a copy, whose kernels may be missing', async () => {
+      removeKernels(other);
+      await tf.setBackend(other);
+      const [x, filter] = [distinct([1, 4, 4, 2]), integers([2, 2, 2, 3])];
+      const y = conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, { pad: 'same' });
+      await tf.setBackend('cpu');
+      expectExactly(y, conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, { pad: 'same' }));
+      tf.getKernelsForBackend(other).forEach(({ kernelName }) => tf.unregisterKernel(kernelName, other));
     });
 
     it('says where a gradient is missing that only the plugin has', async () => {

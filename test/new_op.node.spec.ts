@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import type * as all from '../kernels/all.js';
 import type * as registry from '../kernels/registry.js';
 import type * as subjects from '../kernels/subjects.js';
 import { NODE } from './runner/bundle.js';
@@ -40,13 +41,14 @@ describe('npm run new-op', () => {
     await build({
       ...NODE,
       stdin: {
-        contents: "export * from './kernels/registry.js'; export * from './kernels/subjects.js';",
+        contents:
+          "export * from './kernels/all.js'; export * from './kernels/registry.js'; export * from './kernels/subjects.js';",
         resolveDir: FOLDER,
       },
       outfile: `${FOLDER}/made.mjs`,
       external: ['@tensorflow/*'],
     });
-    const made = (await import(`${FOLDER}/made.mjs`)) as typeof registry & typeof subjects;
+    const made = (await import(`${FOLDER}/made.mjs`)) as typeof all & typeof registry & typeof subjects;
     expect(made.KERNEL_NAMES as string[]).toEqual(jasmine.arrayContaining(['SoftClip', 'SoftClipGrad']));
     expect(made.OP_NAMES as string[]).toContain('softClip');
     for (const name of made.BACKENDS) expect(made.kernelNamesOn(name) as string[]).toContain('SoftClipGrad');

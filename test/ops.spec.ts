@@ -1,6 +1,6 @@
 import { activations } from '../kernels/conv2d/activation.js';
-import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
-import { BACKENDS, KERNEL_NAMES, kernelNamesOn, OWN } from '../kernels/registry.js';
+import { kernelNamesOn } from '../kernels/all.js';
+import { BACKENDS, KERNEL_NAMES, OWN } from '../kernels/registry.js';
 import { type ActivationName, avgPool, conv2d, type Conv2DOptions, maxPool } from '../src/index.js';
 import {
   describeOnBackends,
@@ -365,8 +365,20 @@ describeOnBackends('the ops', (backendName) => {
       ['x of avgPool of dtype int32', () => avgPool(tf.cast(x(), 'int32'), 2), /x is of dtype int32/],
       ['x of maxPool of dtype string', () => maxPool([[[['a']]]], 1), /x is of dtype string.*int32/],
     ];
+    const positional = conv2d as (...args: unknown[]) => tf.Tensor;
+    mistakes.push(
+      ['strides and pad as tf.conv2d takes them', () => positional(x(), filter(), 2, 'same'), /the options of conv2d are 2, but they must be an object/], // prettier-ignore
+      ['options that are null', () => positional(x(), filter(), null), /the options of conv2d are null/],
+      ['stride', withOptions({ stride: 2 }), /name 'stride'.*Did you mean 'strides'\?/],
+      ['padding', withOptions({ padding: 'same' }), /name 'padding'.*Did you mean 'pad'\?/],
+      ['an option that is inherited', withOptions(Object.create({ dilation: 2 }) as object), /'dilations'\?/],
+      ['countIncludePad', withOptions({ countIncludePad: true }), /name 'countIncludePad', but only these/],
+    );
     for (const [name, pool] of Object.entries({ maxPool, avgPool })) {
+      const positional = pool as (...args: unknown[]) => tf.Tensor;
       mistakes.push(
+        [`strides and pad of ${name}, as tf's takes them`, () => positional(x(), 3, 1, 'same'), /the options of \w+Pool are 1/], // prettier-ignore
+        [`stride of ${name}`, () => pool(x(), 2, { stride: 1 } as never), /Did you mean 'strides'\?/],
         [`x of ${name} of rank 2`, () => pool(ones(2, 2), 1), /x is of shape \[2,2\].*four/],
         [`filterSize of ${name}`, () => pool(x(), [2]), /filterSize is \[2\].*pair/],
         [`no filterSize of ${name}`, () => pool(x(), undefined as never), /filterSize is undefined/],
@@ -386,10 +398,25 @@ describeOnBackends('the ops', (backendName) => {
     }
   });
 
+  it('take options that are frozen or inherited', () => {
+    const [x, filter] = conv([1, 6, 6, 2], [3, 3, 2, 2])();
+    const expected = conv2d(x, filter, { strides: 2, pad: 'same' });
+    const inherited = Object.create({ strides: 2, pad: 'same' }) as Conv2DOptions;
+    expectExactly(conv2d(x, filter, Object.freeze({ strides: 2, pad: 'same' })), expected);
+    expectExactly(conv2d(x, filter, inherited), expected);
+    expectExactly(maxPool(x, 2, Object.create({ strides: 1 }) as object), maxPool(x, 2, { strides: 1 }));
+  });
+
   it('name a backend that they do not support', async () => {
-    tf.registerBackend('abacus', () => new MathBackendCPU());
+    class Abacus extends tf.KernelBackend {
+      override write = () => ({});
+      override disposeData = () => true;
+      override numDataIds = () => 0;
+      override dispose = () => {};
+    }
+    tf.registerBackend('abacus', () => new Abacus());
     await tf.setBackend('abacus');
-    const refusal = `tfjs-convgrad: the active backend is 'abacus', but only these are supported: ${BACKENDS.join(', ')}.`;
+    const refusal = `tfjs-convgrad: the active backend is 'abacus', but only these are supported, and copies of them: ${BACKENDS.join(', ')}.`;
     for (const op of [
       () => conv2d([[[[1]]]], [[[[1]]]]),
       () => maxPool([[[[1]]]], 1),
@@ -411,9 +438,7 @@ describeOnBackends('the ops', (backendName) => {
     }
     expect(namesOfOurs()).toEqual([]);
     maxPool([[[[1]]]], 1);
-    const kernels = BACKENDS.flatMap((name) =>
-      kernelNamesOn(name).map((kernelName) => `${name} ${OWN}${kernelName}`),
-    );
+    const kernels = kernelNamesOn(backendName).map((kernelName) => `${backendName} ${OWN}${kernelName}`);
     expect(namesOfOurs()).toEqual(jasmine.arrayContaining(kernels));
   });
 

@@ -4,7 +4,8 @@ import { avgPool, backendInfo, configure, conv2d, maxPool } from '../src/index.j
 import { compare } from '../src/verify/exact.js';
 import { floats, random } from '../src/verify/data.js';
 import { roundingBound, UNIT } from '../src/verify/rounded.js';
-import { type BackendName, type KernelName, KERNELS } from '../kernels/registry.js';
+import { KERNELS } from '../kernels/all.js';
+import type { BackendName, KernelName } from '../kernels/registry.js';
 import { bestSimd, type CpuOptions } from '../kernels/runtime/options.js';
 import {
   expectExactly,
@@ -205,7 +206,7 @@ describe('the wasm backend', () => {
     const filter = integers([1, 1, 16, 24], 2);
     const run = (backend: object) => {
       const call = { inputs: { x, filter }, attrs: { strides: 1, pad: 'same' }, backend };
-      return tf.engine().makeTensorFromTensorInfo(KERNELS.Conv2D.wasm!(call) as tf.TensorInfo);
+      return tf.engine().makeTensorFromTensorInfo(KERNELS.wasm.kernels.Conv2D!(call) as tf.TensorInfo);
     };
     expectExactly(run(unknown).dataSync(), run(tf.backend()).dataSync());
     const { registry } = tf.engine();
@@ -337,7 +338,7 @@ function plainly({ name, inputs, attrs }: Run, change = (value: number) => value
     const { shape, dtype } = tensor;
     arrays[key] = { shape, dtype, dataId: Float32Array.from(valuesOf(tensor), change) };
   }
-  return (KERNELS[name].cpu!({ inputs: arrays, attrs, backend }) as tf.TensorInfo).dataId as Float32Array;
+  return (KERNELS.cpu.kernels[name]!({ inputs: arrays, attrs, backend }) as tf.TensorInfo).dataId as Float32Array;
 }
 
 const SHARED = ['Conv2DBackpropInput', 'Conv2DBackpropFilter', 'AvgPool', 'AvgPoolGrad'];

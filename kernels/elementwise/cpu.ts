@@ -38,16 +38,14 @@ function binaryKernel(name: BinaryName): Kernel {
   };
 }
 
-type OnCpu<Name extends string> = Record<Name, { cpu: Kernel }>;
-
 /** The kernel of each op in the table. Its name is that of the op, and `suffix`. */
 function kernelsOf<Op extends string, Suffix extends string>(
   ops: Record<Op, unknown>,
   kernelOf: (op: Op) => Kernel,
   suffix: Suffix,
-): OnCpu<`${Op}${Suffix}`> {
-  const entries = (Object.keys(ops) as Op[]).map((op) => [op + suffix, { cpu: kernelOf(op) }]);
-  return Object.fromEntries(entries) as OnCpu<`${Op}${Suffix}`>;
+): Record<`${Op}${Suffix}`, Kernel> {
+  const entries = (Object.keys(ops) as Op[]).map((op) => [op + suffix, kernelOf(op)]);
+  return Object.fromEntries(entries) as Record<`${Op}${Suffix}`, Kernel>;
 }
 
 export const elementwiseKernels = {

@@ -5,7 +5,8 @@
 import type { Numbers } from '../arrays.js';
 import { type CpuPath, chosen, isSimd, simdFor } from '../runtime/options.js';
 import type { Epilogue } from '../runtime/simd/epilogue.js';
-import { type Heap, withSimd } from '../runtime/simd/instance.js';
+import type { Heap } from '../runtime/heap.js';
+import { withSimd } from '../runtime/simd/instance.js';
 import { TILE } from '../runtime/plain/gemm.js';
 import * as definition from './definition.js';
 import type { MatMulGeometry } from './geometry.js';

@@ -2,7 +2,7 @@
 import type { DataType, KernelBackend, NamedAttrMap, TensorInfo } from '@tensorflow/tfjs-core';
 import { type Floats, type Numbers, unwritten } from '../arrays.js';
 import { type Pair, type PoolGeometry, poolGeometry, type PoolOptions, sizeOf } from '../geometry.js';
-import { type Heap, outOfMemory } from './simd/instance.js';
+import { type Heap, outOfMemory } from './heap.js';
 
 /** A tfjs kernel. Unlike tfjs's own type, this type says that the inputs that a kernel needs are there. */
 export type Kernel<Backend extends object = object> = (args: {

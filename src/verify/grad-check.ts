@@ -12,7 +12,7 @@
  *   - Larger functions are checked along random directions and cotangents, where an error in any element shows, and in
  *     some elements of each input.
  */
-import { addN, engine, getBackend, tensor, type Tensor, zerosLike } from '@tensorflow/tfjs-core';
+import { addN, customGrad, engine, getBackend, tensor, type Tensor, zeros } from '@tensorflow/tfjs-core';
 import { approximationIn } from './accuracy.js';
 import { drawn, random, signed } from './data.js';
 import { exactSlopes, noiseOf, type Slope, slopes } from './differences.js';
@@ -128,8 +128,17 @@ function gradientOf(f: Differentiable, inputs: readonly Tensor[], flat: Flat): D
       const y = () => [f(...(xs as never[]))].flat()[number];
       return engine().gradients(y, wanted, dys[k], true).grads as (Tensor | null)[];
     });
-    return wanted.map((x, i) => addN([zerosLike(x), ...terms.flatMap((grads) => grads[i] ?? [])]));
+    return wanted.map((x, i) => sumOf(terms.flatMap((grads) => grads[i] ?? [])) ?? zeros(x.shape));
   };
+}
+
+/** With a gradient of its own, as tfjs-core alone registers none. */
+function sumOf(terms: Tensor[]): Tensor | undefined {
+  if (terms.length < 2) return terms[0];
+  return customGrad((...all) => {
+    const summed = all.slice(0, terms.length) as Tensor[]; // the last argument is the function that saves
+    return { value: addN(summed), gradFunc: (dy: Tensor) => summed.map(() => dy) };
+  })(...terms);
 }
 
 type Settings = Required<GradCheckOptions>;

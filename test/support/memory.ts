@@ -1,6 +1,7 @@
 /** Where a spec's arrays lie when the WebAssembly kernels work on them: outside of their memory, or on a heap that they share. */
 import { compare, describeWorst } from '../../src/verify/exact.js';
-import { type Heap, type Simd, type SimdLevel, withSimd } from '../../kernels/runtime/simd/instance.js';
+import type { Heap } from '../../kernels/runtime/heap.js';
+import { type Simd, type SimdLevel, withSimd } from '../../kernels/runtime/simd/instance.js';
 
 /** Calls `work` with an instance, and with the arrays as it finds them. What it writes to them is in `arrays` afterwards. */
 export type Run = <T>(

@@ -7,22 +7,12 @@
  *   next call of `place` take their place. Nothing of them outlives `withSimd`.
  * - On a heap the micro-kernels also read inputs and write results where they lie: see `dataOf`.
  */
+import { type Heap, outOfMemory } from '../heap.js';
 import { RELAXED_SIMD, SIMD } from './binaries.js';
 import { type MicroKernels, named, type Positional } from './calls.js';
 
 /** The build relaxed-simd has fused multiply-add. */
 export type SimdLevel = 'relaxed-simd' | 'simd';
-
-/** Where an instance's memory comes from. */
-export interface Heap {
-  readonly memory: WebAssembly.Memory;
-  /**
-   * The address of a block, aligned to 8, whose contents are undefined. The memory may grow, which detaches older views of it.
-   * @throws Error if there is not enough memory
-   */
-  allocate(bytes: number): number;
-  release(address: number): void;
-}
 
 export interface Simd extends MicroKernels {
   /** The memory as floats and as integers. Both are replaced when `place` has to grow it. */
@@ -199,11 +189,4 @@ function ownHeap(): Heap {
     return 0;
   };
   return { memory, allocate, release: () => undefined };
-}
-
-export function outOfMemory(bytes: number, { buffer }: WebAssembly.Memory): Error {
-  return new Error(
-    `tfjs-convgrad: out of memory: ${Math.ceil(bytes / 2 ** 20)} MiB of WebAssembly memory are needed, ` +
-      `and the engine gives no more than ${Math.floor(buffer.byteLength / 2 ** 20)} MiB in all.`,
-  );
 }

@@ -5,7 +5,8 @@
 import type { Numbers } from '../../arrays.js';
 import { simdFor } from '../options.js';
 import { type PoolGeometry, sizeOf } from '../../geometry.js';
-import { dataOf, type Heap, type Simd, withSimd } from './instance.js';
+import type { Heap } from '../heap.js';
+import { dataOf, type Simd, withSimd } from './instance.js';
 import {
   type Axes,
   copyOut,
