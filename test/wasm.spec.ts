@@ -338,7 +338,8 @@ function plainly({ name, inputs, attrs }: Run, change = (value: number) => value
     const { shape, dtype } = tensor;
     arrays[key] = { shape, dtype, dataId: Float32Array.from(valuesOf(tensor), change) };
   }
-  return (KERNELS.cpu.kernels[name]!({ inputs: arrays, attrs, backend }) as tf.TensorInfo).dataId as Float32Array;
+  return (KERNELS.cpu.kernels[name]!({ inputs: arrays, attrs, backend }) as tf.TensorInfo)
+    .dataId as Float32Array;
 }
 
 const SHARED = ['Conv2DBackpropInput', 'Conv2DBackpropFilter', 'AvgPool', 'AvgPoolGrad'];
