@@ -8,7 +8,6 @@
  */
 import { appendFileSync, chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { rollup } from '@rollup/wasm-node';
 import { build } from 'esbuild';
 import { licencesOf } from './scripts/licences.mjs';
@@ -23,7 +22,6 @@ rollUpDeclarations();
 writeFolders();
 await buildScript();
 await buildCommand();
-await weigh();
 
 /** Rollup keeps comments, shares chunks in CommonJS too, and leaves namespaces that bundlers can take apart. esbuild does not. */
 async function buildLibrary() {
@@ -133,24 +131,4 @@ async function buildCommand() {
   });
   writeFileSync('dist/bin/THIRD-PARTY.txt', licencesOf([command.metafile, page.metafile]));
   chmodSync('dist/bin/tfjs-convgrad.js', 0o755);
-}
-
-/** What a page pays that imports all of an entry. */
-async function weigh() {
-  const tooLarge = [];
-  for (const { name, budget } of ENTRIES) {
-    const { outputFiles } = await build({
-      stdin: { contents: `export * from './dist/esm/${name}.js';`, resolveDir: '.' },
-      bundle: true,
-      minify: true,
-      format: 'esm',
-      packages: 'external',
-      write: false,
-    });
-    const size = gzipSync(outputFiles[0].contents).length;
-    console.log(`${name.padEnd(16)}${String(size).padStart(6)} bytes gzipped, of at most ${budget}`);
-    if (size > budget) tooLarge.push(name);
-  }
-  if (tooLarge.length)
-    throw new Error(`Too large for their budgets in scripts/entries.json: ${tooLarge.join(', ')}.`);
 }
