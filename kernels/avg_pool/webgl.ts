@@ -12,15 +12,9 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { type PoolGeometry, withDyShape } from '../geometry.js';
 import { dilated, gather, isPacked, scan } from '../runtime/webgl/pooling.js';
 import { poolGeometryOf } from '../runtime/tensors.js';
+import { webglKernel } from '../runtime/webgl/kernel.js';
 import { emptyTexels } from '../runtime/webgl/texels.js';
-import {
-  eachTap,
-  eachWindow,
-  runShader,
-  type Uniforms,
-  webglKernel,
-  windowUniforms,
-} from '../runtime/webgl/program.js';
+import { eachTap, eachWindow, runShader, type Uniforms, windowUniforms } from '../runtime/webgl/program.js';
 
 /** y: [batch, outHeight, outWidth, channels] */
 export const avgPool = webglKernel(({ inputs: { x }, attrs, backend }) => {

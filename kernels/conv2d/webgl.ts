@@ -11,7 +11,7 @@ import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { env, type TensorInfo } from '@tensorflow/tfjs-core';
 import * as depthwise from '../depthwise_conv2d/webgl/blocked.js';
 import { type ConvGeometry, convGeometry, isDepthwise, sizeOf, withDyShape } from '../geometry.js';
-import { webglKernel } from '../runtime/webgl/program.js';
+import { webglKernel } from '../runtime/webgl/kernel.js';
 import { fits, packedSize, targetsOf } from '../runtime/webgl/texels.js';
 import * as dense from './webgl/blocked.js';
 import type { Epilogue } from './webgl/blocked_glsl.js';

@@ -15,7 +15,7 @@ import { engine } from '@tensorflow/tfjs-core';
 import { withDyShape } from '../geometry.js';
 import { poolGeometryOf } from '../runtime/tensors.js';
 import { isPacked } from '../runtime/webgl/pooling.js';
-import { webglKernel } from '../runtime/webgl/program.js';
+import { webglKernel } from '../runtime/webgl/kernel.js';
 import { packedMaxPoolGrad, packedSearch } from './webgl/packed.js';
 import { forgetDisposed, recall, remember } from './webgl/remembered.js';
 import { simpleMaxPoolGrad, simpleSearch } from './webgl/simple.js';

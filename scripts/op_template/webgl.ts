@@ -1,5 +1,6 @@
 /** tfjs 'webgl' kernels of templateOp, as in definition.ts. One fragment computes one element of the result. */
-import { runShader, webglKernel } from '../../kernels/runtime/webgl/program.js';
+import { webglKernel } from '../../kernels/runtime/webgl/kernel.js';
+import { runShader } from '../../kernels/runtime/webgl/program.js';
 
 /** y: x's shape */
 export const templateOp = webglKernel(({ inputs, backend }) => {

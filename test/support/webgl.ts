@@ -63,14 +63,16 @@ export async function complaints(
 /**
  * Runs f on a new backend that has the same kernels. The backend is made with these flags. All other flags are evaluated
  * again.
+ * @param canvas the canvas of the backend. By default its context and its programs are those of 'webgl'.
  */
 export async function withFlags(
   flags: Record<string, number | boolean>,
   f: () => Promise<void>,
+  canvas?: HTMLCanvasElement,
 ): Promise<void> {
   const saved = { ...tf.env().getFlags() };
   tf.env().setFlags(flags);
-  tf.registerBackend('variant', () => new MathBackendWebGL());
+  tf.registerBackend('variant', () => new MathBackendWebGL(canvas));
   tf.copyRegisteredKernels('webgl', 'variant');
   try {
     await tf.setBackend('variant');
@@ -83,4 +85,21 @@ export async function withFlags(
       tf.unregisterKernel(kernelName, 'variant'),
     );
   }
+}
+
+/** withFlags, in a context of its own, which has no programs yet. It is lost afterwards: a browser keeps few contexts. */
+export async function onNewContext(
+  f: () => Promise<void>,
+  flags: Record<string, number | boolean> = {},
+): Promise<void> {
+  let lose: WEBGL_lose_context | null = null;
+  await withFlags(
+    { WEBGL_FENCE_API_ENABLED: false, WEBGL_DISJOINT_QUERY_TIMER_EXTENSION_VERSION: 0, ...flags },
+    () => {
+      lose = inside().gpgpu.gl.getExtension('WEBGL_lose_context');
+      return f();
+    },
+    document.createElement('canvas'),
+  );
+  lose!.loseContext();
 }

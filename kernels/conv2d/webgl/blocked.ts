@@ -204,7 +204,7 @@ export function sumAndStore(
         drawTexels(backend, { ...sources, ...extras }, all, [y], code);
         return;
       }
-      const layers = layersOf(backend, b.slabs * b.rows * b.columns, targets);
+      const layers = layersOf(b.slabs * b.rows * b.columns, targets);
       const blocks = [b.rows, b.columns, layers.side];
       const write = each(targets, (t) => `out${t} = sum${t};`);
       const sumCode = `${COMMON_GLSL}${reading.code}${sums} ${write} }`;

@@ -7,19 +7,20 @@
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { env, type TensorInfo } from '@tensorflow/tfjs-core';
+import { isCompileOnly } from './compile_only.js';
 
 export type TexelUniforms = Record<string, readonly number[] | number>;
 
-/** `count` layers of which `side` x `side` texels are in use. */
+/** `count` layers of which `side` x `side` texels are in use. A backend has one array of them: those drawn last are in it. */
 export class Layers {
   constructor(
     readonly side: number,
     readonly count: number,
-    readonly array: LayerArray,
   ) {}
 }
 
 interface LayerArray {
+  format: number;
   size: number;
   count: number;
   texture: WebGLTexture;
@@ -32,7 +33,8 @@ interface Binary {
   source: string;
   fragmentShader: WebGLShader;
   program: { variableNames: string[]; customUniforms: [] };
-  locations: Record<string, WebGLUniformLocation | null>;
+  /** Undefined until the program is drawn for the first time. */
+  locations?: Record<string, WebGLUniformLocation | null>;
   /** The values of the uniforms. A program keeps them from draw to draw. */
   values: Record<string, readonly number[]>;
 }
@@ -50,22 +52,25 @@ const glOf = ({ gpgpu }: MathBackendWebGL) => gpgpu.gl as WebGL2RenderingContext
 
 const arrays = new WeakMap<MathBackendWebGL, LayerArray>();
 
-/** Layers of `texels` texels each. They are valid until the next call: a backend has one array of them, which grows. */
-export function layersOf(backend: MathBackendWebGL, texels: number, count: number): Layers {
-  const side = Math.ceil(Math.sqrt(texels));
+/** Layers of `texels` texels each. */
+export const layersOf = (texels: number, count: number) => new Layers(Math.ceil(Math.sqrt(texels)), count);
+
+/** The array that holds these layers. It grows with them. */
+function arrayOf(backend: MathBackendWebGL, { side, count }: Layers): LayerArray {
+  const gl = glOf(backend);
+  const format = env().getBool('WEBGL_RENDER_FLOAT32_ENABLED') ? gl.RGBA32F : gl.RGBA16F;
   const old = arrays.get(backend);
-  if (old && old.size >= side && old.count >= count) return new Layers(side, count, old);
-  const array = layerArray(glOf(backend), Math.max(side, old?.size ?? 0), Math.max(count, old?.count ?? 0));
+  if (old && old.size >= side && old.count >= count && old.format === format) return old;
+  const array = layerArray(gl, format, Math.max(side, old?.size ?? 0), Math.max(count, old?.count ?? 0));
   if (old) {
-    glOf(backend).deleteFramebuffer(old.framebuffer);
-    glOf(backend).deleteTexture(old.texture);
+    gl.deleteFramebuffer(old.framebuffer);
+    gl.deleteTexture(old.texture);
   }
   arrays.set(backend, array);
-  return new Layers(side, count, array);
+  return array;
 }
 
-function layerArray(gl: WebGL2RenderingContext, size: number, count: number): LayerArray {
-  const format = env().getBool('WEBGL_RENDER_FLOAT32_ENABLED') ? gl.RGBA32F : gl.RGBA16F;
+function layerArray(gl: WebGL2RenderingContext, format: number, size: number, count: number): LayerArray {
   const texture = gl.createTexture()!;
   gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
   gl.texStorage3D(gl.TEXTURE_2D_ARRAY, 1, format, size, size, count);
@@ -77,7 +82,7 @@ function layerArray(gl: WebGL2RenderingContext, size: number, count: number): La
   for (let i = 0; i < count; i++) {
     gl.framebufferTextureLayer(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0 + i, texture, 0, i);
   }
-  return { size, count, texture, framebuffer };
+  return { format, size, count, texture, framebuffer };
 }
 
 // Drawing
@@ -114,7 +119,9 @@ export function drawTexels(
   ].join('\n');
   const { gpgpu } = backend;
   const gl = glOf(backend);
-  const binary = binaryOf(backend, source, [
+  const binary = binaryOf(backend, source);
+  if (isCompileOnly()) return;
+  binary.locations ??= locationsOf(backend, binary, [
     ...Object.keys(inputs).flatMap((name) => [name, `${name}Scale`]),
     ...Object.keys(uniforms),
   ]);
@@ -151,16 +158,18 @@ function bindInput(backend: MathBackendWebGL, input: TensorInfo | Layers, unit: 
   const gl = glOf(backend);
   gl.activeTexture(gl.TEXTURE0 + unit);
   if (input instanceof Layers) {
-    gl.bindTexture(gl.TEXTURE_2D_ARRAY, input.array.texture);
-    return [input.array.size, input.array.size];
+    const { texture, size } = arrayOf(backend, input);
+    gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
+    return [size, size];
   }
   gl.bindTexture(gl.TEXTURE_2D, backend.texData.get(input.dataId).texture!.texture);
   return texelsOf(backend, input);
 }
 
-function drawLayers(backend: MathBackendWebGL, { side, count, array }: Layers): void {
+function drawLayers(backend: MathBackendWebGL, layers: Layers): void {
   const gl = glOf(backend);
-  gl.bindFramebuffer(gl.FRAMEBUFFER, array.framebuffer);
+  const { side, count } = layers;
+  gl.bindFramebuffer(gl.FRAMEBUFFER, arrayOf(backend, layers).framebuffer);
   gl.viewport(0, 0, side, side);
   gl.scissor(0, 0, side, side);
   gl.drawBuffers(placesOf(gl, count));
@@ -189,29 +198,33 @@ const placesOf = (gl: WebGL2RenderingContext, count: number) =>
 
 // Programs
 
-function binaryOf(backend: MathBackendWebGL, source: string, names: string[]): Binary {
+/** The program of this source. It may still be compiling. */
+function binaryOf(backend: MathBackendWebGL, source: string): Binary {
   const { gpgpu } = backend;
   const { binaryCache } = backend as unknown as { binaryCache: Record<string, Binary> };
   const key = `convgrad ${source}`;
   if (binaryCache[key]) return binaryCache[key];
   const fragmentShader = compile(gpgpu.gl, source);
   const webGLProgram = gpgpu.createProgram(fragmentShader);
-  gpgpu.buildVao(webGLProgram);
-  const locations = Object.fromEntries(
-    names.map((name) => [name, gpgpu.gl.getUniformLocation(webGLProgram, name)]),
-  );
   const program = { variableNames: [], customUniforms: [] as [] };
-  return (binaryCache[key] = { webGLProgram, source, fragmentShader, program, locations, values: {} });
+  return (binaryCache[key] = { webGLProgram, source, fragmentShader, program, values: {} });
 }
 
 function compile(gl: WebGLRenderingContext, source: string): WebGLShader {
   const shader = gl.createShader(gl.FRAGMENT_SHADER)!;
   gl.shaderSource(shader, source);
   gl.compileShader(shader);
-  if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS) && !gl.isContextLost()) {
+  if (!isCompileOnly() && !gl.getShaderParameter(shader, gl.COMPILE_STATUS) && !gl.isContextLost()) {
     throw new Error(`tfjs-convgrad: a shader does not compile on this GPU: ${gl.getShaderInfoLog(shader)}`);
   }
   return shader;
+}
+
+/** Where the uniforms are. This waits until the program is compiled. */
+function locationsOf(backend: MathBackendWebGL, { webGLProgram }: Binary, names: string[]) {
+  const { gpgpu } = backend;
+  gpgpu.buildVao(webGLProgram);
+  return Object.fromEntries(names.map((name) => [name, gpgpu.gl.getUniformLocation(webGLProgram, name)]));
 }
 
 function typeOf(value: readonly number[] | number): string {
@@ -228,5 +241,5 @@ function handOver(
 ): void {
   if (value.every((number, i) => number === values[name]?.[i])) return;
   values[name] = value;
-  gl[`uniform${value.length as 1 | 2 | 3 | 4}${type}v`](locations[name], value as number[]);
+  gl[`uniform${value.length as 1 | 2 | 3 | 4}${type}v`](locations![name], value as number[]);
 }

@@ -12,8 +12,7 @@
 import type { GPGPUProgram, MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { type DataType, env, type TensorInfo } from '@tensorflow/tfjs-core';
 import { type Geometry, sizeOf, type Steps } from '../../geometry.js';
-import type { Kernel } from '../tensors.js';
-import { checkContext } from './texels.js';
+import { checkContext, forgetLayout } from './texels.js';
 
 /** Two or four whole numbers become an ivec2 or ivec4. A single number becomes a float. */
 export type Uniforms = Record<string, readonly number[] | number>;
@@ -38,11 +37,6 @@ const INDEX_GLSL = `
     return start < 0 || position * stride != start || position >= size ? -1 : position;
   }
 `;
-
-/** A webgl kernel for the table in registry.ts. tfjs calls it with the webgl backend only. */
-export function webglKernel(kernel: Kernel<MathBackendWebGL>): Kernel {
-  return kernel as Kernel;
-}
 
 /**
  * Runs a fragment shader for every element of the output.
@@ -172,6 +166,7 @@ function flatten(
     const made = backend.makeTensorInfo([1], dtype, Float32Array.of(0));
     return { tensor: made, made };
   }
+  forgetLayout(backend, tensor);
   const made = backend.texData.get(dataId).isPacked ? backend.unpackTensor(tensor) : undefined;
   return { tensor: { dataId: (made ?? tensor).dataId, shape: [sizeOf(shape)], dtype }, made };
 }

@@ -14,6 +14,7 @@
  */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { type DataType, env, type TensorInfo } from '@tensorflow/tfjs-core';
+import { lendTexture } from './compile_only.js';
 import { drawTexels, texelsOf } from './draw.js';
 import { sizeOf } from '../../geometry.js';
 
@@ -47,8 +48,7 @@ export function checkContext({ gpgpu }: MathBackendWebGL): void {
 export function targetsOf(backend: MathBackendWebGL): number {
   checkContext(backend);
   const wanted = env().getNumber(TARGETS_FLAG);
-  if (wanted < 2 || env().getBool('ENGINE_COMPILE_ONLY')) return wanted && 1;
-  return Math.min(wanted, drawBuffersOf(backend));
+  return wanted < 2 ? wanted : Math.min(wanted, drawBuffersOf(backend));
 }
 
 /** The limit of each backend. It is asked for once: a browser may answer only when all earlier drawing is done. */
@@ -206,9 +206,11 @@ function readTexels(backend: MathBackendWebGL, tensor: TensorInfo): Texels {
   const { shape } = tensor;
   const data = backend.texData.get(tensor.dataId);
   if (!data.texture) {
+    forgetLayout(backend, tensor);
     data.isPacked = true;
     data.shape = shape;
     backend.uploadToGPU(tensor.dataId);
+    if (!data.texture) lendTexture(data); // compiling ahead
   }
   if (!data.isPacked) return made(copy(backend, tensor, UNPACKED_GLSL, [data.slice?.flatOffset ?? 0]));
   if (!samePacking(data.shape, shape)) {
@@ -223,6 +225,12 @@ function readTexels(backend: MathBackendWebGL, tensor: TensorInfo): Texels {
   const grid = gridOf(backend, tensor);
   const isFlat = grid && (grid[0] === 0 || rows > env().getNumber('WEBGL_MAX_TEXTURE_SIZE'));
   return isFlat ? { tensor } : made(copy(backend, tensor, PACKED_GLSL, [0]));
+}
+
+/** Forgets the layout that a dummy run (compile_only.ts) has noted of a tensor without texture. Now the first use chooses it. */
+export function forgetLayout(backend: MathBackendWebGL, { dataId }: TensorInfo): void {
+  const data = backend.texData.get(dataId);
+  if (!data.texture) Object.assign(data, { isPacked: false, texShape: undefined });
 }
 
 /** Calls f with all tensors in packed textures. Then it disposes of the textures that it made. */
