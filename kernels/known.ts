@@ -12,13 +12,15 @@ export function readOptions<Options extends object>(
 ): Options {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new Error(
-      `tfjs-convgrad: the options of ${where} are ${quoted(options)}, but they must be an object, as in { ${names[0]}: ... }. It may have ${listed(names)}.`,
+      `tfjs-convgrad: the options of ${where} are ${quoted(options)}, but they must be an object with some of these: ${names.join(', ')}.`,
     );
   }
-  for (const name in options)
-    if (options[name] !== undefined) checkKnown(`the options of ${where} name`, name, names);
   const own: Partial<Options> = {};
-  for (const name of names) if (options[name] !== undefined) own[name] = options[name];
+  for (const name in options) {
+    if (options[name] === undefined) continue;
+    checkKnown(`the options of ${where} name`, name, names);
+    own[name] = options[name];
+  }
   return own as Options;
 }
 
@@ -28,10 +30,10 @@ export function readOptions<Options extends object>(
  */
 export function checkKnown(what: string, name: unknown, names: readonly string[]): void {
   if (names.includes(name as string)) return;
-  const nearest = typeof name === 'string' ? nearestOf(name, names) : undefined;
-  const hint = nearest === undefined ? '' : ` Did you mean '${nearest}'?`;
+  const nearest = typeof name === 'string' && nearestOf(name, names);
+  const hint = nearest ? ` Did you mean '${nearest}'?` : '';
   throw new Error(
-    `tfjs-convgrad: ${what} ${quoted(name)}, but only these are supported: ${listed(names)}.${hint}`,
+    `tfjs-convgrad: ${what} ${quoted(name)}, but only these are supported: ${names.join(', ')}.${hint}`,
   );
 }
 
@@ -39,42 +41,19 @@ function quoted(value: unknown): string {
   return typeof value === 'string' ? `'${value}'` : shown(value);
 }
 
-function listed(names: readonly string[]): string {
-  return names.join(', ');
-}
-
 /** A value as a message shows it, on one line. */
 export function shown(value: unknown): string {
-  if (value === null || typeof value !== 'object') return String(value);
   if (Array.isArray(value)) return `[${value.map(shown).join(', ')}]`;
-  const { constructor } = value;
-  return typeof constructor === 'function' && constructor !== Object ? `a ${constructor.name}` : 'an object';
+  return value !== null && typeof value === 'object' ? 'an object' : String(value);
 }
 
-/** The known name that is most like the given one, if any is alike: one starts with the other, or few letters differ. */
+/** The known name that shares the most pairs of letters with the given one, if they share at least half of the shorter name's. */
 function nearestOf(name: string, names: readonly string[]): string | undefined {
-  const given = name.toLowerCase();
-  let [nearest, least] = [undefined as string | undefined, Infinity];
-  for (const known of names) {
-    const other = known.toLowerCase();
-    const isPart =
-      other.length > 1 && given.length > 1 && (given.startsWith(other) || other.startsWith(given));
-    const distance = isPart ? 0.25 : edits(given, other) / Math.max(given.length, other.length);
-    if ((isPart || distance <= 0.5) && distance < least) [nearest, least] = [known, distance];
-  }
-  return nearest;
-}
-
-/** How many letters must be inserted, removed or replaced to make one word of the other. Source: Levenshtein, 1966. */
-function edits(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= to.length; j++) {
-      const replaced = row[j - 1] + (from[i - 1] === to[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, row[j] + 1, next[j - 1] + 1));
-    }
-    row = next;
-  }
-  return row[to.length];
+  const from = name.toLowerCase();
+  const likeness = (known: string) => {
+    const shared = [...from].filter((_, i) => known.toLowerCase().includes(from.slice(i, i + 2)));
+    return shared.length / Math.min(from.length, known.length);
+  };
+  const nearest = names.reduce((best, known) => (likeness(known) > likeness(best) ? known : best));
+  return likeness(nearest) >= 0.5 ? nearest : undefined;
 }

@@ -88,7 +88,6 @@ const asksFor = ({ backends }: Asked, backendName: string) => backends?.includes
 const installations = new Map<Installation, Asked>();
 /** By backend and kernel: the config that our kernel replaced, or undefined if there was none. */
 const builtinKernels = new Map<string, Map<KernelName, KernelConfig | undefined>>();
-const builtinGradients = new Map<string, GradConfig | undefined>();
 const ourKernels = new WeakSet<KernelFunc>();
 const ourGradients = new Map(gradients('').map((config) => [config.kernelName, delegating(config)]));
 let endWatch = () => {};
@@ -234,7 +233,7 @@ function swapIn(backendName: string, replaced: Replaced[], kernelNames: readonly
     builtins.set(kernelName, builtin);
     const ours = { ...builtin, kernelName, backendName, kernelFunc: dropIn(kernelName, table, builtin) };
     remember(ours, kind);
-    leaveNote(ours, builtin, () => wantedOn(backendName).has(kernelName));
+    leaveNote(ours, builtin);
     registerKernel(ours);
     const isListed = replaced.some((r) => r.kernelName === kernelName && r.backendName === backendName);
     if (!isListed) replaced.push({ kernelName, backendName });
@@ -248,9 +247,13 @@ function swapOut(backendName: string): void {
   for (const [kernelName, builtin] of builtins) {
     if (wanted.has(kernelName)) continue;
     builtins.delete(kernelName);
-    if (!isOurs(kernelName, backendName)) continue;
+    const current = getKernel(kernelName, backendName);
+    if (!isOurs(kernelName, backendName)) {
+      takeOut(current, ({ kernelFunc }) => ourKernels.has(kernelFunc));
+      continue;
+    }
     unregisterKernel(kernelName, backendName);
-    const below = unwrapped(builtin);
+    const { below } = noteOf(current) ?? { below: builtin }; // a copy of the config has no note
     if (below) registerKernel(below);
   }
   if (builtins.size === 0) builtinKernels.delete(backendName);
@@ -286,8 +289,8 @@ function keepGradient(kernelName: string): void {
   const ours = ourGradients.get(kernelName);
   const current = getGradient(kernelName);
   if (ours === undefined || current === ours || !wantedGradients().has(kernelName)) return;
-  builtinGradients.set(kernelName, current);
-  leaveNote(ours, current, () => wantedGradients().has(kernelName));
+  takeOut(current, (config) => config === ours);
+  leaveNote(ours, current);
   if (current) unregisterGradient(kernelName);
   registerGradient(ours);
 }
@@ -296,9 +299,14 @@ function keepGradient(kernelName: string): void {
 function restoreGradients(): void {
   const wanted = wantedGradients();
   for (const [kernelName, ours] of ourGradients) {
-    if (wanted.has(kernelName) || getGradient(kernelName) !== ours) continue;
+    if (wanted.has(kernelName)) continue;
+    const current = getGradient(kernelName);
+    if (current !== ours) {
+      takeOut(current, (config) => config === ours);
+      continue;
+    }
     unregisterGradient(kernelName);
-    const below = unwrapped(builtinGradients.get(kernelName));
+    const below = noteOf(ours)!.below;
     if (below) registerGradient(below);
   }
 }
@@ -315,7 +323,7 @@ function delegating(ours: GradConfig): GradConfig {
       const { backendName } = engine();
       if (!isOurs(kernelName, backendName)) swapInCopy(backendName);
       if (isOurs(kernelName, backendName)) return ours.gradFunc(dy, saved, attrs);
-      const builtin = builtinGradients.get(kernelName) ?? broughtGradient(kernelName);
+      const builtin = noteOf(ourGradients.get(kernelName))?.below ?? broughtGradient(kernelName);
       if (!builtin) {
         throw new Error(
           `tfjs-convgrad: ${kernelName} has no gradient on backend '${backendName}': ` +
@@ -332,20 +340,24 @@ function swapInCopy(backendName: string): void {
   if (copies().includes(backendName)) swapInBuiltins(backendName);
 }
 
-/** What the plugin leaves on what it registers, for other copies of the plugin. */
-interface Note {
-  /** What was there before. */
-  readonly below: object | undefined;
-  isWanted(): boolean;
+/** What the plugin leaves on a config that it registers, for itself and for other copies of the plugin. */
+interface Note<Config> {
+  /** What was registered before. */
+  below: Config | undefined;
 }
 const NOTE = Symbol.for('tfjs-convgrad');
 
-function leaveNote(registered: object, below: object | undefined, isWanted: Note['isWanted']): void {
-  Object.defineProperty(registered, NOTE, { value: { below, isWanted }, configurable: true });
+function leaveNote<Config extends object>(registered: Config, below: Config | undefined): void {
+  Object.defineProperty(registered, NOTE, { value: { below }, configurable: true });
 }
 
-/** The config or, if a copy of the plugin registered it that has been uninstalled since, what was there before. */
-function unwrapped<Config extends object>(config: Config | undefined): Config | undefined {
-  const note = config && (config as { [NOTE]?: Note })[NOTE];
-  return note && !note.isWanted() ? unwrapped(note.below as Config | undefined) : config;
+function noteOf<Config extends object>(registered: Config | undefined): Note<Config> | undefined {
+  return (registered as { [NOTE]?: Note<Config> } | undefined)?.[NOTE];
+}
+
+/** Makes those that other copies of the plugin have registered above ours forget ours. */
+function takeOut<Config extends object>(top: Config | undefined, isOurs: (config: Config) => boolean): void {
+  for (let note = noteOf(top); note; note = noteOf(note.below)) {
+    if (note.below && isOurs(note.below)) note.below = noteOf(note.below)?.below;
+  }
 }

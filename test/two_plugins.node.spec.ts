@@ -21,7 +21,7 @@ const gradientsBefore = GRADIENTS.map((name) => tf.getGradient(name));
 const dilated = () => tf.grads((x, w) => tf.conv2d(x, w, 1, 'same', 'NHWC', 2))([tf.ones([1, 5, 5, 1]), tf.ones([3, 3, 1, 1])]);
 const works = () => { try { dilated(); return true; } catch { return false; } };
 let state = 12345;
-const random = (n) => (state = (state * 1103515245 + 12345) % 2147483648) % n;
+const random = (n) => { state = (state * 69069 + 1) % 4294967296; return (state >>> 16) % n; };
 const live = [];
 const wrong = [];
 for (let step = 0; step < 1000; step++) {

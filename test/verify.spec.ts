@@ -472,7 +472,10 @@ describeOnBackends('verify', (backendName) => {
     expect(await message(tf.sin, [x, tf.tensor1d([1, NaN])])).toContain('inputs[1] holds NaN, but');
     expect(await message(tf.sin, [tf.scalar(-Infinity)])).toContain('inputs[0] holds -Infinity, but');
     expect(await message(tf.sin, [tf.scalar(1, 'int32')])).toContain('at least one must be float32');
-    expect(await message(tf.sin, [x], null)).toContain('options is null, but it must be an object');
+    expect(await message(tf.sin, [x], null)).toContain('the options of gradCheck are null, but they must be');
+    expect(await message(tf.sin, [x], 2)).toContain('the options of gradCheck are 2, but they must be');
+    expect(await message(tf.sin, [x], { sead: 3 })).toMatch(/name 'sead'.*Did you mean 'seed'\?/);
+    expect(await message(tf.sin, [x], { tolerance: 1 })).toContain("name 'tolerance', but only these");
     expect(await message(tf.sin, [x], { order: 3 })).toContain('order is 3, but it must be 1 or 2');
     expect(await message(tf.sin, [x], { seed: 0.5 })).toContain('seed is 0.5, but it must be a whole');
     expect(await message(tf.sin, [x], { exact: 'no' })).toContain(

@@ -43,8 +43,7 @@ export async function checkAdjoint(
   inputs: readonly Tensor[],
   options: AdjointOptions = {},
 ): Promise<GradReport> {
-  checkOptions(f, options);
-  const { adjoint, seed = 1, exact = false } = options;
+  const { adjoint, seed, exact } = checkOptions('checkAdjoint', f, options, ['adjoint', 'seed', 'exact']);
   const flat = await flatten(adjoint ? withAdjoint(f, adjoint) : f, inputs);
   if (exact) checkWhole(flat);
   const next = random(seed);

@@ -10,6 +10,7 @@
  */
 import { engine, type NamedTensorMap, tensor, type Tensor, util } from '@tensorflow/tfjs-core';
 import { inner } from '../../kernels/arrays.js';
+import { readOptions } from '../../kernels/known.js';
 import type { KernelCase, Loss, Values } from '../../kernels/proof.js';
 import { distinct, drawn, floats, integers } from './data.js';
 import { difference } from './differences.js';
@@ -82,8 +83,9 @@ export async function compareKernels(
   kernelCase: KernelCase,
   a: Implementation,
   b: Implementation,
-  { seed = 1 }: { seed?: number } = {},
+  options: { seed?: number } = {},
 ): Promise<KernelComparison> {
+  const { seed = 1 } = readOptions('compareKernels', options, ['seed']);
   const on = (values: Values) => Promise.all([a, b].map(({ run }) => run(values, kernelCase)));
   const sides = Number(a.rounds) + Number(b.rounds);
   const any = untiedInputs(kernelCase, seed, floats);

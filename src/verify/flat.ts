@@ -3,6 +3,7 @@
  * in another, so that a check does not need to know their shapes. It reads tensors asynchronously, and leaves no tensor
  * behind.
  */
+import { readOptions } from '../../kernels/known.js';
 import { engine, tensor, type Tensor, tidy, util } from '@tensorflow/tfjs-core';
 
 /** A function from tensors to a tensor or a list of tensors. Outputs that are not float32 have no gradient. */
@@ -106,13 +107,22 @@ export async function flatten(f: Differentiable, inputs: readonly Tensor[]): Pro
   };
 }
 
-/** @throws Error if f is no function, options is no object, seed is no whole number, or exact is not boolean */
-export function checkOptions(f: unknown, options: { seed?: unknown; exact?: unknown }): void {
+/**
+ * The options of a check, with the defaults that all checks share.
+ * @throws Error if f is no function, options is no object, an option is not one of `names`, seed is no whole number, or exact is not
+ *   boolean
+ */
+export function checkOptions<Options extends { seed?: number; exact?: boolean }>(
+  where: string,
+  f: unknown,
+  options: Options,
+  names: readonly (keyof Options & string)[],
+) {
   demand(typeof f === 'function', 'f', f, 'a function');
-  demand(typeof options === 'object' && options !== null, 'options', options, 'an object');
-  const { seed = 1, exact = false } = options;
-  demand(Number.isInteger(seed), 'seed', seed, 'a whole number');
-  demand(typeof exact === 'boolean', 'exact', exact, 'true or false');
+  const given = { seed: 1, exact: false, ...readOptions(where, options, names) };
+  demand(Number.isInteger(given.seed), 'seed', given.seed, 'a whole number');
+  demand(typeof given.exact === 'boolean', 'exact', given.exact, 'true or false');
+  return given;
 }
 
 /** @throws Error naming the argument, its value and the allowed values, unless isMet */

@@ -88,8 +88,7 @@ export async function gradCheck(
   inputs: readonly Tensor[],
   options: GradCheckOptions = {},
 ): Promise<GradReport> {
-  checkOptions(f, options);
-  const { order = 1, seed = 1, exact = false } = options;
+  const { order = 1, seed, exact } = checkOptions('gradCheck', f, options, ['order', 'seed', 'exact']);
   demand(order === 1 || order === 2, 'order', order, '1 or 2');
   const first = await checkOnce(f, inputs, { order: 1, seed, exact });
   if (order === 1 || first.verdict !== 'right') return first;
