@@ -777,10 +777,12 @@ describeOnBackends('layers', (backendName) => {
     });
 
     it('inputs that are smaller than the window, when the model is made or when it runs', () => {
+      const { numTensors } = tf.memory();
       const small = make('conv2d', { filters: 4, kernelSize: 4, name: 'small', inputShape: [3, 9, 2] });
       expect(() => modelOf(small)).toThrowError(
         "tfjs-convgrad: kernelSize of layer 'small' is [4, 4], but with dilationRate [1, 1] and padding valid it must fit into the input of shape [null, 3, 9, 2].",
       );
+      expect(tf.memory().numTensors).withContext('weights').toBe(numTensors);
       const pool = make('maxPooling2d', { poolSize: 3, name: 'pool', inputShape: [null, null, 2] });
       expect(() => built(pool).apply(tf.ones([1, 5, 2, 2]))).toThrowError(
         /poolSize of layer 'pool' is \[3, 3\].*\[1, 5, 2, 2\]/,

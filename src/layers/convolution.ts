@@ -138,9 +138,7 @@ abstract class Conv extends TfConv {
   }
 
   override getConfig(): serialization.ConfigDict {
-    const { dataFormat, groups } = this;
-    // tf.layers leaves dataFormat out of the config of its Conv1D.
-    return { ...super.getConfig(), padding: paddingConfig(this.pads), dataFormat, groups };
+    return { ...super.getConfig(), padding: paddingConfig(this.pads), groups: this.groups };
   }
 
   private get window(): Window {
