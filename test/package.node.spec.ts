@@ -1,6 +1,7 @@
 /** Specs of the published package: the packages that it imports, and the parts that a bundler can leave out. */
 import { build } from 'esbuild';
 import { readFileSync } from 'node:fs';
+import { TESTED } from '../src/tfjs_version.js';
 import entries from '../scripts/entries.json' with { type: 'json' };
 
 /** The packages that a bundle of `code` imports, and the size of the bundle in bytes. */
@@ -67,5 +68,16 @@ describe('the package', () => {
     const required = Object.keys(peerDependencies).filter((name) => !peerDependenciesMeta[name]?.optional);
     expect(required).toEqual(['@tensorflow/tfjs-core']);
     expect(Object.keys(peerDependencies).every((name) => name.startsWith('@tensorflow/'))).toBeTrue();
+  });
+
+  it('asks for the versions of tfjs that were tested, whose first and last the specs and the consumers have', () => {
+    const read = (path: string) => JSON.parse(readFileSync(path, 'utf8'));
+    const { peerDependencies, devDependencies } = read('package.json');
+    expect(new Set(Object.values(peerDependencies))).toEqual(new Set([`^${TESTED.first}.0`]));
+    const { dependencies: oldest } = read('test/consumers/oldest/package.json');
+    for (const name of Object.keys(peerDependencies)) {
+      expect(devDependencies[name]).withContext(name).toBe(TESTED.last);
+      expect(oldest[name]).withContext(name).toBe(`${TESTED.first}.0`);
+    }
   });
 });

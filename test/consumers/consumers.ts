@@ -35,6 +35,8 @@ import * as core from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
 import '@tensorflow/tfjs-backend-cpu';
 const tf = { ...core, ...layers };`;
+const PARTS_ON_PAGE = `${PARTS}
+import '@tensorflow/tfjs-backend-webgl';`;
 const UNION = `
 import * as tf from '@tensorflow/tfjs';`;
 
@@ -241,6 +243,9 @@ async function weigh(parent: string): Promise<string> {
 const moduleHtml = (src: string) =>
   `<!doctype html><meta charset="utf-8"><script type="module" src="${src}"></script>`;
 
+const esbuild = (folder: string) =>
+  build({ entryPoints: [join(folder, 'main.js')], bundle: true, outfile: join(folder, 'bundle.js') });
+
 const vite = (folder: string) =>
   node(folder, join(folder, '../node_modules/vite/bin/vite.js'), 'build', '--base', './');
 
@@ -349,13 +354,7 @@ globalThis.check(tf, convgrad, 'cpu').then(console.log);`,
   typed('nodenext', 'nodenext', MODULE),
   typed('bundler', 'esnext', MODULE),
 
-  inPage(
-    'esbuild',
-    `${PARTS}\nimport '@tensorflow/tfjs-backend-webgl';`,
-    (folder) =>
-      build({ entryPoints: [join(folder, 'main.js')], bundle: true, outfile: join(folder, 'bundle.js') }),
-    { packages: 'linked' },
-  ),
+  inPage('esbuild', PARTS_ON_PAGE, esbuild, { packages: 'linked' }),
 
   ofScripts('script tag, file://', [...SCRIPTS, WEBGL, ...OURS], reportOn('cpu', 'webgl'), {
     fromFile: true,
@@ -456,11 +455,10 @@ import { expect, test } from 'vitest';
 ${TEST}`,
   }),
   inNode(
-    'the oldest tfjs',
+    'the oldest tfjs, Node',
     nodeModule(PARTS + "\nimport '@tensorflow/tfjs-backend-wasm';", 'tfjs-convgrad', 'cpu', 'wasm'),
-    {
-      packages: 'oldest',
-    },
+    { packages: 'oldest' },
   ),
+  inPage('the oldest tfjs, page', PARTS_ON_PAGE, esbuild, { packages: 'oldest' }),
   { name: 'Yarn, Plug and Play', packages: 'yarn', isSlow: true, run: yarn },
 ];
