@@ -3,7 +3,7 @@
  *   - dist/esm/ and dist/cjs/: the library as ES modules and as CommonJS. Each entry is one file with one file of declarations. What
  *     entries share lies in chunks/.
  *   - dist/tfjs-convgrad.min.js: the library for a script tag, as the global `convgrad`;
- *   - dist/bin/: the command and the scripts of its page, bundled with their libraries, and the licences of these;
+ *   - dist/bin/: the command and the scripts of its thread and its page, bundled with their libraries, and the licences of these;
  *   - <entry>/package.json: sends those to an entry who do not read `exports`: TypeScript's node10, Parcel, older bundlers.
  */
 import { appendFileSync, chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -118,7 +118,7 @@ async function buildCommand() {
     ...common,
     platform: 'node',
     target: 'node20',
-    entryPoints: ['src/cli/tfjs-convgrad.ts'],
+    entryPoints: ['src/cli/tfjs-convgrad.ts', 'src/cli/thread.ts'],
     banner: {
       js: "#!/usr/bin/env node\nimport { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
     },
@@ -127,7 +127,7 @@ async function buildCommand() {
     ...common,
     platform: 'browser',
     target: 'es2022',
-    entryPoints: { page: 'src/cli/page.ts', verify: 'src/verify/index.ts' },
+    entryPoints: ['src/cli/page.ts'],
   });
   writeFileSync('dist/bin/THIRD-PARTY.txt', licencesOf([command.metafile, page.metafile]));
   chmodSync('dist/bin/tfjs-convgrad.js', 0o755);

@@ -24,6 +24,9 @@ const BATCH_MS = 60;
 /** Milliseconds for which both sides alternate. */
 const FOR_MS = 3000;
 
+/** Only a page that bench/webgl.ts opens has it. */
+declare const send: (message: { message: string } | { done: true } | { error: string }) => Promise<unknown>;
+
 const output = document.getElementById('output')!;
 const isAuto = location.search.includes('auto');
 
@@ -232,22 +235,18 @@ async function check({ kernelName, shape }: Run, sides: Side[]): Promise<void> {
 
 function print(line: string): void {
   output.textContent += `${line}\n`;
-  if (isAuto) post('print', line);
-}
-
-/** Messages are sent one after the other, so that they arrive in their order. */
-let posted: Promise<unknown> = Promise.resolve();
-function post(path: string, body: string): void {
-  posted = posted.then(() => fetch(path, { method: 'POST', body }));
+  if (isAuto) void send({ message: line });
 }
 
 async function run(only: string): Promise<void> {
   try {
     await main(only);
+    if (isAuto) await send({ done: true });
   } catch (error) {
-    print(String(error instanceof Error ? (error.stack ?? error) : error));
+    const text = String(error instanceof Error ? (error.stack ?? error) : error);
+    if (isAuto) await send({ error: text });
+    else print(text);
   }
-  if (isAuto) post('end', '');
 }
 
 const field = document.getElementById('only') as HTMLInputElement;

@@ -2,11 +2,22 @@
  * Specs of the published command, as built, in a project that has tfjs installed; they also run the code of
  * docs/custom-ops.md. And specs of `npm start`.
  */
-import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { CHROMIUM, findBrowser } from '../src/cli/browser.js';
+import { CHROMIUM_HINT, findChromium } from '../src/cli/browser.js';
 import { agreement, trainingOf } from '../src/cli/training.js';
 
 /** Makes a folder that has these packages of this repository installed. */
@@ -38,6 +49,20 @@ function run(folder: string, ...args: string[]) {
   return { status, stdout, stderr };
 }
 
+/** The command lines of all processes that name the text, where there is /proc. */
+function processesThatName(text: string): string[] {
+  if (!existsSync('/proc/self/cmdline')) return [];
+  const ids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const lines = ids.map((id) => {
+    try {
+      return readFileSync(`/proc/${id}/cmdline`, 'utf8');
+    } catch {
+      return ''; // it has ended
+    }
+  });
+  return lines.filter((line) => line.includes(text));
+}
+
 const compare = (folder: string, ...args: string[]) => run(folder, BIN, 'compare', ...args);
 
 /** Writes each code block of a page that begins with the name of a file to that file. */
@@ -53,8 +78,12 @@ describe('tfjs-convgrad compare', () => {
   beforeAll(() => {
     const { status, stderr } = run('.', 'build.mjs');
     if (status !== 0) throw new Error(stderr);
-    folder = project(['tfjs-core', 'tfjs-backend-cpu', 'tfjs-backend-webgl']);
+    folder = project(['tfjs-core', 'tfjs-backend-cpu', 'tfjs-backend-webgl', 'tfjs-converter']);
     writeCode('docs/custom-ops.md', folder);
+    const endless = `
+      const kernelFunc = () => { for (;;); };
+      export const kernels = ['cpu', 'webgl'].map((backendName) => ({ kernelName: 'MaxPool', backendName, kernelFunc }));`;
+    writeFileSync(join(folder, 'endless.js'), endless);
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -66,6 +95,55 @@ describe('tfjs-convgrad compare', () => {
       /ok AvgPoolGrad +3x3, stride 1, same .*row 1: divides by the full window at padding/,
     );
     expect(stdout).toContain('4 of 4 right');
+  });
+
+  it('takes names in any case of letters', () => {
+    const args = ['--backend', 'CPU', '--op', 'avgpoolgrad', '--case', 'SAME', '--json'];
+    const { status, stdout } = compare(folder, ...args);
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout).comparisons.length).toBe(4);
+    const depthwise = ['--op', 'depthwise', '--shape', '1x9x8x6,3x3x6x2', '--pad', 'SAME', '--list'];
+    expect(compare(folder, ...depthwise).stdout).toContain('DepthwiseConv2dNative\n');
+  });
+
+  it('lists kernels and cases, without a browser and without an installed backend', () => {
+    const env = process.env.CHROME_BIN;
+    process.env.CHROME_BIN = '/nowhere/chrome';
+    const webgl = compare(folder, '--list', '--backend', 'webgl');
+    process.env.CHROME_BIN = env;
+    if (env === undefined) delete process.env.CHROME_BIN;
+    expect(webgl.status).withContext(webgl.stderr).toBe(0);
+    expect(webgl.stdout).toMatch(/^MaxPoolGrad\n {2}2x2\n/m);
+    expect(webgl.stdout).not.toContain('BatchMatMul');
+    expect(compare(folder, '--list', '--backend', 'wasm').stdout).toContain('BatchMatMul\n');
+
+    const { status, stdout } = compare(folder, '--list', '--json', '--op', 'AvgPoolGrad', '--case', 'same');
+    expect(status).toBe(0);
+    const names = JSON.parse(stdout) as { op: string; case: string }[];
+    expect(names.length).toBe(4);
+    expect(names[0]).toEqual({ op: 'AvgPoolGrad', case: '3x3, stride 1, same' });
+  });
+
+  it("lists a module's kernels, cases and ops", () => {
+    const { status, stdout } = compare(folder, '--list', '--kernels', 'verified-swish.js');
+    expect(status).toBe(0);
+    expect(stdout).toBe(
+      'Swish\n  2x3x4\nSwishGrad\n  5x7, 5x7\nswish\n  gradient\n\n3 kernels and ops, 3 comparisons on cpu\n',
+    );
+  });
+
+  it('has a help whose examples work', () => {
+    const { status, stdout } = compare(folder, '--help');
+    expect(status).toBe(0);
+    expect(stdout).toContain('Exit code: 0 if everything is right');
+    const [, examples] = /Examples:\n([^]*?)\n\n/.exec(stdout)!;
+    const lines = examples.split('\n').filter((line) => !/mine\.js/.test(line));
+    for (const line of lines) {
+      const [, command] = /tfjs-convgrad (compare.*?)( {2}| >)/.exec(line)!;
+      const listed = run(folder, BIN, ...command.split(' '), '--list');
+      expect(listed.status).withContext(line).toBe(0);
+    }
+    expect(lines.length).toBe(6);
   });
 
   it('takes a case of its own, and prints JSON and nothing else', () => {
@@ -120,7 +198,69 @@ describe('tfjs-convgrad compare', () => {
     writeFileSync(join(folder, 'wrong.js'), kernels);
     const { status, stdout } = compare(folder, '--kernels', 'wrong.js', '--case', '1x7');
     expect(status).toBe(1);
-    expect(stdout).toMatch(/NO Conv2D +1x7 /);
+    expect(stdout).toMatch(/NO Conv2D +1x7 +Infinity /);
+    const { comparisons } = JSON.parse(
+      compare(folder, '--kernels', 'wrong.js', '--case', '1x7', '--json').stdout,
+    );
+    expect(comparisons[0].error).toBe('Infinity'); // null would mean that there is no error
+    expect(comparisons[0].gradientError).toBeNull();
+  });
+
+  it('says what a page says of an infinite error', () => {
+    if (!findChromium()) return pending(CHROMIUM_HINT);
+    const kernels = `
+      import { getKernel } from '@tensorflow/tfjs-core';
+      const kernelFunc = ({ inputs: { x }, backend }) => getKernel('Fill', 'webgl').kernelFunc({ backend, attrs: { shape: [1, 1, 1, 1], value: 7 } });
+      export const kernels = [{ kernelName: 'MaxPool', backendName: 'webgl', kernelFunc }];`;
+    writeFileSync(join(folder, 'wrong-webgl.js'), kernels);
+    const { status, stdout, stderr } = compare(
+      folder,
+      ...['--backend', 'webgl', '--kernels', 'wrong-webgl.js', '--case', 'global', '--json'],
+    );
+    expect(status).withContext(stderr).toBe(1);
+    const { comparisons, versions } = JSON.parse(stdout);
+    expect(comparisons[0].error).toBe('Infinity');
+    expect(versions.Browser).toContain('Chrome');
+    expect(versions.GPU).toBeTruthy();
+  }, 120_000);
+
+  it('prints JSON and nothing else, whatever a module prints', () => {
+    writeFileSync(
+      join(folder, 'chatty.js'),
+      `console.log('hello'); export * from './verified-swish.js'; import './verified-swish.js';`,
+    );
+    const { stdout, stderr } = compare(folder, '--kernels', 'chatty.js', '--json');
+    expect(JSON.parse(stdout).ok).toBeTrue();
+    expect(stderr).toContain('hello');
+  });
+
+  it('gives up after a while, even where a kernel never ends', () => {
+    const { status, stderr } = compare(folder, '--kernels', 'endless.js', '--timeout', '2');
+    expect(status).toBe(2);
+    expect(stderr).toMatch(
+      /^tfjs-convgrad: The run has not ended within 2 s, the limit that --timeout sets: 0 of \d+ comparisons are done\.\n$/,
+    );
+  });
+
+  it('says so where a kernel ends the process', () => {
+    const kernels = `
+      const kernelFunc = () => process.exit(0);
+      export const kernels = [{ kernelName: 'MaxPool', backendName: 'cpu', kernelFunc }];`;
+    writeFileSync(join(folder, 'exiting.js'), kernels);
+    const { status, stderr } = compare(folder, '--kernels', 'exiting.js');
+    expect(status).toBe(2);
+    expect(stderr).toBe(
+      'tfjs-convgrad: The comparison ended early: something ended its thread, with exit code 0.\n',
+    );
+  });
+
+  it('says what a kernel throws that is no error', () => {
+    const kernels = `
+      const kernelFunc = () => { throw 'not yet'; };
+      export const kernels = [{ kernelName: 'MaxPool', backendName: 'cpu', kernelFunc }];`;
+    writeFileSync(join(folder, 'text.js'), kernels);
+    const { stdout } = compare(folder, '--kernels', 'text.js', '--case', 'global');
+    expect(stdout).toMatch(/NO MaxPool +global +Infinity .* not yet\n/);
   });
 
   it('goes on where a kernel throws, and says what it throws', () => {
@@ -151,15 +291,27 @@ describe('tfjs-convgrad compare', () => {
   });
 
   it('exits with 2, and a line that says why, where it cannot compare', () => {
-    writeFileSync(join(folder, 'nonsense.js'), 'export const (');
-    writeFileSync(
-      join(folder, 'incomplete.js'),
-      "export const cases = [{ kernelName: 'Mine', inputs: {} }];",
-    );
+    const modules = {
+      'nonsense.js': 'export const (',
+      'throwing-early.js': "throw new Error('not now')",
+      'lost.js': "import './lib/nowhere.js'",
+      'incomplete.js': "export const cases = [{ kernelName: 'Mine', inputs: {} }];",
+      'empty.js': '',
+      'default.js': 'export default {}',
+      'no-list.js': 'export const kernels = {}',
+      'no-kernel.js': "export const kernels = [{ kernelName: 'Mine', backendName: 'cpu' }]",
+      'no-ops.js': 'export const ops = []',
+      'typed.ts': '',
+    };
+    for (const [name, code] of Object.entries(modules)) writeFileSync(join(folder, name), code);
     const reasons: [args: string[], why: string][] = [
       [['--backend', 'wasm'], 'npm install @tensorflow/tfjs-backend-wasm'],
-      [['--backend', 'abacus'], 'Allowed choices are cpu, wasm, webgl'],
-      [['--op', 'Nothing'], "No kernel and case on cpu match --op 'Nothing'"],
+      [['--backend', 'abacus'], "argument 'abacus' is invalid. It must be one of cpu, wasm, webgl"],
+      [['--op', 'Nothing'], "No kernel and case on cpu match --op 'Nothing' and --case ''. --list shows"],
+      [['--op', 'Nothing', '--list'], "No kernel and case on cpu match --op 'Nothing'"],
+      [['--timeout', '0'], 'It must be a whole number from 1 to 86400'],
+      [['--timeout', 'soon'], 'It must be a whole number from 1 to 86400'],
+      [['--kernel', 'x'], "unknown option '--kernel'"],
       [['--shape', '3'], 'It must be x and a filter'],
       [['--strides', '2'], '--strides and --pad need --shape'],
       [['--pad', '0'], '--strides and --pad need --shape'],
@@ -169,18 +321,74 @@ describe('tfjs-convgrad compare', () => {
         'its third dimension must be the 4 channels of x',
       ],
       [['--pad', 'most'], "It must be 'same', 'valid' or a whole number"],
-      [['--kernels', 'nowhere.js'], 'There is no such file'],
-      [['--kernels', 'nonsense.js'], 'nonsense.js: '],
+      [['--kernels', 'nowhere.js'], "argument 'nowhere.js' is invalid. There is no such file in "],
+      [['--kernels', 'node_modules'], 'It is a folder, not a file'],
+      [['--kernels', 'package.json'], 'It must be JavaScript: .js, .mjs, .cjs.'],
+      [['--kernels', 'typed.ts'], 'It must be JavaScript: .js, .mjs, .cjs. Compile TypeScript first'],
+      [['--kernels', 'nonsense.js'], 'nonsense.js does not load: SyntaxError: Unexpected token'],
+      [['--kernels', 'throwing-early.js'], 'throwing-early.js does not load: Error: not now'],
+      [['--kernels', 'lost.js'], 'lost.js does not load: Error [ERR_MODULE_NOT_FOUND]: Cannot find module'],
       [['--kernels', 'incomplete.js'], 'a case of Mine has no definition'],
+      [['--kernels', 'empty.js'], 'empty.js exports nothing, but it must export kernels or ops'],
+      [['--kernels', 'default.js'], 'default.js exports only default, but it must export kernels or ops'],
+      [['--kernels', 'no-list.js'], 'kernels of no-list.js is an object, but it must be an array'],
+      [['--kernels', 'no-kernel.js'], 'kernels[0] of no-kernel.js is an object, but it must have kernelName'],
+      [['--kernels', 'no-ops.js'], 'ops of no-ops.js is [], but it must be an object: name'],
       [['--html', 'nowhere/report.html'], 'Its folder does not exist'],
+      [['--html', 'node_modules'], 'It is a folder, not a file'],
     ];
     for (const [args, why] of reasons) {
       const { status, stderr } = compare(folder, ...args);
       expect(status).withContext(args.join(' ')).toBe(2);
       expect(stderr).toContain(why);
-      expect(stderr).toMatch(/^(tfjs-convgrad: (?!tfjs)|error: )/);
-      expect(stderr.trim().split('\n').length).withContext(stderr).toBe(1);
+      expect(stderr).toMatch(/^tfjs-convgrad: (?!tfjs)/);
+      const lines = stderr
+        .trim()
+        .split('\n')
+        .filter((line) => !line.startsWith('(Did you mean '));
+      expect(lines.length).withContext(stderr).toBe(1);
     }
+  }, 60_000);
+
+  it('says on webgl, too, why it cannot compare', () => {
+    if (!findChromium()) return pending(CHROMIUM_HINT);
+    const modules = {
+      'nonsense.js': 'export const (',
+      'lost.js': "import './lib/nowhere.js'",
+      'foreign.js': "import 'lodash'",
+      'not-installed.js': "import '@tensorflow/tfjs-layers'",
+      'default.js': 'export default {}',
+      'common.cjs': 'exports.kernels = []',
+    };
+    for (const [name, code] of Object.entries(modules)) writeFileSync(join(folder, name), code);
+    const outside = join(tmpdir(), 'tfjs-convgrad-outside.js');
+    writeFileSync(outside, 'export const kernels = []');
+    const reasons: [file: string, why: string][] = [
+      ['nonsense.js', 'nonsense.js does not load: SyntaxError: Unexpected token'],
+      ['lost.js', 'lost.js does not load: there is no file lib/nowhere.js.'],
+      ['foreign.js', 'foreign.js does not load: it imports lodash. On webgl a module may import'],
+      ['not-installed.js', 'npm install @tensorflow/tfjs-layers'],
+      ['default.js', 'default.js exports only default, but it must export kernels or ops'],
+      ['common.cjs', 'on webgl it must be an ES module'],
+      [outside, 'the page can read no other folder'],
+    ];
+    for (const [file, why] of reasons) {
+      const { status, stderr } = compare(folder, '--backend', 'webgl', '--kernels', file);
+      expect(status).withContext(file).toBe(2);
+      expect(stderr).toContain(why);
+      expect(stderr).toMatch(/^tfjs-convgrad: (?!tfjs).*\n$/);
+    }
+    rmSync(outside);
+  }, 240_000);
+
+  it('says so where there is no browser', () => {
+    const before = process.env.CHROME_BIN;
+    process.env.CHROME_BIN = '/nowhere/chrome';
+    const { status, stderr } = compare(folder, '--backend', 'webgl');
+    process.env.CHROME_BIN = before;
+    if (before === undefined) delete process.env.CHROME_BIN;
+    expect(status).toBe(2);
+    expect(stderr).toBe('tfjs-convgrad: CHROME_BIN is /nowhere/chrome, but there is no such program.\n');
   });
 
   it('goes on with a new backend where a WebAssembly kernel traps', () => {
@@ -198,7 +406,7 @@ describe('tfjs-convgrad compare', () => {
   });
 
   it('runs on webgl in an installed browser', () => {
-    if (!findBrowser(CHROMIUM)) return pending(CHROMIUM.hint);
+    if (!findChromium()) return pending(CHROMIUM_HINT);
     const { status, stdout, stderr } = compare(
       folder,
       '--backend',
@@ -212,6 +420,81 @@ describe('tfjs-convgrad compare', () => {
     expect(stdout).toMatch(/ok MaxPoolGrad +2x2 /);
   }, 120_000);
 
+  it("gives a module on webgl tfjs's packages and this one by their names", () => {
+    if (!findChromium()) return pending(CHROMIUM_HINT);
+    const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: object };
+    const own = Object.keys(exports).filter((path) => !/verify\/|layers|json/.test(path)); // those need jasmine, jest and layers
+    const names = [
+      ...['tfjs-core', 'tfjs-backend-cpu', 'tfjs-backend-webgl', 'tfjs-converter'].map(
+        (name) => `@tensorflow/${name}`,
+      ),
+      '@tensorflow/tfjs-core/dist/register_all_gradients.js',
+      '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops',
+      ...own.map((path) => `tfjs-convgrad${path.slice(1)}`),
+    ];
+    const code = `
+      ${names.map((name) => `import '${name}';`).join('\n')}
+      import { tensor1d } from '@tensorflow/tfjs-core';
+      import { convGeometry } from 'tfjs-convgrad/numeric';
+      if (typeof convGeometry !== 'function') throw new Error('convGeometry is missing');
+      export const ops = { twice: { f: (x) => x.mul(2), inputs: () => [tensor1d([1, 2])] } };`;
+    writeFileSync(join(folder, 'bare.js'), code);
+    const { status, stdout, stderr } = compare(folder, '--backend', 'webgl', '--kernels', 'bare.js');
+    expect(status)
+      .withContext(stdout + stderr)
+      .toBe(0);
+    expect(stdout).toMatch(/ok twice +gradient/);
+  }, 120_000);
+
+  describe('leaves no browser and no profile behind', () => {
+    let temporary: string;
+
+    beforeEach(() => {
+      if (!findChromium()) pending(CHROMIUM_HINT);
+      if (process.platform === 'win32') pending('Windows has no TMPDIR and no signals');
+      temporary = mkdtempSync(join(tmpdir(), 'compare-'));
+    });
+    afterEach(() => temporary && rmSync(temporary, { recursive: true }));
+
+    function start(...args: string[]) {
+      const child = spawn(process.execPath, [BIN, 'compare', '--backend', 'webgl', ...args], {
+        cwd: folder,
+        env: { ...process.env, TMPDIR: temporary },
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      return { child, ended: once(child, 'exit') };
+    }
+
+    function expectNothingLeft() {
+      expect(readdirSync(temporary)).toEqual([]);
+      expect(processesThatName(temporary)).toEqual([]);
+    }
+
+    for (const [signal, exitCode] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
+      it(`at ${signal}`, async () => {
+        const { child, ended } = start();
+        const [text] = await once(child.stdout, 'data');
+        expect(String(text)).toContain('Comparing on webgl');
+        expect(readdirSync(temporary).length).withContext('profiles while it runs').toBe(1);
+        child.kill(signal as NodeJS.Signals);
+        expect(await ended).toEqual([exitCode, null]);
+        expectNothingLeft();
+      }, 120_000);
+    }
+
+    it('at the end', async () => {
+      const { ended } = start('--op', 'AvgPoolGrad', '--case', '2x2');
+      expect(await ended).toEqual([0, null]);
+      expectNothingLeft();
+    }, 120_000);
+
+    it('at its time limit', async () => {
+      const { ended } = start('--timeout', '8', '--kernels', 'endless.js');
+      expect(await ended).toEqual([2, null]);
+      expectNothingLeft();
+    }, 120_000);
+  });
+
   describe('in docs/custom-ops.md', () => {
     it('the gradient of the op is right', () => {
       const { status, stdout, stderr } = run(folder, 'check.js');
@@ -224,7 +507,7 @@ describe('tfjs-convgrad compare', () => {
 
     for (const backend of ['cpu', 'webgl']) {
       it(`its kernels are right on ${backend}`, () => {
-        if (backend === 'webgl' && !findBrowser(CHROMIUM)) return pending(CHROMIUM.hint);
+        if (backend === 'webgl' && !findChromium()) return pending(CHROMIUM_HINT);
         const args = ['--kernels', 'verified-swish.js', '--backend', backend];
         const { status, stdout, stderr } = compare(folder, ...args);
         expect(status)

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CHROMIUM, findBrowser, inBrowser, SENDER } from '../src/cli/browser.js';
+import { CHROMIUM_HINT, findChromium, inBrowser, SENDER } from '../src/cli/browser.js';
 
 const WASM = ['-simd', '-threaded-simd', ''].map((kind) => `tfjs-backend-wasm${kind}.wasm`);
 
@@ -54,7 +54,7 @@ describe('the demo build', () => {
   });
 
   it('compares on wasm, whose files are beside the page', async () => {
-    if (!findBrowser(CHROMIUM)) return pending(CHROMIUM.hint);
+    if (!findChromium()) return pending(CHROMIUM_HINT);
     const text = await openPage(() => true);
     expect(text).toMatch(/✓ Right: .*, on cpu\./);
     expect(text).toMatch(/✓ Right: .*, on wasm\./);
@@ -62,7 +62,7 @@ describe('the demo build', () => {
   }, 120_000);
 
   it('compares without wasm where its files are missing, and says why', async () => {
-    if (!findBrowser(CHROMIUM)) return pending(CHROMIUM.hint);
+    if (!findChromium()) return pending(CHROMIUM_HINT);
     const text = await openPage((file) => !file.endsWith('.wasm'));
     expect(text).toMatch(/✓ Right: .*, on cpu\./);
     expect(text).not.toContain('on wasm.');

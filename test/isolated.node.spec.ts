@@ -1,6 +1,6 @@
 /** Specs of a page that is cross-origin isolated, in Chromium: tfjs's build with threads, whose memory is shared. */
 import { readFileSync } from 'node:fs';
-import { CHROMIUM, findBrowser, inBrowser, SENDER } from '../src/cli/browser.js';
+import { CHROMIUM_HINT, findChromium, inBrowser, SENDER } from '../src/cli/browser.js';
 import { bundlePage, WASM_FOLDER } from './runner/bundle.js';
 import type { Isolated } from './support/isolated_page.js';
 
@@ -11,7 +11,7 @@ const ISOLATING = {
 
 describe('a page that is cross-origin isolated', () => {
   it('is served in the memory that its threads share', async () => {
-    if (!findBrowser(CHROMIUM)) return pending(CHROMIUM.hint);
+    if (!findChromium()) return pending(CHROMIUM_HINT);
     const script = readFileSync(await bundlePage('test/support/isolated_page.ts'), 'utf8');
     const files: string[] = [];
     const fileOf = (path: string) => {
@@ -21,7 +21,7 @@ describe('a page that is cross-origin isolated', () => {
     };
     const html = `<script>${SENDER}</script><script src="/page.js"></script>`;
     let page = {} as Isolated;
-    await inBrowser<Isolated>(html, fileOf, (message) => (page = message), ISOLATING);
+    await inBrowser<Isolated>(html, fileOf, (message) => (page = message), { headers: ISOLATING });
     expect(page.isolated).toBeTrue();
     expect(files).toContain('/wasm/tfjs-backend-wasm-threaded-simd.wasm');
     expect(page.wasm).toEqual({ serving: 'relaxed-simd', inPlace: true });

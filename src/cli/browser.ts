@@ -1,40 +1,22 @@
-/** Runs a page in an installed browser, without a window, and receives its messages. */
-import { spawn } from 'node:child_process';
+/**
+ * Runs a page in an installed Chromium or Chrome, without a window, and receives its messages. chrome-launcher finds the browser, gives
+ * it a new profile, and ends it with all its processes.
+ */
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { delimiter, extname, isAbsolute, join } from 'node:path';
+import { constants } from 'node:os';
+import { extname } from 'node:path';
+import { getChromePath, Launcher } from 'chrome-launcher';
+import { readNumber } from './numbers.js';
 
-/** Where to look for a browser: an environment variable, names on the PATH, and absolute paths. */
-export interface Place {
-  variable: string;
-  names: string[];
-  hint: string;
-}
+export const CHROMIUM_HINT = 'install Chrome or Chromium, or set CHROME_BIN to its path';
 
-export const CHROMIUM: Place = {
-  variable: 'CHROME_BIN',
-  names: [
-    'chromium',
-    'chromium-browser',
-    'google-chrome',
-    'google-chrome-stable',
-    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-    '/Applications/Chromium.app/Contents/MacOS/Chromium',
-    'C:/Program Files/Google/Chrome/Application/chrome.exe',
-    'C:/Program Files (x86)/Google/Chrome/Application/chrome.exe',
-  ],
-  hint: 'install chromium or set CHROME_BIN',
-};
-
-/** Flags for WebGL without a GPU, and for running as root, as in a container. */
-export const CHROMIUM_FLAGS = [
-  '--headless',
+/** What any Chromium gets here. */
+export const COMMON_FLAGS = [
   '--no-sandbox', // without it Chromium refuses to run as root, as it does in containers
-  '--use-angle=swiftshader', // WebGL without a GPU. Karma's own ChromeHeadless switches WebGL off
-  '--enable-unsafe-swiftshader',
   '--ignore-gpu-blocklist',
   '--disable-dev-shm-usage',
   '--disable-background-networking',
@@ -44,17 +26,50 @@ export const CHROMIUM_FLAGS = [
   '--no-first-run',
 ];
 
-export function findBrowser({ variable, names }: Place): string | undefined {
-  return process.env[variable] || firstOnPath(names);
+/** No window, and WebGL without a GPU. Karma's own ChromeHeadless switches WebGL off. */
+export const CHROMIUM_FLAGS = [
+  ...COMMON_FLAGS,
+  '--headless',
+  '--use-angle=swiftshader',
+  '--enable-unsafe-swiftshader',
+];
+
+/** The path of Chromium or Chrome: what CHROME_BIN says, or else where they are usually installed. */
+export function findChromium(): string | undefined {
+  try {
+    return process.env.CHROME_BIN || getChromePath();
+  } catch {
+    return undefined; // chrome-launcher throws if it finds none
+  }
 }
 
-export function firstOnPath(names: string[]): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  const paths = names.flatMap((name) =>
-    isAbsolute(name) ? name : folders.map((folder) => join(folder, name)),
-  );
-  return paths.find((path) => existsSync(path));
+/** A browser that runs. */
+export interface Opened {
+  process: ChildProcess;
+  /** Ends all its processes, and removes its profile. */
+  kill(): void;
 }
+
+/** Opens a page in Chromium. @throws Error if there is none */
+export async function openChromium(url: string, flags = CHROMIUM_FLAGS): Promise<Opened> {
+  const chromePath = findChromium();
+  if (!chromePath) throw new Error(`No browser was found: ${CHROMIUM_HINT}.`);
+  if (!statSync(chromePath, { throwIfNoEntry: false })?.isFile())
+    throw new Error(`CHROME_BIN is ${chromePath}, but there is no such program.`);
+  // Through a pipe instead of a port, Chromium sees the end of this process, however it ends, and ends too.
+  const chromeFlags = [...flags, '--remote-debugging-pipe'];
+  const envVars = { ...process.env };
+  const launcher = new Launcher({ chromePath, startingUrl: url, chromeFlags, envVars });
+  launcher.prepare();
+  const profile = launcher.userDataDir!;
+  // Chromium makes a folder for a socket, which it leaves behind when it is killed. So it shall be in the profile, if the socket's path,
+  // of 104 characters at most, stays short enough.
+  if (profile.length <= LONGEST_PROFILE) envVars.TMPDIR = profile;
+  await launcher.launch();
+  return { process: launcher.chromeProcess!, kill: () => launcher.kill() };
+}
+
+const LONGEST_PROFILE = 104 - '/.org.chromium.Chromium.XXXXXX/SingletonSocket'.length;
 
 const TYPES: Record<string, string> = {
   '.js': 'text/javascript',
@@ -66,38 +81,51 @@ const TYPES: Record<string, string> = {
 /** What a page sends: any number of messages, and at the end `done` or an error. */
 export type Message<T> = { message: T } | { done: true } | { error: string };
 
+type FileOf = (path: string) => { file: string } | { text: string } | undefined;
+
+/** A page that this process serves until it is closed. */
+export interface Served {
+  url: string;
+  /** Resolves when the page says that it is done. Rejects with the error that it sends. */
+  ended: Promise<void>;
+  close(): void;
+}
+
 /**
- * Opens a page in Chromium until it says that it is done.
+ * Serves a page to this machine.
  * @param html the page. It POSTs each Message as JSON to /message.
  * @param fileOf gives the file for a path that the page asks for, or the text to send
- * @param onMessage called with each message
+ * @param onMessage called with each message. An error that it throws ends the page.
  * @param headers HTTP headers of all answers
- * @throws Error if no browser is found, if the browser ends early, or if the page sends an error
  */
-export async function inBrowser<T>(
+export async function servePage<T>(
   html: string,
-  fileOf: (path: string) => { file: string } | { text: string } | undefined,
+  fileOf: FileOf,
   onMessage: (message: T) => void,
   headers: Record<string, string> = {},
-): Promise<void> {
-  const browser = findBrowser(CHROMIUM);
-  if (!browser) throw new Error(`No browser was found: ${CHROMIUM.hint}.`);
-  const profile = mkdtempSync(join(tmpdir(), 'tfjs-convgrad-'));
-  let finish: (error?: Error) => void;
-  const finished = new Promise<void>((resolve, reject) => {
-    finish = (error) => (error ? reject(error) : resolve());
-  });
+): Promise<Served> {
+  let done: () => void;
+  let fail: (error: Error) => void;
+  const ended = new Promise<void>((resolve, reject) => ([done, fail] = [resolve, reject]));
+  const receive = (sent: Message<T>) => {
+    if ('message' in sent) onMessage(sent.message);
+    else if ('error' in sent) fail(new Error(sent.error));
+    else done();
+  };
   const server = createServer(async (request, response) => {
-    const path = decodeURIComponent(new URL(request.url!, 'http://localhost').pathname);
     if (request.method === 'POST') {
-      const sent = JSON.parse(await bodyOf(request)) as Message<T>;
+      const sent = JSON.parse(await bodyOf(request), readNumber);
       response.end();
-      if ('message' in sent) onMessage(sent.message);
-      else finish('error' in sent ? new Error(sent.error) : undefined);
+      try {
+        receive(sent);
+      } catch (error) {
+        fail(error as Error);
+      }
       return;
     }
+    const path = decodeURIComponent(new URL(request.url!, 'http://localhost').pathname);
     const found = path === '/' ? { text: html } : fileOf(path);
-    if (!found || ('file' in found && !existsSync(found.file))) {
+    if (!found || ('file' in found && !statSync(found.file, { throwIfNoEntry: false })?.isFile())) {
       response.writeHead(404).end();
       return;
     }
@@ -107,28 +135,72 @@ export async function inBrowser<T>(
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const flags = [...CHROMIUM_FLAGS, `--user-data-dir=${profile}`, `http://127.0.0.1:${port}/`];
-  const child = spawn(browser, flags, { stdio: 'ignore' });
-  child.once('error', (error) => finish(error));
-  child.once('exit', (code) => finish(new Error(`The browser ended early, with exit code ${code}.`)));
-  try {
-    await finished;
-  } finally {
-    if (child.exitCode === null && child.kill()) await once(child, 'exit');
+  const close = () => {
     server.close();
     server.closeAllConnections();
-    removeFolder(profile);
+  };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, ended, close };
+}
+
+export interface InBrowserOptions {
+  headers?: Record<string, string>;
+  /** Opens the page. Default: openChromium. */
+  open?: (url: string) => Promise<Opened>;
+  /** Ends the page early. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Serves a page, and opens it in a browser until it says that it is done. However this ends, the browser and its profile are gone.
+ * The parameters are those of `servePage`.
+ * @throws Error if no browser is found, if the browser ends early, or if the page sends an error
+ */
+export async function inBrowser<T>(
+  html: string,
+  fileOf: FileOf,
+  onMessage: (message: T) => void,
+  { headers, open = openChromium, signal }: InBrowserOptions = {},
+): Promise<void> {
+  const page = await servePage(html, fileOf, onMessage, headers);
+  try {
+    const browser = await open(page.url);
+    const forget = killedAtExit(browser);
+    try {
+      await Promise.race([page.ended, earlyEnd(browser), aborted(signal)]);
+    } finally {
+      forget();
+      browser.kill();
+    }
+  } finally {
+    page.close();
   }
 }
 
-/** Removes a browser's profile. If a process of the browser still writes there, the folder is left to the system. */
-export function removeFolder(profile: string): void {
-  try {
-    rmSync(profile, { recursive: true, force: true, maxRetries: 10 });
-  } catch {
-    // only the page's messages count, not the files that the browser leaves behind
-  }
+/** Signals that end this process: of Ctrl-C, of a program that ends another, of a terminal that is closed. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Ends the browser with this process. Returns what takes that back. */
+function killedAtExit(browser: Opened): () => void {
+  const kill = () => browser.kill();
+  const exit = (signal: NodeJS.Signals) => process.exit(128 + constants.signals[signal]);
+  process.once('exit', kill);
+  for (const signal of SIGNALS) process.once(signal, exit);
+  return () => {
+    process.off('exit', kill);
+    for (const signal of SIGNALS) process.off(signal, exit);
+  };
+}
+
+async function earlyEnd({ process }: Opened): Promise<never> {
+  const [code, signal] = await once(process, 'exit');
+  throw new Error(`The browser ended early, with ${signal ? `signal ${signal}` : `exit code ${code}`}.`);
+}
+
+/** Rejects when the signal is aborted, with its reason. */
+export function aborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
@@ -137,10 +209,17 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return body;
 }
 
-/** Part of the page's script: `send` sends a Message. Errors are sent, too. Messages arrive in their order. */
+/**
+ * Part of the page's script: `send` sends a Message, with numbers as numbers.ts writes them. Errors are sent, too. Messages arrive in
+ * their order.
+ */
 export const SENDER = `
+  const writeNumber = (_, value) => (typeof value === 'number' && !Number.isFinite(value) ? String(value) : value);
   let last = Promise.resolve();
-  const send = (message) => (last = last.then(() => fetch('/message', { method: 'POST', body: JSON.stringify(message) })));
+  const send = (message) => {
+    const body = JSON.stringify(message, writeNumber);
+    return (last = last.then(() => fetch('/message', { method: 'POST', body })));
+  };
   addEventListener('error', (event) => send({ error: event.message }));
   addEventListener('unhandledrejection', (event) => send({ error: String(event.reason?.stack ?? event.reason) }));
 `;

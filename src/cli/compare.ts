@@ -1,124 +1,132 @@
 /**
- * `tfjs-convgrad compare`: starts a backend, in this process or in a browser, compares kernels, and prints the results.
+ * `tfjs-convgrad compare`: compares kernels, in a thread or in a browser, and prints the results, or prints the names of what there is to
+ * compare.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { join, relative, resolve, sep } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import * as tf from '@tensorflow/tfjs-core';
-import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
-import type { BackendName } from '../../kernels/registry.js';
-import { packageOf, startBackend } from './backend.js';
-import { inBrowser, SENDER } from './browser.js';
+import { basename } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { aborted } from './browser.js';
+import { ROOT } from './backend.js';
 import type { Comparison } from './comparison.js';
-import { printComparisons } from './print.js';
+import { writeNumber } from './numbers.js';
+import { onPage } from './on-page.js';
+import { printComparisons, printNames } from './print.js';
 import { type Progress, progress } from './progress.js';
 import { pageOf } from './report.js';
-import { type Asked, type CompareMessage, runComparisons } from './run-comparisons.js';
-import type { UserModule } from './user-kernels.js';
+import type { Name } from './run-comparisons.js';
+import type { Task, TaskMessage } from './task.js';
 
-export interface CompareOptions extends Asked {
-  backend: BackendName;
-  /** Path of a module whose kernels are compared instead of the plugin's: see user-kernels.ts. */
-  kernels?: string;
+export interface CompareOptions extends Task {
   /** Print JSON on standard output, and nothing else there. */
   json: boolean;
   /** File in which to write an HTML report. */
   html?: string;
+  /** The most seconds that all may take. */
+  timeout: number;
 }
 
 /** Resolves to true if everything agrees, otherwise to false. */
 export async function compareCommand(options: CompareOptions): Promise<boolean> {
-  const { backend, kernels, json, html } = options;
-  let bar: Progress | undefined;
-  const rows: Comparison[] = [];
-  const onMessage = (message: CompareMessage) => {
-    if ('total' in message) {
-      if (message.total === 0)
-        throw new Error(
-          `No kernel and case on ${backend} match --op '${options.op}' and --case '${options.case}'` +
-            (kernels ? `: does ${kernels} export one for ${backend}?` : '.'),
-        );
-      bar = progress(`Comparing on ${backend}`, message.total, json ? process.stderr : process.stdout);
-      return;
-    }
-    rows.push(message.row);
-    bar?.step(`${message.row.op}, ${message.row.case}`);
-  };
-  await (backend === 'webgl' ? onPage : here)(options, onMessage);
-  bar?.done();
+  const { backend, kernels, list, json, html } = options;
+  const { names, rows, facts } = await carryOut(options);
+  const print = (value: object) => console.log(JSON.stringify(value, writeNumber, 2));
+  if (list) {
+    if (json) print(names);
+    else printNames(names, backend);
+    return true;
+  }
   const ok = rows.every((row) => row.ok);
-  const facts = {
-    machine: `${cpus()[0].model}, ${cpus().length} cores`,
-    versions: { Node: process.version, 'TensorFlow.js': tf.version_core, Backend: backend },
-    date: new Date().toISOString().slice(0, 10),
-  };
-  if (json) console.log(JSON.stringify({ ok, ...facts, comparisons: rows }, null, 2));
+  const machine = `${cpus()[0].model}, ${cpus().length} cores`;
+  const date = new Date().toISOString().slice(0, 10);
+  const versions = { ...facts, Backend: backend };
+  if (json) print({ ok, machine, versions, date, comparisons: rows });
   else printComparisons(rows);
-  if (html) writeFileSync(html, pageOf({ ...facts, ok, comparisons: rows }));
+  if (html) {
+    const from = kernels === undefined ? undefined : basename(kernels);
+    writeFileSync(html, pageOf({ ok, machine, versions, date, comparisons: rows, from }));
+  }
   return ok;
 }
 
-/** It throws if nothing is selected. That must end the run. */
-type OnMessage = (message: CompareMessage) => void;
-
-async function here({ backend, kernels, ...asked }: CompareOptions, onMessage: OnMessage): Promise<void> {
-  tf.enableProdMode(); // no advice to use another backend
-  await startBackend(backend);
-  await runComparisons(asked, kernels ? await moduleOf(kernels) : undefined, onMessage);
+/** Has the task done where the backend runs, and collects what it tells. */
+async function carryOut({ json, timeout, ...task }: CompareOptions) {
+  const { asked, backend, kernels, list } = task;
+  let bar: Progress | undefined;
+  let total = 0;
+  const names: Name[] = [];
+  const rows: Comparison[] = [];
+  const facts: Record<string, string> = {};
+  const nothing = () =>
+    new Error(
+      `No kernel and case on ${backend} match --op '${asked.op}' and --case '${asked.case}'` +
+        (kernels ? `: does ${kernels} export one for ${backend}?` : '. --list shows their names.'),
+    );
+  const onMessage = (message: TaskMessage) => {
+    if ('facts' in message) Object.assign(facts, message.facts);
+    else if ('names' in message) {
+      if (message.names.length === 0) throw nothing();
+      names.push(...message.names);
+    } else if ('total' in message) {
+      total = message.total;
+      if (total === 0) throw nothing();
+      bar = progress(`Comparing on ${backend}`, total, json ? process.stderr : process.stdout);
+    } else {
+      rows.push(message.row);
+      bar?.step(`${message.row.op}, ${message.row.case}`);
+    }
+  };
+  const inBrowser = backend === 'webgl' && (!list || kernels !== undefined);
+  const limit = new AbortController();
+  const timer = setTimeout(() => {
+    const last =
+      rows.length > 0 ? `, the last one ${rows[rows.length - 1].op}, ${rows[rows.length - 1].case}` : '';
+    const done = `${rows.length} of ${total} comparisons are done${last}`;
+    limit.abort(
+      new Error(`The run has not ended within ${timeout} s, the limit that --timeout sets: ${done}.`),
+    );
+  }, 1000 * timeout);
+  try {
+    if (inBrowser) await onPage(task, onMessage, limit.signal);
+    else await inThread(task, onMessage, limit.signal, json);
+    bar?.done();
+  } finally {
+    clearTimeout(timer);
+    bar?.stop();
+  }
+  return { names, rows, facts };
 }
 
-async function moduleOf(file: string): Promise<UserModule> {
+/** @param quiet whether what a user's module prints goes to standard error */
+async function inThread(
+  task: Task,
+  onMessage: (message: TaskMessage) => void,
+  signal: AbortSignal,
+  quiet: boolean,
+): Promise<void> {
+  const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: task, stdout: quiet });
+  if (quiet) worker.stdout.pipe(process.stderr);
+  const done = new Promise<void>((resolve, reject) => {
+    worker.on('message', (message: TaskMessage | { done: true }) => {
+      if ('done' in message) return resolve();
+      try {
+        onMessage(message);
+      } catch (error) {
+        reject(error as Error);
+      }
+    });
+    worker.once('error', reject);
+    worker.once('exit', (code) =>
+      reject(new Error(`The comparison ended early: something ended its thread, with exit code ${code}.`)),
+    );
+  });
   try {
-    return await import(pathToFileURL(resolve(file)).href);
-  } catch (error) {
-    throw new Error(`${file}: ${(error as Error).message}`);
+    await Promise.race([done, aborted(signal)]);
+  } finally {
+    await worker.terminate();
   }
 }
 
-/** Compares in a browser. The page loads packages as they are installed in the project, and the module as it is. */
-async function onPage({ kernels, ...asked }: CompareOptions, onMessage: OnMessage): Promise<void> {
-  const single = (name: string, file: string) =>
-    join(packageOf(`@tensorflow/${name}`), 'dist', `${file}.fesm.min.js`);
-  const packages: Record<string, string> = {
-    '@tensorflow/tfjs-core': single('tfjs-core', 'tf-core'),
-    '@tensorflow/tfjs-backend-webgl': single('tfjs-backend-webgl', 'tf-backend-webgl'),
-    'tfjs-convgrad/compare': fileURLToPath(new URL('./page.js', import.meta.url)),
-    'tfjs-convgrad/verify': fileURLToPath(new URL('./verify.js', import.meta.url)),
-  };
-  const user = kernels && relative(process.cwd(), resolve(kernels)).split(sep).join('/');
-  if (user?.startsWith('..'))
-    throw new Error(
-      `--kernels is ${kernels}, but it must be in ${process.cwd()}: the page can read no other folder.`,
-    );
-  const imports = Object.fromEntries(Object.keys(packages).map((name) => [name, `/packages/${name}.js`]));
-  const page = `<!doctype html><meta charset="utf-8">
-<script type="importmap">${JSON.stringify({ imports })}</script>
-<script type="module">
-  ${SENDER}
-  import '@tensorflow/tfjs-backend-webgl';
-  import { comparePage } from 'tfjs-convgrad/compare';
-  await comparePage(${JSON.stringify(asked)}, 'webgl', ${JSON.stringify(user && `/project/${user}`)}, send);
-</script>`;
-  const fileOf = (path: string) => {
-    const [, kind, ...rest] = path.split('/');
-    const name = rest.join('/');
-    if (kind === 'packages') return { file: packages[name.replace(/\.js$/, '')] ?? '' };
-    const inside = !rest.includes('..');
-    return kind === 'project' && inside ? { file: join(process.cwd(), name) } : undefined;
-  };
-  await inBrowser<CompareMessage>(page, fileOf, onMessage);
-}
-
-/** The version of this package. package.json is two folders up from the bundle, or one folder up in the repository. */
 export function version(): string {
-  const places = ['../../package.json', '../package.json'].map((path) =>
-    fileURLToPath(new URL(path, import.meta.url)),
-  );
-  return JSON.parse(
-    readFileSync(
-      places.find((path) => existsSync(path))!,
-      'utf8',
-    ),
-  ).version;
+  return (JSON.parse(readFileSync(`${ROOT}/package.json`, 'utf8')) as { version: string }).version;
 }

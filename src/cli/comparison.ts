@@ -11,6 +11,7 @@ import { maxPoolSubjects } from '../../kernels/max_pool/subjects.js';
 import { canAskBuiltin, type Subject, whyTfjsDiffers } from '../../kernels/proof.js';
 import { type BackendName, OWN } from '../../kernels/registry.js';
 import { subjectsOn } from '../../kernels/subjects.js';
+import '../index.js';
 import { registerOwn } from '../ops.js';
 import { boundOf, untiedInputs } from '../verify/compare-kernels.js';
 import { integers } from '../verify/data.js';
@@ -39,13 +40,15 @@ export interface Comparison {
   gradientError: number | null;
   /** The built-in's time divided by the kernel's time; null if the built-in gives no result. */
   timeRatio: number | null;
+  /** What a kernel that gives no result throws, or what is wrong with a gradient. */
+  message?: string;
   ok: boolean;
 }
 
 export interface Selection {
-  /** Part of a kernel's name; '' selects all kernels. */
+  /** Part of a kernel's name, in any case of letters; '' selects all kernels. */
   op: string;
-  /** Part of a case's name; '' selects all cases. */
+  /** Part of a case's name, in any case of letters; '' selects all cases. */
   case: string;
   /** A case that replaces the named cases. */
   own?: OwnCase;
@@ -64,15 +67,20 @@ export interface OwnCase {
   pad: 'same' | 'valid' | number;
 }
 
-/** The selected subjects of the plugin that have a kernel on the active backend. */
-export function chosen(selection: Selection): Subject[] {
+/** The selected subjects of the plugin that have a kernel on the backend. */
+export function chosen(selection: Selection, backendName: string): Subject[] {
   const { own, op } = selection;
-  const all = own ? subjectsOf(own, op.includes('Depthwise')) : subjectsOn(getBackend() as BackendName);
+  const all = own ? subjectsOf(own, isPart('depthwise', op)) : subjectsOn(backendName as BackendName);
   return all.filter((subject) => isChosen(selection, subject.kernelName, subject.caseName));
 }
 
 export function isChosen(selection: Selection, op: string, caseName: string): boolean {
-  return op.includes(selection.op) && caseName.includes(selection.case);
+  return isPart(selection.op, op) && isPart(selection.case, caseName);
+}
+
+/** Whether the text contains the part, in any case of letters. */
+function isPart(part: string, text: string): boolean {
+  return text.toLowerCase().includes(part.toLowerCase());
 }
 
 function subjectsOf({ x, window, strides, pad }: OwnCase, isDepthwise: boolean): Subject[] {

@@ -1,6 +1,6 @@
 /** Parsers for options of the command line. They throw an error that says what is allowed. */
-import { existsSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { dirname, extname, resolve } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import type { OwnCase } from './comparison.js';
 
@@ -13,16 +13,37 @@ export function whole(largest: number): (text: string) => number {
   };
 }
 
-/** A file whose folder exists, or ''. */
-export function writable(file: string): string {
-  if (file === '' || existsSync(dirname(resolve(file)))) return file;
-  throw new InvalidArgumentError('Its folder does not exist.');
+/** One of the names, in any case of letters. */
+export function oneOf<Name extends string>(names: readonly Name[]): (text: string) => Name {
+  return (text) => {
+    const name = names.find((name) => name.toLowerCase() === text.toLowerCase());
+    if (name !== undefined) return name;
+    throw new InvalidArgumentError(`It must be one of ${names.join(', ')}.`);
+  };
 }
 
-/** A file that exists. */
-export function readable(file: string): string {
-  if (existsSync(file)) return file;
-  throw new InvalidArgumentError('There is no such file.');
+/** A file whose folder exists, or ''. */
+export function writable(file: string): string {
+  if (file !== '' && !existsSync(dirname(resolve(file))))
+    throw new InvalidArgumentError('Its folder does not exist.');
+  if (file !== '' && isFolder(file)) throw new InvalidArgumentError('It is a folder, not a file.');
+  return file;
+}
+
+/** What Node can import. */
+const SUFFIXES = ['.js', '.mjs', '.cjs'];
+
+/** A file of JavaScript that exists. */
+export function script(file: string): string {
+  if (!existsSync(file)) throw new InvalidArgumentError(`There is no such file in ${process.cwd()}.`);
+  if (isFolder(file)) throw new InvalidArgumentError('It is a folder, not a file.');
+  if (SUFFIXES.includes(extname(file))) return file;
+  const hint = /^\.[cm]?ts$/.test(extname(file)) ? ' Compile TypeScript first.' : '';
+  throw new InvalidArgumentError(`It must be JavaScript: ${SUFFIXES.join(', ')}.${hint}`);
+}
+
+function isFolder(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /** The shapes of x and a filter, such as '1x28x28x1,3x3x1x32', or of x and a window, such as '1x28x28x3,2x2'. */
@@ -38,7 +59,8 @@ export function shapes(text: string): Pick<OwnCase, 'x' | 'window'> {
 
 /** 'same', 'valid' or a whole number from 0. */
 export function padding(text: string): OwnCase['pad'] {
-  if (text === 'same' || text === 'valid') return text;
+  const name = text.toLowerCase();
+  if (name === 'same' || name === 'valid') return name;
   const value = Number(text);
   if (text !== '' && Number.isInteger(value) && value >= 0) return value;
   throw new InvalidArgumentError("It must be 'same', 'valid' or a whole number, at least 0.");

@@ -1,20 +1,47 @@
-/** Script of the page that the command line opens in a browser. It compares kernels there, and sends each row. */
-import { enableProdMode, setBackend } from '@tensorflow/tfjs-core';
+/** Script of the page that the command line opens in a browser. It compares kernels there, and sends what it finds. */
+import { backend, enableProdMode, setBackend, version_core } from '@tensorflow/tfjs-core';
+import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
+import '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.js';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
-import { type Asked, type CompareMessage, runComparisons } from './run-comparisons.js';
-import type { UserModule } from './user-kernels.js';
+import { namesOf, runComparisons } from './run-comparisons.js';
+import type { Task, TaskMessage } from './task.js';
+import { checkModule, type UserModule } from './user-kernels.js';
 
+export { alea } from 'seedrandom'; // tfjs-backend-cpu imports it from the package, which a page cannot load
+
+/** @param moduleUrl where the page finds the user's module */
 export async function comparePage(
-  asked: Asked,
-  backendName: string,
-  kernelsUrl: string | undefined,
-  send: (message: { message: CompareMessage } | { done: true }) => Promise<unknown>,
+  { asked, kernels, list }: Task,
+  moduleUrl: string | undefined,
+  send: (message: { message: TaskMessage } | { done: true } | { error: string }) => Promise<unknown>,
 ): Promise<void> {
-  enableProdMode();
-  if (!(await setBackend(backendName).catch(() => false))) {
-    throw new Error(`Backend ${backendName} does not start in this browser.`);
+  const tell = (message: TaskMessage) => void send({ message });
+  try {
+    enableProdMode();
+    if (!(await setBackend('webgl').catch(() => false)))
+      throw new Error('Backend webgl does not start in this browser.');
+    tell({ facts: { 'TensorFlow.js': version_core, Browser: browserName(), GPU: gpuName() } });
+    const module = kernels && moduleUrl ? await moduleOf(kernels, moduleUrl) : undefined;
+    if (list) tell({ names: namesOf(asked, module, 'webgl') });
+    else await runComparisons(asked, module, tell);
+    await send({ done: true });
+  } catch (error) {
+    await send({ error: error instanceof Error ? error.message : String(error) });
   }
-  const module = kernelsUrl ? ((await import(kernelsUrl)) as UserModule) : undefined;
-  await runComparisons(asked, module, (message) => void send({ message }));
-  await send({ done: true });
+}
+
+async function moduleOf(file: string, url: string): Promise<UserModule> {
+  const module = (await import(url).catch((error: unknown) => {
+    throw new Error(`${file} does not load: ${error}`);
+  })) as UserModule;
+  checkModule(file, module);
+  return module;
+}
+
+const browserName = () => /(Headless)?Chrome\/\d+/.exec(navigator.userAgent)?.[0] ?? navigator.userAgent;
+
+function gpuName(): string {
+  const { gl } = (backend() as MathBackendWebGL).gpgpu;
+  const extension = gl.getExtension('WEBGL_debug_renderer_info');
+  return String(gl.getParameter(extension ? extension.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
 }

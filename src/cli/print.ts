@@ -1,6 +1,7 @@
 /** Prints comparisons and trainings as text. */
 import { median } from '../verify/time.js';
 import type { Comparison } from './comparison.js';
+import type { Name } from './run-comparisons.js';
 import { agreement, kernelTable, limitsOfTfjs, type Training, trainingTable } from './training.js';
 
 /** Prints a row for each comparison. Errors are in units of their bounds: at most 1 is right. */
@@ -9,12 +10,22 @@ export function printComparisons(comparisons: Comparison[]): void {
   row('', 'kernel', 'case', 'error', 'gradient', 'speed', 'built-in');
   for (const c of comparisons) {
     const speed = c.timeRatio === null ? '-' : `${c.timeRatio.toFixed(1)}x`;
-    row(mark(c.ok), c.op, c.case, short(c.error), short(c.gradientError), speed, c.builtin);
+    row(mark(c.ok), c.op, c.case, short(c.error), short(c.gradientError), speed, c.message ?? c.builtin);
   }
   const ratios = comparisons.flatMap((c) => c.timeRatio ?? []);
   const right = comparisons.filter((c) => c.ok).length;
   const speed = ratios.length > 0 ? `; the median speed is ${median(ratios).toFixed(1)}x the built-in's` : '';
   console.log(`${right} of ${comparisons.length} right${speed}\n`);
+}
+
+/** Prints the names of what could be compared: each kernel or op, and its cases below it. */
+export function printNames(names: readonly Name[], backendName: string): void {
+  const ops = [...new Set(names.map(({ op }) => op))];
+  for (const op of ops) {
+    console.log(op);
+    for (const name of names) if (name.op === op) console.log(`  ${name.case}`);
+  }
+  console.log(`\n${ops.length} kernels and ops, ${names.length} comparisons on ${backendName}`);
 }
 
 export function printTraining(training: Training): void {

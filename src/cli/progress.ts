@@ -4,7 +4,10 @@ import cliProgress from 'cli-progress';
 export interface Progress {
   /** One more of `total` is done. `text` says which one. */
   step(text?: string): void;
+  /** All is done. */
   done(): void;
+  /** No more steps come, whether all is done or not. */
+  stop(): void;
 }
 
 export function progress(
@@ -21,7 +24,8 @@ function bar(title: string, total: number, stream: NodeJS.WriteStream): Progress
     cliProgress.Presets.shades_classic,
   );
   bar.start(total, 0, { text: '' });
-  return { step: (text = '') => bar.increment(1, { text }), done: () => bar.stop() };
+  const stop = () => bar.stop();
+  return { step: (text = '') => bar.increment(1, { text }), done: stop, stop };
 }
 
 function lines(title: string, total: number, stream: NodeJS.WriteStream): Progress {
@@ -30,5 +34,6 @@ function lines(title: string, total: number, stream: NodeJS.WriteStream): Progre
   return {
     step: () => {},
     done: () => void stream.write(`${title}: done in ${((performance.now() - start) / 1000).toFixed(1)} s\n`),
+    stop: () => {},
   };
 }

@@ -12,6 +12,7 @@ import {
   type Training,
   trainingTable,
 } from './training.js';
+import { median } from '../verify/time.js';
 import type { Example } from './worked-examples.js';
 
 export interface Report {
@@ -20,6 +21,8 @@ export interface Report {
   date: string;
   ok: boolean;
   comparisons: Comparison[];
+  /** The module whose kernels were compared; absent for the plugin's own. */
+  from?: string;
   /** Only `npm start` has examples, training and feature maps. */
   examples?: Example[];
   /** Absent if the training was skipped. */
@@ -28,7 +31,7 @@ export interface Report {
 }
 
 export function pageOf(report: Report): string {
-  const { examples, comparisons, training, featureMaps } = report;
+  const { examples, training, featureMaps } = report;
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -38,11 +41,7 @@ export function pageOf(report: Report): string {
 <h1>tfjs-convgrad: report</h1>
 ${summary(report)}
 ${examples ? examplesSection(examples) : ''}
-<h2>Every op and case</h2>
-<p>An error is the worst element's, in units of its bound: at most 1 is right, and 0 is exact.</p>
-${figure('Error of each case against the float64 definition. Errors above 2 are drawn at 2.', errorPlot(comparisons))}
-${figure('Speed of each case: time of the built-in divided by time of the plugin', speedPlot(comparisons))}
-${comparisonTable(comparisons)}
+${comparisonSection(report)}
 ${training ? trainingSection(training) : ''}
 ${featureMaps ? `<h2>Feature maps</h2>\n<div class="pictures">${featureMaps.map(picture).join('\n')}</div>` : ''}
 </html>
@@ -52,48 +51,110 @@ ${featureMaps ? `<h2>Feature maps</h2>\n<div class="pictures">${featureMaps.map(
 function examplesSection(examples: Example[]): string {
   return `<h2>Worked examples</h2>
 ${table(
-  ['Id', 'Example', 'Result', 'Expected', 'Verdict'],
-  examples.map(({ id, title, got, want, ok }) => [id, title, got, want, verdict(ok)]),
+  ['Id', 'Verdict', 'Example', 'Result', 'Expected'],
+  examples.map(({ id, title, got, want, ok }) => [id, verdict(ok), title, got, want]),
 )}`;
 }
 
-function summary({ machine, versions, date, ok, examples, comparisons, training }: Report): string {
+function summary({ machine, versions, date, ok, from, examples, comparisons, training }: Report): string {
   const parts = [
     ...(examples ? [`${count(examples)} worked examples`] : []),
-    `${count(comparisons)} comparisons`,
+    `${count(comparisons)} comparisons right`,
     ...(training ? [`training ${training.ok ? 'agrees' : 'disagrees'}`] : []),
     ...(examples && !training ? ['training skipped'] : []),
   ];
-  const facts = Object.entries({ Machine: machine, ...versions, Date: date });
+  const facts = { Kernels: from ?? 'of tfjs-convgrad', Machine: machine, ...versions, Date: date };
   return `<p class="verdict">${ok ? '✓ Everything agrees' : failed('Something disagrees')}: ${parts.join(', ')}.</p>
-<dl>${facts.map(([name, value]) => `<dt>${escape(name)}<dd>${escape(value)}`).join('\n')}</dl>`;
+<dl>${Object.entries(facts)
+    .map(([name, value]) => `<dt>${escape(name)}<dd>${escape(value)}`)
+    .join('\n')}</dl>`;
 }
 
-const count = (rows: { ok: boolean }[]) => `${rows.filter(({ ok }) => ok).length} of ${rows.length}`;
+/** With spaces at which a line does not break. */
+const count = (rows: { ok: boolean }[]) =>
+  `${rows.filter(({ ok }) => ok).length}\u00a0of\u00a0${rows.length}`;
 
-function comparisonTable(comparisons: Comparison[]): string {
+function comparisonSection({ comparisons, from }: Report): string {
+  const ops = [...new Set(comparisons.map(({ op }) => op))].map((op) => ({
+    op,
+    rows: comparisons.filter((c) => c.op === op),
+  }));
+  const whose = from === undefined ? 'The kernels of tfjs-convgrad' : `The kernels of ${from}`;
+  const isTimed = comparisons.some(({ timeRatio }) => isSpeed(timeRatio));
+  return `<h2>Kernels</h2>
+<p>${escape(whose)} ran on random inputs. Each result was compared with a definition in float64 and, if tfjs has a kernel of that name,
+with the result of that kernel, the built-in.</p>
+<dl>
+<dt>Error<dd>How far the worst element is off, in units of what rounding may do: 0 is exact, up to 1 is right, above 1 is wrong.
+∞ means that a sum of whole numbers is wrong, or that there is no result.
+<dt>Gradient error<dd>The same for a gradient, against differences of the op.
+<dt>Speed<dd>Time of the built-in divided by the time of the kernel: above 1 the kernel is faster than the built-in.
+</dl>
+${overview(ops)}
+<div class="plots">
+${figure(`Error of each case.${comparisons.some(isAboveAll) ? ' Errors above 2 are drawn at 2.' : ''}`, errorPlot(comparisons))}
+${
+  isTimed
+    ? figure('Speed of each case that has a built-in.', speedPlot(comparisons))
+    : '<p>There are no speeds: no case has a built-in that gives a result.</p>'
+}
+</div>
+<h2>Every case</h2>
+${ops.map(({ op, rows }) => caseList(op, rows)).join('\n')}`;
+}
+
+/** A kernel, and its comparisons. */
+interface Op {
+  op: string;
+  rows: Comparison[];
+}
+
+function overview(ops: Op[]): string {
   return table(
-    [
-      'Op',
-      'Case',
-      'Error',
-      'Gradient error',
-      'Built-in',
-      'Built-in error',
-      'Built-in time / ours',
-      'Verdict',
-    ],
-    comparisons.map((c) => [
-      c.op,
-      c.case,
-      bounded(c.error),
-      bounded(c.gradientError),
-      c.builtin,
-      c.builtinError,
-      c.timeRatio,
-      verdict(c.ok),
-    ]),
+    ['Kernel', 'Right', 'Largest error', 'Largest gradient error', 'Median speed'],
+    ops.map(({ op, rows }) => {
+      const speeds = rows.map(({ timeRatio }) => timeRatio).filter(isSpeed);
+      return [
+        op,
+        rows.every(({ ok }) => ok) ? count(rows) : { text: count(rows), ok: false },
+        bounded(largest(rows.map(({ error }) => error))),
+        bounded(largest(rows.map(({ gradientError }) => gradientError))),
+        speeds.length > 0 ? median(speeds) : null,
+      ];
+    }),
   );
+}
+
+function largest(errors: (number | null)[]): number | null {
+  const numbers = errors.filter((error) => error !== null);
+  return numbers.length > 0 ? Math.max(...numbers) : null;
+}
+
+/** The cases of a kernel, those that failed first. */
+function caseList(op: string, rows: Comparison[]): string {
+  const ok = rows.every((row) => row.ok);
+  const sorted = [...rows].sort((a, b) => Number(a.ok) - Number(b.ok));
+  const right = `${count(rows)} right`;
+  return `<details${ok ? '' : ' open'}><summary>${escape(op)}: ${ok ? right : failed(right)}</summary>
+${table(
+  ['Case', 'Verdict', 'Error', 'Gradient error', 'Error of the built-in', 'Speed', 'Remark'],
+  sorted.map((c) => [
+    c.case,
+    verdict(c.ok),
+    bounded(c.error),
+    bounded(c.gradientError),
+    c.builtinError,
+    c.timeRatio,
+    c.message ?? remarkOn(c.builtin),
+  ]),
+)}</details>`;
+}
+
+function remarkOn(builtin: string): string {
+  if (builtin === 'equal') return 'equals the built-in';
+  if (builtin === 'none') return 'no built-in';
+  if (builtin === 'differs') return 'the built-in differs';
+  return `the built-in differs, see docs/deviations.md, ${builtin}`;
 }
 
 function trainingSection(training: Training): string {
@@ -121,7 +182,10 @@ ${table(
 const BLUE = '#4a90d9';
 const ORANGE = '#f28e2b';
 const GREEN = '#3f8f3a';
-const RED = '#e15759';
+const FAILED = 'var(--failed)';
+
+/** Width of a plot. It is drawn larger or smaller, so that its texts can be read on a phone and on a desk. */
+const WIDTH = 440;
 
 const { document } = parseHTML('<html></html>');
 
@@ -129,53 +193,61 @@ const draw = (options: Plot.PlotOptions): string =>
   Plot.plot({
     document: document as unknown as Document,
     style: { fontSize: '13px' },
+    width: WIDTH,
     ...options,
   }).outerHTML;
 
+/** Whether the error, which may be NaN, is above all that the plot has a place for. */
+const isAboveAll = ({ error }: Comparison) => !(error <= 2);
+
 const errorPlot = (comparisons: Comparison[]): string =>
-  strip(comparisons, { value: (c) => (c.error < 2 ? c.error : 2), label: 'Error / bound', type: 'linear' });
+  strip(comparisons, {
+    value: (c) => (isAboveAll(c) ? 2 : c.error),
+    x: { domain: [0, comparisons.some(({ error }) => !(error <= 1)) ? 2 : 1], label: 'Error' },
+  });
+
+const isSpeed = (ratio: number | null): ratio is number => ratio !== null && ratio > 0 && ratio < Infinity;
 
 const speedPlot = (comparisons: Comparison[]): string =>
   strip(
-    comparisons.filter((c) => c.timeRatio !== null),
-    { value: (c) => c.timeRatio!, label: 'Built-in time / plugin time', type: 'log' },
+    comparisons.filter(({ timeRatio }) => isSpeed(timeRatio)),
+    { value: ({ timeRatio }) => timeRatio!, x: { type: 'log', nice: true, label: 'Speed' } },
   );
 
 interface Axis {
   value: (comparison: Comparison) => number;
-  label: string;
-  type: 'linear' | 'log';
+  x: Plot.ScaleOptions;
 }
 
 /**
- * A plot with a line for each op and a tick for each case. A failed case has a cross with its name. The rule at 1 is
- * the largest right error, or equal speed.
+ * A plot with a row for each kernel: its name, how many of its cases failed, and below these a tick for each case, or a cross if it
+ * failed. The rule at 1 is the largest right error, or equal speed.
  */
-function strip(comparisons: Comparison[], { value, label, type }: Axis): string {
+function strip(comparisons: Comparison[], { value, x }: Axis): string {
   const ops = [...new Set(comparisons.map(({ op }) => op))];
   const failures = comparisons.filter(({ ok }) => !ok);
+  const failuresOf = (op: string) => failures.filter((c) => c.op === op).length;
+  const above = { dy: -11, stroke: 'var(--plot-background)', strokeWidth: 4 };
+  const title = (c: Comparison) => `${c.op}, ${c.case}: ${format(value(c))}`;
   return draw({
-    width: 1000,
-    height: 80 + 26 * ops.length,
-    marginLeft: 190,
-    marginRight: 30,
-    marginBottom: 45,
-    x: { type, label, grid: true, nice: true, tickFormat: '~g' },
-    y: { label: null, domain: ops, padding: 0.25 },
+    height: 50 + 44 * ops.length,
+    marginLeft: 24,
+    marginRight: 24,
+    marginTop: 4,
+    marginBottom: 42,
+    x: { grid: true, ticks: 6, tickFormat: '~g', ...x },
+    y: { domain: ops, axis: null, padding: 0 },
     marks: [
       Plot.ruleX([1], { strokeDasharray: '4' }),
-      Plot.tickX(comparisons, {
-        x: value,
-        y: 'op',
-        stroke: BLUE,
-        strokeWidth: 2,
-        strokeOpacity: 0.7,
-        title: (c: Comparison) => `${c.op} ${c.case}: ${format(value(c))}`,
-      }),
-      Plot.dot(failures, { x: value, y: 'op', stroke: RED, symbol: 'times', r: 6, strokeWidth: 3 }),
-      Plot.text(failures, { x: value, y: 'op', text: 'case', fill: RED, dy: -12 }),
+      Plot.tickX(
+        comparisons.filter(({ ok }) => ok),
+        { x: value, y: 'op', stroke: BLUE, strokeWidth: 2, strokeOpacity: 0.7, insetTop: 22, insetBottom: 4, title },
+      ),
+      Plot.dot(failures, { x: value, y: 'op', dy: 9, stroke: FAILED, symbol: 'times', r: 5, strokeWidth: 2, title }),
+      Plot.text(ops, { ...above, y: (op: string) => op, text: (op: string) => op, frameAnchor: 'left', textAnchor: 'start', textOverflow: 'ellipsis-end', lineWidth: 22, fill: 'currentColor' }),
+      Plot.text(ops.filter(failuresOf), { ...above, y: (op: string) => op, text: (op: string) => `${failuresOf(op)} failed`, frameAnchor: 'right', textAnchor: 'end', fill: FAILED }),
     ],
-  });
+  }); // prettier-ignore
 }
 
 /** The first run is that of tfjs's own kernels. Lines that agree lie upon each other, so their symbols differ. */
@@ -184,10 +256,9 @@ function lossPlot(runs: Run[]): string {
   const domain = runs.map(({ title }) => title);
   const steps = Math.max(...points.map(({ step }) => step));
   return draw({
-    width: 1000,
-    height: 320,
-    marginBottom: 45,
-    x: { label: 'Step', ticks: steps / 5, tickFormat: 'd' },
+    height: 240,
+    marginBottom: 42,
+    x: { label: 'Step', ticks: Math.min(steps, 10), tickFormat: 'd' },
     y: { label: 'Loss', grid: true, zero: true },
     symbol: { domain, range: ['times', 'circle', 'plus'], legend: true },
     color: { domain, range: [ORANGE, BLUE, GREEN] },
@@ -257,6 +328,7 @@ const figure = (caption: string, content: string): string =>
   `<figure><div class="scroll">${content}</div><figcaption>${escape(caption)}</figcaption></figure>`;
 
 function format(value: number): string {
+  if (value === Infinity) return '∞';
   const size = Math.abs(value);
   return size > 0 && (size < 1e-3 || size >= 1e5)
     ? value.toExponential(1)
@@ -267,22 +339,31 @@ const escape = (text: string): string => text.replace(/[&<>"]/g, (char) => `&#${
 
 const STYLE = `
 :root { color-scheme: light dark; --line: color-mix(in srgb, CanvasText 18%, Canvas); --failed: light-dark(#b3001b, #ff7b72); }
-body { max-width: 72rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; }
+body { max-width: 72rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: break-word; }
 h2 { margin-top: 2.5rem; }
 table { border-collapse: collapse; font-size: 0.875rem; }
-td:nth-child(2) { min-width: 16em; }
 th, td { padding: 0.25rem 0.75rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-.long { width: 24rem; max-height: 4.5rem; overflow: auto; overflow-wrap: anywhere; }
-.number { text-align: right; font-variant-numeric: tabular-nums; }
-.scroll { overflow-x: auto; }
-.failed { color: var(--failed); white-space: nowrap; }
+th { vertical-align: bottom; }
+td:first-child { white-space: nowrap; }
+.long { width: 24rem; white-space: normal; max-height: 4.5rem; overflow: auto; overflow-wrap: anywhere; }
+.number { font-variant-numeric: tabular-nums; }
+.scroll { overflow-x: auto; margin: 1rem 0; }
+.failed { color: var(--failed); }
+td .failed { white-space: nowrap; }
 .verdict { font-size: 1.25rem; }
 dl { display: grid; grid-template-columns: max-content auto; gap: 0 1rem; }
 dt { font-weight: bold; }
 dd { margin: 0; }
-figure { margin: 1.5rem 0; }
+details { margin: 0.5rem 0; }
+summary { cursor: pointer; }
+.plots { display: flex; flex-wrap: wrap; gap: 0 2rem; }
+.plots > * { flex: 1 1 20rem; max-width: 35rem; }
+figure { margin: 1.5rem 0; max-width: 35rem; }
+figure figure { margin: 0; }
 figcaption { font-size: 0.875rem; }
 svg { --plot-background: Canvas; }
+figure [class*="-swatches"] { font-size: 0.8125rem; }
+figure svg[width="${WIDTH}"] { width: 100%; }
 figure svg[aria-label] { border: 1px solid var(--line); }
 .pictures { display: flex; flex-wrap: wrap; gap: 0 2rem; }
 `;

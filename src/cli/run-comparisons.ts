@@ -8,12 +8,18 @@ import {
   setBackend,
 } from '@tensorflow/tfjs-core';
 import { chosen, compareSubject, type Comparison, isChosen, type Selection } from './comparison.js';
-import { checkOp, USER, useKernels, type UserModule, type UserOp } from './user-kernels.js';
+import { checkOp, registerKernels, subjectsOf, USER, type UserModule, type UserOp } from './user-kernels.js';
 
 export interface Asked extends Selection {
   seed: number;
   /** How long one kernel and case are timed; 0: one round. */
   milliseconds: number;
+}
+
+/** What is compared: a kernel on a case, or the gradient of an op. */
+export interface Name {
+  op: string;
+  case: string;
 }
 
 /** The first message has the number of rows. Each later message is a row. */
@@ -23,9 +29,30 @@ export type CompareMessage = { total: number } | { row: Comparison };
 const GRADIENT = 'gradient';
 
 /** The row of a kernel or an op that throws, or that gives a result of another shape. */
-function failed(op: string, caseName: string, { message }: Error): Comparison {
-  const nothing = { builtinError: null, gradientError: null, timeRatio: null };
-  return { op, case: caseName, error: Infinity, builtin: message, ok: false, ...nothing };
+function failed(op: string, caseName: string, error: unknown): Comparison {
+  const message = error instanceof Error ? error.message : String(error);
+  const nothing = { builtin: 'none', builtinError: null, gradientError: null, timeRatio: null };
+  return { op, case: caseName, error: Infinity, message, ok: false, ...nothing };
+}
+
+/** What is selected of the module's kernels and ops or, without a module, of the plugin's kernels. */
+function selected(asked: Asked, module: UserModule | undefined, backendName: string) {
+  const isAsked = (op: string, caseName: string) => isChosen(asked, op, caseName);
+  const all = chosen(asked, backendName);
+  const subjects = module
+    ? subjectsOf(module, all, backendName).filter(({ kernelName, caseName }) => isAsked(kernelName, caseName))
+    : all;
+  const ops = Object.entries(module?.ops ?? {}).filter(([name]) => isAsked(name, GRADIENT));
+  return { subjects, ops };
+}
+
+/** The names of all that would be compared. */
+export function namesOf(asked: Asked, module: UserModule | undefined, backendName: string): Name[] {
+  const { subjects, ops } = selected(asked, module, backendName);
+  return [
+    ...subjects.map(({ kernelName, caseName }) => ({ op: kernelName, case: caseName })),
+    ...ops.map(([name]) => ({ op: name, case: GRADIENT })),
+  ];
 }
 
 export async function runComparisons(
@@ -33,19 +60,15 @@ export async function runComparisons(
   module: UserModule | undefined,
   onMessage: (message: CompareMessage) => void,
 ): Promise<Comparison[]> {
-  const isAsked = (op: string, caseName: string) => isChosen(asked, op, caseName);
-  const all = chosen(asked);
-  const subjects = module
-    ? useKernels(module, all).filter(({ kernelName, caseName }) => isAsked(kernelName, caseName))
-    : all;
-  const ops = Object.entries(module?.ops ?? {}).filter(([name]) => isAsked(name, GRADIENT));
+  const { subjects, ops } = selected(asked, module, getBackend());
+  if (module) registerKernels(module);
   const prefix = module ? USER : undefined;
   onMessage({ total: subjects.length + ops.length });
   const rows: Comparison[] = [];
   const add = async (op: string, caseName: string, row: Promise<Comparison>) => {
     rows.push(
-      await row.catch(async (error: Error) => {
-        if (error.name === 'RuntimeError') await restart(getBackend());
+      await row.catch(async (error: unknown) => {
+        if (error instanceof Error && error.name === 'RuntimeError') await restart(getBackend());
         return failed(op, caseName, error);
       }),
     );
@@ -73,15 +96,15 @@ async function gradientOf(name: string, op: UserOp, seed: number): Promise<Compa
   const report = await checkOp(op, seed);
   const error = report.worst?.error ?? 0;
   const ok = report.verdict === 'right';
-  const builtin = ok ? 'none' : String(report).replaceAll('\n', ' ');
   return {
     op: name,
     case: GRADIENT,
     error,
     gradientError: error,
-    builtin,
+    builtin: 'none',
     builtinError: null,
     timeRatio: null,
+    ...(!ok && { message: String(report).replaceAll('\n', ' ') }),
     ok,
   };
 }

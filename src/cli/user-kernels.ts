@@ -15,6 +15,7 @@ import {
   registerKernel,
   type Tensor,
 } from '@tensorflow/tfjs-core';
+import { shown } from '../../kernels/known.js';
 import type { KernelName } from '../../kernels/registry.js';
 import type { Subject } from '../../kernels/proof.js';
 import type { KernelCase, Values } from '../verify/compare-kernels.js';
@@ -48,16 +49,48 @@ export const USER = 'User';
 /** Default of `terms`: the rounding errors of a pointwise kernel, at most, in units of 2^-24 of its result. */
 const TERMS = 4;
 
-/** Registers the module's kernels for the active backend. Returns the subjects and cases that these kernels serve. */
-export function useKernels(
+/** @throws Error if the module exports nothing that can be compared, or not what it must be */
+export function checkModule(file: string, module: UserModule): void {
+  const known = ['kernels', 'cases', 'ops'] as const;
+  if (!known.some((name) => name in module)) {
+    const names = Object.keys(module);
+    const exported = names.length > 0 ? `only ${names.join(', ')}` : 'nothing';
+    throw new Error(
+      `${file} exports ${exported}, but it must export kernels or ops; see docs/custom-ops.md.`,
+    );
+  }
+  for (const name of ['kernels', 'cases'] as const) {
+    if (module[name] !== undefined && !Array.isArray(module[name]))
+      throw new Error(`${name} of ${file} is ${shown(module[name])}, but it must be an array.`);
+  }
+  const { kernels = [], ops = {} } = module;
+  if (typeof ops !== 'object' || ops === null || Array.isArray(ops))
+    throw new Error(`ops of ${file} is ${shown(ops)}, but it must be an object: name -> { f, inputs }.`);
+  kernels.forEach((config: unknown, i) => {
+    const { kernelName, backendName, kernelFunc } = { ...(config as KernelConfig) };
+    if (!kernelName || !backendName || typeof kernelFunc !== 'function')
+      throw new Error(
+        `kernels[${i}] of ${file} is ${shown(config)}, but it must have kernelName, backendName and kernelFunc.`,
+      );
+  });
+}
+
+/** Registers the module's kernels for the active backend, beside the built-ins. */
+export function registerKernels({ kernels = [] }: UserModule): void {
+  for (const config of kernels) {
+    const kernelName = USER + config.kernelName;
+    if (config.backendName === getBackend() && !getKernel(kernelName, config.backendName))
+      registerKernel({ ...config, kernelName });
+  }
+}
+
+/** The subjects, and the module's cases, that the module's kernels on the backend serve. */
+export function subjectsOf(
   { kernels = [], cases = [] }: UserModule,
   subjects: readonly Subject[],
+  backendName: string,
 ): Subject[] {
-  const own = kernels.filter(({ backendName }) => backendName === getBackend());
-  for (const config of own) {
-    const kernelName = USER + config.kernelName;
-    if (!getKernel(kernelName, config.backendName)) registerKernel({ ...config, kernelName });
-  }
+  const own = kernels.filter((config) => config.backendName === backendName);
   return [...subjects, ...cases.map(subjectOf)].filter((subject) =>
     own.some(({ kernelName }) => kernelName === subject.kernelName),
   );

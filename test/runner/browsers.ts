@@ -1,37 +1,58 @@
+/** Finds browsers for Karma's launchers and for benchmarks, and gives them a display. src/cli/browser.ts finds Chromium. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
-import { CHROMIUM, findBrowser, firstOnPath, type Place } from '../../src/cli/browser.js';
+import { delimiter, isAbsolute, join } from 'node:path';
+import { CHROMIUM_HINT, findChromium } from '../../src/cli/browser.js';
 
 export const BROWSERS = ['chromium', 'firefox', 'webkit'] as const;
 export type Browser = (typeof BROWSERS)[number];
 
-/** Where Karma's launchers look for each browser. */
+/** Where a browser may be, and the environment variable that tells it to Karma's launcher. */
+interface Place {
+  variable: string;
+  find: () => string | undefined | Promise<string | undefined>;
+  hint: string;
+}
+
 const PLACES: Record<Browser, Place> = {
-  chromium: CHROMIUM,
+  chromium: {
+    variable: 'CHROME_BIN',
+    find: () => findChromium() ?? packagedChromium(),
+    hint: CHROMIUM_HINT,
+  },
   firefox: {
     variable: 'FIREFOX_BIN',
-    names: [
-      'firefox',
-      'firefox-esr',
-      '/Applications/Firefox.app/Contents/MacOS/firefox',
-      'C:/Program Files/Mozilla Firefox/firefox.exe',
-    ],
+    find: () =>
+      firstOnPath([
+        'firefox',
+        'firefox-esr',
+        '/Applications/Firefox.app/Contents/MacOS/firefox',
+        'C:/Program Files/Mozilla Firefox/firefox.exe',
+      ]),
     hint: 'install firefox (firefox-esr on Debian) or set FIREFOX_BIN',
   },
   webkit: {
     variable: 'WEBKIT_BIN',
-    names: miniBrowsers(),
+    find: () => firstOnPath(miniBrowsers()),
     hint: "install webkit2gtk-driver (Linux) or set WEBKIT_BIN to WebKitGTK's MiniBrowser",
   },
 };
 
 /** Tells Karma's launcher where the browser is. Returns undefined, or a hint if the browser is not found. */
 export async function locate(browser: Browser): Promise<string | undefined> {
-  const place = PLACES[browser];
-  const path = findBrowser(place) || (await packaged(browser));
-  if (!path) return place.hint;
-  process.env[place.variable] = path;
+  const { variable, find, hint } = PLACES[browser];
+  const path = process.env[variable] || (await find());
+  if (!path) return hint;
+  process.env[variable] = path;
+}
+
+function firstOnPath(names: string[]): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const paths = names.flatMap((name) =>
+    isAbsolute(name) ? name : folders.map((folder) => join(folder, name)),
+  );
+  return paths.find((path) => existsSync(path));
 }
 
 /** Gives Firefox and WebKit an X display if there is none. It lasts as long as this process. */
@@ -61,8 +82,8 @@ function miniBrowsers(): string[] {
 }
 
 /** The npm package contains a Chromium for Linux on x64. It serves machines that have no Chromium and no root access. */
-async function packaged(browser: Browser): Promise<string | undefined> {
-  if (browser !== 'chromium' || process.platform !== 'linux' || process.arch !== 'x64') return undefined;
+async function packagedChromium(): Promise<string | undefined> {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return undefined;
   const { default: chromium } = await import('@sparticuz/chromium');
   return chromium.executablePath();
 }
