@@ -11,6 +11,7 @@
  * `backend_util.computeConv2DInfo` and `computePool2DInfo`, except where docs/deviations.md says otherwise (row 3: a
  * numeric pad).
  */
+import { shown } from './known.js';
 
 export type Pair = number | readonly number[];
 export type DataFormat = 'NHWC' | 'NCHW';
@@ -172,7 +173,10 @@ export function poolGeometry(
   filterSize: Pair,
   options: PoolOptions = {},
 ): PoolGeometry {
-  const { strides = filterSize } = options;
+  checkShape('x', inShape);
+  const { strides = filterSize, countIncludePad = false } = options;
+  if (typeof countIncludePad !== 'boolean')
+    fail('countIncludePad', countIncludePad, 'it must be true or false');
   const channels = inShape[options.dataFormat === 'NCHW' ? 1 : 3];
   const window = windowGeometry(inShape, filterSize, channels, strides, options);
   const { filterHeight, filterWidth, outShape, dataFormat } = window;
@@ -180,7 +184,7 @@ export function poolGeometry(
   if (options.identityIf1x1 && is1x1 && outShape.every((size, i) => size === inShape[i])) {
     return poolGeometry(inShape, 1, { strides: 1, dataFormat });
   }
-  return Object.freeze(Object.assign(window, { countIncludePad: options.countIncludePad ?? false }));
+  return Object.freeze(Object.assign(window, { countIncludePad }));
 }
 
 /**
@@ -293,7 +297,7 @@ function windowGeometry(
   const inChannels = channelsLast ? inShape[3] : inShape[1];
 
   const [rowPad, colPad] = sidePads(pad, dataFormat);
-  if (dimRoundingMode && !['floor', 'round', 'ceil', 'exact'].includes(dimRoundingMode)) {
+  if (dimRoundingMode != null && !['floor', 'round', 'ceil', 'exact'].includes(dimRoundingMode)) {
     fail('dimRoundingMode', dimRoundingMode, "it must be 'floor', 'round', 'ceil' or 'exact'");
   }
   // tfjs rounds 'valid' down and other pads towards 0. The two differ where the window does not fit.
@@ -362,7 +366,7 @@ function sidePads(pad: Padding, dataFormat: DataFormat): [SidePad, SidePad] {
   if (!isExplicit || [...pad[0], ...pad[channels]].some((p) => p !== 0)) {
     fail(
       'pad',
-      show(pad),
+      shown(pad),
       "it must be 'same', 'valid', an integer, a pair [height, width], or four pairs of integers [before, after], " +
         `one for each dimension of ${dataFormat}, with [0, 0] for batch and channels`,
     );
@@ -419,7 +423,7 @@ function checkShape(name: string, shape: readonly number[]): void {
   const isShape =
     Array.isArray(shape) && shape.length === 4 && shape.every((n) => Number.isInteger(n) && n >= 0);
   if (!isShape) {
-    fail(name, `of shape ${show(shape)}`, 'it must have four dimensions, integers of at least 0');
+    fail(name, `of shape ${shown(shape)}`, 'it must have four dimensions, integers of at least 0');
   }
 }
 
@@ -430,20 +434,15 @@ function checkPositive(name: string, value: number): void {
 }
 
 function positivePair(name: string, value: Pair): [number, number] {
-  const [height, width] = typeof value === 'number' ? [value, value] : (value ?? []);
-  const isPair = typeof value === 'number' || (Array.isArray(value) && value.length === 2);
-  if (!isPair || ![height, width].every((n) => Number.isInteger(n) && n >= 1)) {
-    fail(name, show(value), 'it must be an integer of at least 1, or a pair of them');
+  const pair = Array.isArray(value) ? (value as number[]) : [value, value];
+  if (pair.length !== 2 || !pair.every((n) => Number.isInteger(n) && (n as number) >= 1)) {
+    fail(name, shown(value), 'it must be an integer of at least 1, or a pair of them');
   }
-  return [height, width];
+  return pair as [number, number];
 }
 
-/** A value as it is written in source text, NaN and nested pairs included. */
-function show(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(show)}]`;
-  return typeof value === 'string' ? `"${value}"` : String(value);
-}
-
+/** @param value as text, or as it was given */
 function fail(argument: string, value: unknown, allowed: string): never {
-  throw new Error(`tfjs-convgrad: ${argument} is ${value}, but ${allowed}.`);
+  const text = typeof value === 'string' ? value : shown(value);
+  throw new Error(`tfjs-convgrad: ${argument} is ${text}, but ${allowed}.`);
 }

@@ -12,7 +12,7 @@ export function readOptions<Options extends object>(
 ): Options {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new Error(
-      `tfjs-convgrad: the options of ${where} are ${quoted(options)}, but they must be an object with some of these: ${names.join(', ')}.`,
+      `tfjs-convgrad: the options of ${where} are ${shown(options)}, but they must be an object with some of these: ${names.join(', ')}.`,
     );
   }
   const own: Partial<Options> = {};
@@ -33,17 +33,14 @@ export function checkKnown(what: string, name: unknown, names: readonly string[]
   const nearest = typeof name === 'string' && nearestOf(name, names);
   const hint = nearest ? ` Did you mean '${nearest}'?` : '';
   throw new Error(
-    `tfjs-convgrad: ${what} ${quoted(name)}, but only these are supported: ${names.join(', ')}.${hint}`,
+    `tfjs-convgrad: ${what} ${shown(name)}, but only these are supported: ${names.join(', ')}.${hint}`,
   );
-}
-
-function quoted(value: unknown): string {
-  return typeof value === 'string' ? `'${value}'` : shown(value);
 }
 
 /** A value as a message shows it, on one line. */
 export function shown(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(shown).join(', ')}]`;
+  if (typeof value === 'string') return `'${value}'`;
+  if (Array.isArray(value)) return `[${value.map(shown)}]`;
   return value !== null && typeof value === 'object' ? 'an object' : String(value);
 }
 

@@ -100,8 +100,11 @@ let endWatch = () => {};
  */
 export function install(options: InstallOptions = {}): Installation {
   const given = readOptions('install()', options, ['backends', 'ops']);
-  const backends = given.backends && known('backends', given.backends, [...servedNames(), ...copies()]);
-  const ops = given.ops ? known('ops', given.ops, OP_NAMES) : OP_NAMES;
+  const backends =
+    given.backends === undefined
+      ? undefined
+      : known('backends', given.backends, [...servedNames(), ...copies()]);
+  const ops = given.ops === undefined ? OP_NAMES : known('ops', given.ops, OP_NAMES);
   const replaced: Replaced[] = [];
   const installation = {
     replaced,

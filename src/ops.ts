@@ -27,7 +27,7 @@ import { run } from '../kernels/runtime/gradients.js';
 import { gradients, kernelNamesIn, type KernelName, OWN } from '../kernels/registry.js';
 import { bringGradients } from '../kernels/runtime/tfjs_gradients.js';
 import { activate } from '../kernels/conv2d/activation_gradient.js';
-import { readOptions } from '../kernels/known.js';
+import { readOptions, shown } from '../kernels/known.js';
 import { servedNames, tableOf } from './served.js';
 
 /** Options of conv2d: bias and activation, and the window's options. */
@@ -106,7 +106,7 @@ function convgradConv2d_<T extends Tensor3D | Tensor4D>(
     'preluActivationWeights',
     'leakyreluAlpha',
   ]);
-  checkActivation(activation, preluActivationWeights);
+  checkActivation(activation, preluActivationWeights, leakyreluAlpha);
   const inputs = { x: toFloats('x', x), filter: toFloats('filter', filter) };
   const extras = {
     ...(bias != null && { bias: toFloats('bias', bias) }),
@@ -140,7 +140,7 @@ function convgradMaxPool_<T extends Tensor3D | Tensor4D>(
   options: MaxPoolOptions = {},
 ): T {
   const attrs = { ...readOptions('maxPool', options, WINDOW_OPTIONS), filterSize };
-  return batched(toTensor(x), (x4D) => runOwn('MaxPool', { x: x4D }, attrs)) as T;
+  return batched(toTensor('x', x), (x4D) => runOwn('MaxPool', { x: x4D }, attrs)) as T;
 }
 
 function convgradAvgPool_<T extends Tensor3D | Tensor4D>(
@@ -159,12 +159,23 @@ function batched(x: Tensor, f: (x4D: Tensor) => Tensor): Tensor {
   return reshape(y, y.shape.slice(1));
 }
 
-function toTensor(value: Tensor | TensorLike): Tensor {
-  return value instanceof Tensor ? value : tensor(value);
+/** @throws Error if the value is no tensor that can be read, nor numbers of which one can be made */
+function toTensor(name: string, value: Tensor | TensorLike): Tensor {
+  const refuse = (given: string, why = '') => {
+    throw new Error(
+      `tfjs-convgrad: ${name} is ${given}, but it must be a tensor, or a nested array of numbers.${why}`,
+    );
+  };
+  if (value instanceof Tensor) return value.isDisposed ? refuse('a disposed tensor') : value;
+  try {
+    return tensor(value);
+  } catch (error) {
+    return refuse(shown(value), ` ${(error as Error).message}`);
+  }
 }
 
 function toFloats(name: string, value: Tensor | TensorLike): Tensor {
-  const t = toTensor(value);
+  const t = toTensor(name, value);
   if (t.dtype !== 'float32') {
     throw new Error(`tfjs-convgrad: ${name} is of dtype ${t.dtype}, but it must be float32.`);
   }

@@ -290,7 +290,7 @@ describeOnBackends('install()', (backendName) => {
     [{ backend: 'webgl' }, /name 'backend'.*backends, ops. Did you mean 'backends'\?/],
     [{ backends: ['wbgl'] }, /backends names 'wbgl'.*Did you mean 'webgl'\?/],
     [{ backends: [undefined] }, /backends names undefined/],
-    [{ ops: 'conv2d' }, /ops is conv2d, but it must be an array/],
+    [{ ops: 'conv2d' }, /ops is 'conv2d', but it must be an array/],
   ];
   for (const [options, refusal] of malformed) {
     it(`refuses ${JSON.stringify(options)}, and changes nothing`, () => {
@@ -358,7 +358,7 @@ describeOnBackends('install()', (backendName) => {
 
   it('refuses backends that are no list', () => {
     expect(() => install({ backends: 'cpu' as unknown as string[] })).toThrowError(
-      /backends is cpu, but it must be an array of these: cpu, wasm, webgl/,
+      /backends is 'cpu', but it must be an array of these: cpu, wasm, webgl/,
     );
   });
 

@@ -795,7 +795,7 @@ describe('configure()', () => {
 
   it('refuses what there is not and changes nothing', () => {
     expect(() => configure({ cpu: { path: 'gpu' as CpuPath, winograd: 0 } })).toThrowError(
-      /path is gpu, but it must be one of auto, relaxed-simd, simd, im2col, thin, definition/,
+      /path is 'gpu', but it must be one of auto, relaxed-simd, simd, im2col, thin, definition/,
     );
     expect(() => configure({ cpu: { path: 'thin', winograd: 3 as 2 } })).toThrowError(
       /winograd is 3, but it must be one of 0, 2, 4/,

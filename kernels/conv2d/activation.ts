@@ -13,6 +13,7 @@
 import type { Floats, Numbers } from '../arrays.js';
 import { broadcastSteps, forEachRun } from '../broadcast.js';
 import type { DataFormat } from '../geometry.js';
+import { shown } from '../known.js';
 
 interface Activation {
   /** @param alpha slope of leakyrelu and prelu below 0. The others ignore it. */
@@ -43,10 +44,14 @@ export interface Broadcast {
 
 const NAMES = Object.keys(activations);
 
-/** @throws Error if the name is not one of `activations`, or if prelu's weights are missing */
-export function checkActivation(activation: string, weights: unknown): void {
+/** @throws Error if the name is not one of `activations`, if prelu's weights are missing, or if the alpha of leakyrelu is no number */
+export function checkActivation(activation: string, weights: unknown, alpha: unknown): void {
   if (!NAMES.includes(activation)) {
-    throw new Error(`tfjs-convgrad: activation is ${activation}, but it must be one of ${NAMES.join(', ')}.`);
+    const given = typeof activation === 'string' ? activation : shown(activation);
+    throw new Error(`tfjs-convgrad: activation is ${given}, but it must be one of ${NAMES.join(', ')}.`);
+  }
+  if (!Number.isFinite(alpha)) {
+    throw new Error(`tfjs-convgrad: leakyreluAlpha is ${shown(alpha)}, but it must be a finite number.`);
   }
   if (activation === 'prelu' && !weights) {
     throw new Error(

@@ -11,8 +11,8 @@ export type FusedAttrs = ConvAttrs & { activation?: ActivationName; leakyreluAlp
  * @throws Error for an activation that does not exist, or prelu without weights
  */
 export function readFusedAttrs(attrs: object, weights: unknown) {
-  const { activation: given, leakyreluAlpha } = attrs as FusedAttrs;
-  const activation = given ?? 'linear';
-  checkActivation(activation, weights);
-  return { activation, leakyreluAlpha: leakyreluAlpha ?? 0.2, options: attrs as ConvOptions };
+  const given = attrs as FusedAttrs;
+  const [activation, leakyreluAlpha] = [given.activation ?? 'linear', given.leakyreluAlpha ?? 0.2];
+  checkActivation(activation, weights, leakyreluAlpha);
+  return { activation, leakyreluAlpha, options: attrs as ConvOptions };
 }

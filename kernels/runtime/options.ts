@@ -11,6 +11,7 @@
  * normalization and depthwise convolution have the definition and the two SIMD paths. Matrix products have no thin path: the
  * definition serves. Elementwise ops and sums have one path.
  */
+import { shown } from '../known.js';
 import { memoryBytes, type SimdLevel, whyNot } from './simd/instance.js';
 
 const SIMD_LEVELS = ['relaxed-simd', 'simd'] as const;
@@ -58,7 +59,9 @@ export function chosen(): Required<CpuOptions> {
  */
 export function configureCpu({ path = current.path, winograd = current.winograd }: CpuOptions): void {
   if (path !== 'auto' && !CPU_PATHS.includes(path)) {
-    throw new Error(`tfjs-convgrad: path is ${path}, but it must be one of auto, ${CPU_PATHS.join(', ')}.`);
+    throw new Error(
+      `tfjs-convgrad: path is ${shown(path)}, but it must be one of auto, ${CPU_PATHS.join(', ')}.`,
+    );
   }
   const reason = isSimd(path) ? whyNot(path) : undefined;
   if (reason) {
@@ -66,7 +69,7 @@ export function configureCpu({ path = current.path, winograd = current.winograd 
   }
   if (!WINOGRAD_TILES.includes(winograd)) {
     throw new Error(
-      `tfjs-convgrad: winograd is ${winograd}, but it must be one of ${WINOGRAD_TILES.join(', ')}.`,
+      `tfjs-convgrad: winograd is ${shown(winograd)}, but it must be one of ${WINOGRAD_TILES.join(', ')}.`,
     );
   }
   current = { path, winograd };

@@ -9,7 +9,7 @@ import { inner } from '../../kernels/arrays.js';
 import { random, signed } from './data.js';
 import { noiseOf } from './differences.js';
 import { UNIT } from './rounded.js';
-import { checkOptions, checkWhole, type Differentiable, flatten, sizesOf } from './flat.js';
+import { checkOptions, checkWhole, demand, type Differentiable, flatten, listOf, sizesOf } from './flat.js';
 import { type Entry, type GradReport, reportOf } from './grad-report.js';
 
 /** Options of checkAdjoint. */
@@ -44,6 +44,7 @@ export async function checkAdjoint(
   options: AdjointOptions = {},
 ): Promise<GradReport> {
   const { adjoint, seed, exact } = checkOptions('checkAdjoint', f, options, ['adjoint', 'seed', 'exact']);
+  demand(adjoint === undefined || typeof adjoint === 'function', 'adjoint', adjoint, 'a function of dy');
   const flat = await flatten(adjoint ? withAdjoint(f, adjoint) : f, inputs);
   if (exact) checkWhole(flat);
   const next = random(seed);
@@ -89,6 +90,9 @@ function withAdjoint(f: Differentiable, adjoint: (dy: Tensor) => Tensor | Tensor
     customGrad((...args) => {
       const floats = args.slice(0, -1) as Tensor[];
       const all = inputs.map((input) => (isFloat(input) ? floats.shift()! : input));
-      return { value: f(...(all as never[])) as Tensor, gradFunc: (dy: Tensor) => adjoint(dy) };
+      return {
+        value: f(...(all as never[])) as Tensor,
+        gradFunc: (dy: Tensor) => listOf('adjoint', adjoint(dy)),
+      };
     })(...inputs.filter(isFloat));
 }

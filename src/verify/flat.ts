@@ -55,7 +55,7 @@ export async function flatten(f: Differentiable, inputs: readonly Tensor[]): Pro
   let kinds: string | undefined;
   /** Calls f. Its outputs must have the same number, dtypes and shapes in each call. */
   const call = (made: Tensor[]) => {
-    const results = listOf(f(...(made as never[])));
+    const results = listOf('f', f(...(made as never[])));
     const now = results.map(({ dtype, shape }) => `${dtype} [${shape}]`).join(', ');
     kinds ??= now;
     if (now === kinds) return results;
@@ -144,10 +144,12 @@ function check(inputs: readonly Tensor[]): void {
   }
 }
 
-function listOf(result: Tensor | Tensor[]): Tensor[] {
+export function listOf(name: string, result: Tensor | Tensor[]): Tensor[] {
   const list = Array.isArray(result) ? result : [result];
   if (list.every(isTensor)) return list;
-  throw new Error(`tfjs-convgrad: f gives ${shown(result)}, but it must give a tensor or a list of tensors.`);
+  throw new Error(
+    `tfjs-convgrad: ${name} gives ${shown(result)}, but it must give a tensor or a list of tensors.`,
+  );
 }
 
 function shown(value: unknown): string {
