@@ -17,7 +17,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { CHROMIUM_HINT, findChromium } from '../src/cli/browser.js';
+import { progress } from '../src/cli/progress.js';
 import { agreement, trainingOf } from '../src/cli/training.js';
 
 /** Makes a folder that has these packages of this repository installed. */
@@ -531,6 +533,22 @@ describe('tfjs-convgrad compare', () => {
       expect(compare(folder, '--kernels', 'verified-swish.js').status).toBe(1);
       writeFileSync(join(folder, 'swish.js'), code);
     });
+  });
+});
+
+describe('a progress bar', () => {
+  it('keeps to one line of the terminal, and changes none of its settings, which an interrupted run would not restore', () => {
+    const terminal = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY: true, columns: 60 });
+    const bar = progress('Comparing', 3, terminal as unknown as NodeJS.WriteStream);
+    bar.step('a case with a name that is much longer than a line of this terminal');
+    bar.done();
+    bar.stop();
+    const text = terminal.read() as string;
+    expect(text).toContain('Comparing');
+    expect(text).not.toMatch(/\x1b\[\?\d+[hl]/); // eslint-disable-line no-control-regex
+    const lines = text.split(/\x1b\[[\d;]*[A-Za-z]|\x1b[78]|[\r\n]/); // eslint-disable-line no-control-regex
+    expect(Math.max(...lines.map((line) => line.length))).toBe(60);
+    expect(text.match(/\n/g)?.length).toBe(1);
   });
 });
 

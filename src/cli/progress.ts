@@ -19,8 +19,10 @@ export function progress(
 }
 
 function bar(title: string, total: number, stream: NodeJS.WriteStream): Progress {
+  const format = `${title} {bar} {value}/{total} {text}`;
   const bar = new cliProgress.SingleBar(
-    { format: `${title} {bar} {value}/{total} {text}`, stream, barsize: 30 },
+    // linewrap: else the bar would switch the terminal's own wrapping off, and a run that is interrupted would leave it so
+    { format, stream, barsize: 30, linewrap: true },
     cliProgress.Presets.shades_classic,
   );
   bar.start(total, 0, { text: '' });
