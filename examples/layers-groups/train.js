@@ -3,8 +3,6 @@
  *
  * An image has two channels. Each shows stripes, either across or down, and noise. The class says how the stripes lie in both: 0 to 3.
  * With two groups, each channel gets filters of its own.
- *
- *   npm run build && node examples/layers-groups/train.js
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

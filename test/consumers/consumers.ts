@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import entries from '../../scripts/entries.json' with { type: 'json' };
+import { EXAMPLES } from './examples.js';
 import { openPage, type PageOptions, REPORT } from './pages.js';
 import { type Files, node, npm, project } from './projects.js';
 
@@ -258,6 +259,7 @@ const parcel = (folder: string) =>
     '--public-url',
     './',
     '--no-cache',
+    '--no-source-maps', // tfjs's name sources that are not in its packages,
   );
 
 /** A test with the matcher of Jest and Vitest. It writes what serves to a file, as both keep what tests print. */
@@ -288,7 +290,10 @@ function inTest(name: string, runner: string, args: string[], files: Files): Con
   };
 }
 
-/** Yarn's Plug and Play has no node_modules. It lets a package import only what the package declares. */
+/**
+ * Yarn's Plug and Play has no node_modules. It lets a package import only what the package declares. The package @tensorflow/tfjs
+ * does not load there: it imports `long`, which it does not declare.
+ */
 async function yarn(parent: string, tarball: string): Promise<string> {
   const setting = async (name: string) => (await npm('.', 'config', 'get', name)).trim();
   const [registry, cafile] = [await setting('registry'), await setting('cafile')];
@@ -302,12 +307,13 @@ async function yarn(parent: string, tarball: string): Promise<string> {
     ...(cafile !== 'null' && { httpsCaFilePath: cafile }),
   };
   const folder = project(parent, 'pnp', {
-    ...nodeModule(UNION, 'tfjs-convgrad', 'cpu'),
+    ...nodeModule(PARTS, 'tfjs-convgrad', 'cpu'),
     'package.json': {
       ...MODULE,
       dependencies: {
-        '@tensorflow/tfjs': '4.22.0',
+        '@tensorflow/tfjs-backend-cpu': '4.22.0',
         '@tensorflow/tfjs-core': '4.22.0',
+        '@tensorflow/tfjs-layers': '4.22.0',
         'tfjs-convgrad': `file:${tarball}`,
       },
     },
@@ -460,5 +466,6 @@ ${TEST}`,
     { packages: 'oldest' },
   ),
   inPage('the oldest tfjs, page', PARTS_ON_PAGE, esbuild, { packages: 'oldest' }),
+  ...EXAMPLES,
   { name: 'Yarn, Plug and Play', packages: 'yarn', isSlow: true, run: yarn },
 ];
