@@ -86,8 +86,9 @@ const asksFor = ({ backends }: Asked, backendName: string) => backends?.includes
 
 /** Those that have not been undone. */
 const installations = new Map<Installation, Asked>();
-/** By backend and kernel: the config that our kernel replaced, or undefined if there was none. */
-const builtinKernels = new Map<string, Map<KernelName, KernelConfig | undefined>>();
+/** By backend and kernel: the config of ours that was registered last. Its note has what it replaced. */
+const kernelConfigs = new Map<string, Map<KernelName, KernelConfig>>();
+const gradientConfigs = new Map<string, GradConfig>();
 const ourKernels = new WeakSet<KernelFunc>();
 const ourGradients = new Map(gradients('').map((config) => [config.kernelName, delegating(config)]));
 let endWatch = () => {};
@@ -128,7 +129,7 @@ export function install(options: InstallOptions = {}): Installation {
 function uninstall(installation: Installation): void {
   installations.delete(installation);
   if (installations.size === 0) endWatch();
-  [...builtinKernels.keys()].forEach(swapOut);
+  [...kernelConfigs.keys()].forEach(swapOut);
   unwatch();
   restoreGradients();
 }
@@ -200,16 +201,16 @@ function unwatch(): void {
  * in place of ours is left alone.
  */
 function swapInBuiltins(backendName: string): void {
-  const builtins = builtinKernels.get(backendName);
+  const configs = kernelConfigs.get(backendName);
   swapInWhere(
     backendName,
-    (name) => !builtins?.has(name) || builtins.get(name) === getKernel(name, backendName),
+    (name) => !configs?.has(name) || below(configs.get(name)) === getKernel(name, backendName),
   );
 }
 
 /** A second copy of the backend's package has replaced our kernels: puts them back, in place of its kernels. */
 function putBack(backendName: string): void {
-  swapInWhere(backendName, (name) => builtinKernels.get(backendName)?.has(name) ?? false);
+  swapInWhere(backendName, (name) => kernelConfigs.get(backendName)?.has(name) ?? false);
 }
 
 /** Replaces those kernels of the backend that an installation wants, and that are as they should be. */
@@ -224,8 +225,8 @@ function swapInWhere(backendName: string, isFit: (kernelName: KernelName) => boo
 
 function swapIn(backendName: string, replaced: Replaced[], kernelNames: readonly KernelName[]): void {
   const [table, kind] = [tableOf(backendName)!, kindOf(backendName)!];
-  const builtins = builtinKernels.get(backendName) ?? new Map<KernelName, KernelConfig | undefined>();
-  builtinKernels.set(backendName, builtins);
+  const configs = kernelConfigs.get(backendName) ?? new Map<KernelName, KernelConfig>();
+  kernelConfigs.set(backendName, configs);
   for (const kernelName of kernelNames) {
     if (isOurs(kernelName, backendName)) continue;
     const builtin = getKernel(kernelName, backendName);
@@ -233,10 +234,10 @@ function swapIn(backendName: string, replaced: Replaced[], kernelNames: readonly
       remember(builtin, kind);
       unregisterKernel(kernelName, backendName);
     }
-    builtins.set(kernelName, builtin);
     const ours = { ...builtin, kernelName, backendName, kernelFunc: dropIn(kernelName, table, builtin) };
     remember(ours, kind);
-    leaveNote(ours, builtin);
+    leaveNote(ours, builtin, configs.get(kernelName));
+    configs.set(kernelName, ours);
     registerKernel(ours);
     const isListed = replaced.some((r) => r.kernelName === kernelName && r.backendName === backendName);
     if (!isListed) replaced.push({ kernelName, backendName });
@@ -246,20 +247,17 @@ function swapIn(backendName: string, replaced: Replaced[], kernelNames: readonly
 /** Restores the kernels of the backend that no installation wants any more. */
 function swapOut(backendName: string): void {
   const wanted = wantedOn(backendName);
-  const builtins = builtinKernels.get(backendName)!;
-  for (const [kernelName, builtin] of builtins) {
+  const configs = kernelConfigs.get(backendName)!;
+  for (const [kernelName, ours] of configs) {
     if (wanted.has(kernelName)) continue;
-    builtins.delete(kernelName);
-    const current = getKernel(kernelName, backendName);
-    if (!isOurs(kernelName, backendName)) {
-      takeOut(current, ({ kernelFunc }) => ourKernels.has(kernelFunc));
-      continue;
-    }
+    configs.delete(kernelName);
+    noteOf(ours)!.isGone = true;
+    if (!isOurs(kernelName, backendName)) continue;
     unregisterKernel(kernelName, backendName);
-    const { below } = noteOf(current) ?? { below: builtin }; // a copy of the config has no note
-    if (below) registerKernel(below);
+    const builtin = below(ours);
+    if (builtin) registerKernel(builtin);
   }
-  if (builtins.size === 0) builtinKernels.delete(backendName);
+  if (configs.size === 0) kernelConfigs.delete(backendName);
 }
 
 function isOurs(kernelName: string, backendName: string): boolean {
@@ -291,26 +289,25 @@ function dropIn(kernelName: KernelName, table: KernelTable, builtin: KernelConfi
 function keepGradient(kernelName: string): void {
   const ours = ourGradients.get(kernelName);
   const current = getGradient(kernelName);
-  if (ours === undefined || current === ours || !wantedGradients().has(kernelName)) return;
-  takeOut(current, (config) => config === ours);
-  leaveNote(ours, current);
+  if (!ours || current?.gradFunc === ours.gradFunc || !wantedGradients().has(kernelName)) return;
+  const config = { ...ours };
+  leaveNote(config, current, gradientConfigs.get(kernelName));
+  gradientConfigs.set(kernelName, config);
   if (current) unregisterGradient(kernelName);
-  registerGradient(ours);
+  registerGradient(config);
 }
 
 /** Restores the gradients that no installation wants any more. */
 function restoreGradients(): void {
   const wanted = wantedGradients();
-  for (const [kernelName, ours] of ourGradients) {
+  for (const [kernelName, ours] of gradientConfigs) {
     if (wanted.has(kernelName)) continue;
-    const current = getGradient(kernelName);
-    if (current !== ours) {
-      takeOut(current, (config) => config === ours);
-      continue;
-    }
+    gradientConfigs.delete(kernelName);
+    noteOf(ours)!.isGone = true;
+    if (getGradient(kernelName)?.gradFunc !== ours.gradFunc) continue;
     unregisterGradient(kernelName);
-    const below = noteOf(ours)!.below;
-    if (below) registerGradient(below);
+    const builtin = below(ours);
+    if (builtin) registerGradient(builtin);
   }
 }
 
@@ -326,7 +323,7 @@ function delegating(ours: GradConfig): GradConfig {
       const { backendName } = engine();
       if (!isOurs(kernelName, backendName)) swapInCopy(backendName);
       if (isOurs(kernelName, backendName)) return ours.gradFunc(dy, saved, attrs);
-      const builtin = noteOf(ourGradients.get(kernelName))?.below ?? broughtGradient(kernelName);
+      const builtin = below(gradientConfigs.get(kernelName)) ?? broughtGradient(kernelName);
       if (!builtin) {
         throw new Error(
           `tfjs-convgrad: ${kernelName} has no gradient on backend '${backendName}': ` +
@@ -347,20 +344,29 @@ function swapInCopy(backendName: string): void {
 interface Note<Config> {
   /** What was registered before. */
   below: Config | undefined;
+  /** The copy of the plugin that registered it has taken it back, or registered another one since. */
+  isGone: boolean;
 }
 const NOTE = Symbol.for('tfjs-convgrad');
 
-function leaveNote<Config extends object>(registered: Config, below: Config | undefined): void {
-  Object.defineProperty(registered, NOTE, { value: { below }, configurable: true });
+/** @param earlier the config of ours in whose place this one comes */
+function leaveNote<Config extends object>(
+  config: Config,
+  replaced: Config | undefined,
+  earlier: Config | undefined,
+): void {
+  if (earlier) noteOf(earlier)!.isGone = true;
+  below(replaced); // chains stay short
+  Object.defineProperty(config, NOTE, { value: { below: replaced, isGone: false } });
 }
 
-function noteOf<Config extends object>(registered: Config | undefined): Note<Config> | undefined {
-  return (registered as { [NOTE]?: Note<Config> } | undefined)?.[NOTE];
+function noteOf<Config extends object>(config: Config | undefined): Note<Config> | undefined {
+  return (config as { [NOTE]?: Note<Config> } | undefined)?.[NOTE];
 }
 
-/** Makes those that other copies of the plugin have registered above ours forget ours. */
-function takeOut<Config extends object>(top: Config | undefined, isOurs: (config: Config) => boolean): void {
-  for (let note = noteOf(top); note; note = noteOf(note.below)) {
-    if (note.below && isOurs(note.below)) note.below = noteOf(note.below)?.below;
-  }
+/** What a config of ours has replaced. It forgets those that copies of the plugin have taken back since. */
+function below<Config extends object>(ours: Config | undefined): Config | undefined {
+  const note = noteOf(ours);
+  while (noteOf(note?.below)?.isGone) note!.below = noteOf(note!.below)!.below;
+  return note?.below;
 }

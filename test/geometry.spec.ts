@@ -320,7 +320,7 @@ describe('geometry: bad arguments', () => {
     [NaN, 'NaN'],
     [Infinity, 'Infinity'],
     [null, 'null'],
-    ['2', '"2"'],
+    ['2', "'2'"],
     [[], '[]'],
     [[1], '[1]'],
     [[1, 2, 3], '[1,2,3]'],
@@ -328,7 +328,7 @@ describe('geometry: bad arguments', () => {
     [[NaN, 1], '[NaN,1]'],
   ];
   const BAD_PADS: [unknown, string][] = [
-    ['SAME', '"SAME"'],
+    ['SAME', "'SAME'"],
     [1.5, '1.5'],
     [NaN, 'NaN'],
     [null, 'null'],
@@ -496,7 +496,7 @@ describe('geometry: bad arguments', () => {
     ),
     row('depthwise strides', () => depthwise({ strides: 0 }), 'strides', '0', PAIR),
     row('depthwise dilations', () => depthwise({ dilations: [1, 0] }), 'dilations', '[1,0]', PAIR),
-    row('depthwise pad', () => depthwise({ pad: 'SAME' }), 'pad', '"SAME"', PADDING),
+    row('depthwise pad', () => depthwise({ pad: 'SAME' }), 'pad', "'SAME'", PADDING),
     row(
       'depthwise dataFormat',
       () => depthwise({ dataFormat: 'NCWH' }),

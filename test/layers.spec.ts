@@ -732,7 +732,7 @@ describeOnBackends('layers', (backendName) => {
       ['conv2d', { padding: 'causal' }, /padding is 'causal'.*'valid', 'same', an integer/],
       ['conv2d', { padding: -1 }, /padding is -1.*at least 0/],
       ['conv2d', { padding: [[1, 2]] }, /padding is \[\[1, 2\]\].*\[\[top, bottom\], \[left, right\]\]/], // prettier-ignore
-      ['conv2d', { padding: [[0, 0], [1, 1], [1, 1], [0, 0]] }, /padding is \[\[0, 0\], \[1, 1\]/], // prettier-ignore
+      ['conv2d', { padding: [[0, 0], [1, 1], [1, 1], [0, 0]] }, /padding is \[\[0,0\],\[1,1\]/], // prettier-ignore
       ['conv2d', { dataFormat: 'NCHW' }, /dataFormat is 'NCHW'.*'channelsLast' or 'channelsFirst'/],
       ['conv2d', { useBias: 'false' }, /useBias is 'false'.*true or false/],
       ['conv2d', { pad: 1 }, /layers\.conv2d.*'pad'.*Did you mean 'padding'/],
@@ -742,7 +742,7 @@ describeOnBackends('layers', (backendName) => {
       ['conv2d', { countIncludePad: true }, /'countIncludePad', but only/],
       ['conv1d', { kernelSize: [3, 3] }, /kernelSize is \[3, 3\].*array of one/],
       ['conv1d', { padding: [[1, 1]] }, /padding is \[\[1, 1\]\].*'causal'.*\[left, right\]/], // prettier-ignore
-      ['conv1d', { padding: [1, 2, 3] }, /padding is \[1, 2, 3\]/],
+      ['conv1d', { padding: [1, 2, 3] }, /padding is \[1,2,3\]/],
       ['maxPooling2d', { poolSize: 0 }, /poolSize is 0/],
       ['maxPooling2d', { kernelSize: 2 }, /layers\.maxPooling2d.*'kernelSize'/],
       ['maxPooling2d', { countIncludePad: true }, /'countIncludePad', but only/],
@@ -780,12 +780,12 @@ describeOnBackends('layers', (backendName) => {
       const { numTensors } = tf.memory();
       const small = make('conv2d', { filters: 4, kernelSize: 4, name: 'small', inputShape: [3, 9, 2] });
       expect(() => modelOf(small)).toThrowError(
-        "tfjs-convgrad: kernelSize of layer 'small' is [4, 4], but with dilationRate [1, 1] and padding valid it must fit into the input of shape [null, 3, 9, 2].",
+        "tfjs-convgrad: kernelSize of layer 'small' is [4,4], but with dilationRate [1,1] and padding valid it must fit into the input of shape [null,3,9,2].",
       );
       expect(tf.memory().numTensors).withContext('weights').toBe(numTensors);
       const pool = make('maxPooling2d', { poolSize: 3, name: 'pool', inputShape: [null, null, 2] });
       expect(() => built(pool).apply(tf.ones([1, 5, 2, 2]))).toThrowError(
-        /poolSize of layer 'pool' is \[3, 3\].*\[1, 5, 2, 2\]/,
+        /poolSize of layer 'pool' is \[3,3\].*\[1,5,2,2\]/,
       );
       const conv = built(make('conv1d', { filters: 1, kernelSize: 3, name: 'conv', inputShape: [null, 2] }));
       expect(() => conv.apply(tf.ones([1, 2, 2]))).toThrowError(
