@@ -285,7 +285,7 @@ describeOnBackends('install()', (backendName) => {
 
   const malformed: [unknown, RegExp][] = [
     ['cpu', /the options of install\(\) are 'cpu', but they must be an object/],
-    [['cpu'], /the options of install\(\) are \[cpu\], but they must be an object/],
+    [['cpu'], /the options of install\(\) are \['cpu'\], but they must be an object/],
     [null, /the options of install\(\) are null/],
     [{ backend: 'webgl' }, /name 'backend'.*backends, ops. Did you mean 'backends'\?/],
     [{ backends: ['wbgl'] }, /backends names 'wbgl'.*Did you mean 'webgl'\?/],
