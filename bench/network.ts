@@ -7,6 +7,7 @@ import { version_core } from '@tensorflow/tfjs-core';
 import { Command } from 'commander';
 import { inBrowser, SENDER } from '../src/cli/browser.js';
 import { SMALL_SHARE } from '../src/cli/by-kernel.js';
+import { locate } from '../test/runner/browsers.js';
 import { bundlePage, WASM_FOLDER } from '../test/runner/bundle.js';
 import { type Breakdown, measureKernels, measureNetworks, type Row } from './networks.js';
 
@@ -28,6 +29,7 @@ async function main({ filter, browser, byKernel }: Options): Promise<void> {
 }
 
 async function measureInBrowser(filter: string): Promise<void> {
+  await locate('chromium');
   const script = await bundlePage('bench/network_page.ts');
   const html = `<script>${SENDER}; const filter = ${JSON.stringify(filter)};</script><script src="/page.js"></script>`;
   const fileOf = (path: string) => ({

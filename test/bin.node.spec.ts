@@ -146,6 +146,13 @@ describe('tfjs-convgrad compare', () => {
       expect(listed.status).withContext(line).toBe(0);
     }
     expect(lines.length).toBe(6);
+    expect(run(folder, BIN, '--help').stdout).toContain(examples);
+    const nothing = run(folder, BIN);
+    expect(nothing.status).toBe(2);
+    expect(nothing.stderr).toContain(examples);
+    const unknown = run(folder, BIN, 'compere');
+    expect(unknown.status).toBe(2);
+    expect(unknown.stderr).toBe("tfjs-convgrad: unknown command 'compere'\n(Did you mean compare?)\n");
   });
 
   it('takes a case of its own, and prints JSON and nothing else', () => {

@@ -39,7 +39,8 @@ On webgl an installed Chrome or Chromium runs the kernels. CHROME_BIN says where
 const program = new Command(NAME)
   .version(version())
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, `${NAME}: `)) })
-  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : CANNOT_TELL));
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : CANNOT_TELL))
+  .addHelpText('afterAll', EXAMPLES);
 
 program
   .command('compare')
@@ -64,7 +65,6 @@ program
   .option('--timeout <seconds>', 'give up after so many seconds', whole(86_400), TIMEOUT)
   .option('--json', 'print JSON on standard output, and nothing else', false)
   .option('--html <file>', 'write an HTML report to this file', writable)
-  .addHelpText('after', EXAMPLES)
   .action(async ({ op, case: caseName, seed, shape, strides, pad, ...given }: Given) => {
     if (!shape && (strides ?? pad) !== undefined) throw new Error('--strides and --pad need --shape.');
     const own = shape && { ...shape, strides: strides ?? 1, pad: pad ?? 'valid' };
