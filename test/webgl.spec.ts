@@ -23,7 +23,7 @@ import { subjectsOn } from '../kernels/subjects.js';
 import { padName, PADS, smallConvs, smallPools } from './support/num_geometries.js';
 import { shareOf } from './support/share.js';
 import { installed, tf, whileInstalled } from './support/tfjs.js';
-import { complaints, inside, PATIENCE, withFlags } from './support/webgl.js';
+import { complaints, type Flags, inside, PATIENCE, withFlags } from './support/webgl.js';
 
 type T4 = tf.Tensor4D;
 
@@ -308,20 +308,32 @@ describe('webgl', () => {
   /** Other kinds of WebGL. Each is a separate backend with the same kernels. */
   const kinds: [
     name: string,
-    flags: Record<string, number | boolean>,
+    flags: Flags,
     exact: { max: number; largest?: number },
+    parts?: number, // of which one is taken
   ][] = [
     ['webgl1', { WEBGL_VERSION: 1 }, { max: 4 }],
     // Half floats hold whole numbers up to 2^11. tfjs reads their infinities back as NaN.
     ['half-float textures', { WEBGL_FORCE_F16_TEXTURES: true }, { max: 1, largest: 2 ** 11 }],
     ['WEBGL_PACK false', { WEBGL_PACK: false }, { max: 4 }],
+    // Flags that change how tfjs makes, uploads, reads and frees textures.
+    ['textures that are deleted', { WEBGL_DELETE_TEXTURE_THRESHOLD: 0 }, { max: 4 }, 9],
+    ['textures that are unpacked', { WEBGL_LAZILY_UNPACK: false }, { max: 4 }, 9],
+    ['textures that are made squarish', { WEBGL_MAX_SIZE_FOR_NARROW_TEXTURE: 4 }, { max: 4 }, 9],
+    ['no tensors in uniforms', { WEBGL_SIZE_UPLOAD_UNIFORM: 0 }, { max: 4 }, 9],
+    ['large tensors in uniforms', { WEBGL_SIZE_UPLOAD_UNIFORM: 200 }, { max: 4 }, 9],
+    ["tfjs's own isnan", { WEBGL2_ISNAN_CUSTOM: true }, { max: 4 }, 9],
+    ['the checks of DEBUG', { DEBUG: true }, { max: 4 }, 9],
   ];
-  for (const [name, flags, exact] of kinds) {
+  for (const [name, flags, exact, parts = 3] of kinds) {
     it(
       `is right with ${name}`,
       async () => {
+        if (flags.DEBUG) for (const method of ['log', 'warn'] as const) spyOn(console, method);
         const small = subjectsOn('webgl').filter((subject) => subject.exact && subject.caseName !== 'digits');
-        await withFlags(flags, async () => expect(await complaints(shareOf(small, 3), exact)).toEqual([]));
+        await withFlags(flags, async () =>
+          expect(await complaints(shareOf(small, parts), exact)).toEqual([]),
+        );
       },
       PATIENCE,
     );

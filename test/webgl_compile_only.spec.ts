@@ -9,34 +9,27 @@ import { TARGETS_FLAG } from '../kernels/runtime/webgl/texels.js';
 import { subjectsOn } from '../kernels/subjects.js';
 import { avgPool, conv2d, maxPool } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
-import * as data from '../src/verify/data.js';
-import { compare, describeWorst } from '../src/verify/exact.js';
 import { shareOf } from './support/share.js';
 import { tf, whileInstalled } from './support/tfjs.js';
-import { inside, onNewContext, PATIENCE } from './support/webgl.js';
+import {
+  expectEqual,
+  type Flags,
+  forgetPrograms,
+  inside,
+  kindOf,
+  numbers,
+  onNewContext,
+  PATIENCE,
+  type Result,
+  resultsOf,
+  runOn,
+  tensorsOf,
+} from './support/webgl.js';
 
-type Flags = Record<string, number | boolean>;
 type T4 = tf.Tensor4D;
 
 /** What a driver answers only when it has compiled. */
 const WAITS = ['getShaderParameter', 'getProgramParameter', 'getUniformLocation', 'getAttribLocation'];
-
-interface Result {
-  kind: string;
-  values: ArrayLike<number>;
-}
-
-/** dtype and shape */
-const kindOf = ({ dtype, shape }: tf.Tensor) => `${dtype} [${shape}]`;
-
-/** The results of f. */
-function resultsOf(f: () => tf.Tensor[]): Result[] {
-  const results: Result[] = [];
-  tf.tidy(() => {
-    for (const t of f()) results.push({ kind: kindOf(t), values: t.dataSync() as Float32Array });
-  });
-  return results;
-}
 
 /** Makes a dummy run of f, and returns the kinds of its results. It must leave nothing behind. */
 function compileAhead(f: () => tf.Tensor[]): string[] {
@@ -78,16 +71,6 @@ function resultsAfter(dummy: string[], name: string, f: () => tf.Tensor[]): Resu
   return results;
 }
 
-function expectEqual(got: Result[], want: Result[], name: string): void {
-  expect(got.map(({ kind }) => kind)).toEqual(want.map(({ kind }) => kind));
-  got.forEach(({ values }, i) => {
-    const worst = compare(values, want[i].values);
-    expect(worst.error)
-      .withContext(`${name}: ${describeWorst(worst)}`)
-      .toBe(0);
-  });
-}
-
 /** The calls of the context's methods that f makes. */
 function callsOf(methods: readonly string[], f: () => void): string[] {
   const gl = inside().gpgpu.gl as unknown as Record<string, (...args: unknown[]) => unknown>;
@@ -109,24 +92,6 @@ function callsOf(methods: readonly string[], f: () => void): string[] {
 
 const programs = () => Object.keys(inside().binaryCache).sort();
 
-function forgetPrograms(): void {
-  const { gpgpu, binaryCache } = inside() as unknown as {
-    gpgpu: MathBackendWebGL['gpgpu'];
-    binaryCache: Record<string, { webGLProgram: Parameters<MathBackendWebGL['gpgpu']['deleteProgram']>[0] }>;
-  };
-  for (const key of programs()) {
-    gpgpu.deleteProgram(binaryCache[key].webGLProgram);
-    delete binaryCache[key];
-  }
-}
-
-const run = (prefix: string, { kernelName, attrs }: Subject, inputs: tf.NamedTensorMap) =>
-  [tf.engine().runKernel(prefix + kernelName, inputs, attrs)].flat() as tf.Tensor[];
-
-/** New tensors for a subject, always of the same values. */
-const tensorsOf = ({ inputs }: Subject): tf.NamedTensorMap =>
-  Object.fromEntries(Object.entries(inputs).map(([name, shape], i) => [name, numbers([...shape], i + 1)]));
-
 /** Number of kernels that are compiled ahead before the specs wait for all of them. */
 const TOGETHER = 32;
 
@@ -135,20 +100,17 @@ async function checkAll(subjects: readonly Subject[], prefix: string): Promise<v
   for (let i = 0; i < subjects.length; i += TOGETHER) {
     const dummies = subjects.slice(i, i + TOGETHER).map((subject) => {
       const inputs = tensorsOf(subject);
-      return { subject, inputs, kinds: compileAhead(() => run(prefix, subject, inputs)) };
+      return { subject, inputs, kinds: compileAhead(() => runOn(prefix, subject, inputs)) };
     });
     await complete();
     for (const { subject, inputs, kinds } of dummies) {
       const name = `${subject.kernelName} ${subject.caseName}`;
-      const got = resultsAfter(kinds, name, () => run(prefix, subject, inputs));
+      const got = resultsAfter(kinds, name, () => runOn(prefix, subject, inputs));
       tf.dispose(inputs);
-      expectEqual(got, resultsOf(() => run(prefix, subject, tensorsOf(subject))), name); // prettier-ignore
+      expectEqual(got, resultsOf(() => runOn(prefix, subject, tensorsOf(subject))), name); // prettier-ignore
     }
   }
 }
-
-const numbers = (shape: number[], seed: number) =>
-  tf.tensor<tf.Rank>(Float32Array.from(data.integers(tf.util.sizeFromShape(shape), seed)), shape) as T4;
 
 /** Tensors that have been nowhere yet, each for several uses. */
 const uploads = () => ({

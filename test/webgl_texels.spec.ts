@@ -347,6 +347,47 @@ describe('packed webgl', () => {
     tf.dispose([x, filter, ours, theirs]);
   });
 
+  it('refuse a number of targets that is none', () => {
+    for (const wrong of [-1, 9, 2.5, NaN, 'four']) {
+      tf.env().set(TARGETS_FLAG, wrong as number);
+      expect(() => tf.tidy(() => maxPool(tf.ones<tf.Rank.R4>([1, 4, 4, 1]), 2))).toThrowError(
+        `tfjs-convgrad: the flag ${TARGETS_FLAG} is ${wrong}, but it must be a whole number from 0 to 8.`,
+      );
+    }
+    tf.env().set(TARGETS_FLAG, 8);
+  });
+
+  it('sums in floats again after half floats', async () => {
+    await withFlags({ WEBGL_RENDER_FLOAT32_ENABLED: false }, async () => {
+      const sum = () =>
+        tf.tidy(
+          () =>
+            conv2d(
+              tf.fill<tf.Rank.R4>([1, 1, 8, 3], 91),
+              tf.fill<tf.Rank.R4>([1, 1, 3, 16], 15),
+            ).dataSync()[0],
+        );
+      expect(sum()).toBe(4096); // to four
+      tf.env().set('WEBGL_RENDER_FLOAT32_ENABLED', true);
+      expect(sum()).toBe(91 * 15 * 3);
+    });
+  });
+
+  it('is measured by tf.time, draw by draw', async () => {
+    const backend = tf.backend() as MathBackendWebGL;
+    const [x, filter] = [packed([2, 9, 9, 8]), packed([3, 3, 8, 16], 2)];
+    const measured = spyOn(
+      backend as unknown as { getQueryTime(): unknown },
+      'getQueryTime',
+    ).and.callThrough();
+    let times: Promise<unknown> | undefined;
+    const draws = drawsOf(() => (times = backend.time(() => tf.tidy(() => void conv2d(x, filter)))));
+    await times;
+    expect(draws).toBe(2);
+    expect(measured).toHaveBeenCalledTimes(2);
+    tf.dispose([x, filter]);
+  });
+
   it('says that the context is lost, and works on a new backend', async () => {
     const contexts: WebGLRenderingContext[] = [];
     const start = async () => {

@@ -17,7 +17,7 @@ import { emptyTexels } from '../runtime/webgl/texels.js';
 import { eachTap, eachWindow, runShader, type Uniforms, windowUniforms } from '../runtime/webgl/program.js';
 
 /** y: [batch, outHeight, outWidth, channels] */
-export const avgPool = webglKernel(({ inputs: { x }, attrs, backend }) => {
+export const avgPool = webglKernel('AvgPool', ({ inputs: { x }, attrs, backend }) => {
   const g = poolGeometryOf(x, attrs);
   if (isPacked(backend, g, x)) return packedAvgPool(backend, g, x);
   return runShader(
@@ -39,7 +39,7 @@ export const avgPool = webglKernel(({ inputs: { x }, attrs, backend }) => {
 });
 
 /** dx: the shape of `input`. The values of `input` are not needed. */
-export const avgPoolGrad = webglKernel(({ inputs: { dy, input }, attrs, backend }) => {
+export const avgPoolGrad = webglKernel('AvgPoolGrad', ({ inputs: { dy, input }, attrs, backend }) => {
   const g = withDyShape(poolGeometryOf(input, attrs), dy.shape);
   if (isPacked(backend, g, dy)) return packedAvgPoolGrad(backend, g, dy);
   return runShader(

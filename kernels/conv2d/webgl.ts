@@ -24,10 +24,13 @@ import {
 import { type ActivationName, alignedShape } from './activation.js';
 import { type ConvAttrs, readFusedAttrs } from './attrs.js';
 
-/** The kernels of the convolutions whose geometry this function computes. */
-export function convKernels(geometryOf: typeof convGeometry) {
+/**
+ * The kernels of the convolutions whose geometry a function computes.
+ * @param name tfjs's name of the kernel y, in errors
+ */
+export function convKernels(name: string, geometryOf: typeof convGeometry) {
   /** y = activation(conv2d(x, filter) + bias): [batch, outHeight, outWidth, outChannels]. bias and preluActivationWeights broadcast to y. */
-  const forward = webglKernel(({ inputs, attrs, backend }) => {
+  const forward = webglKernel(name, ({ inputs, attrs, backend }) => {
     const { x, filter, preluActivationWeights: weights } = inputs;
     const bias = inputs.bias as TensorInfo | undefined;
     const { activation, leakyreluAlpha, options } = readFusedAttrs(attrs, weights);
@@ -46,7 +49,7 @@ export function convKernels(geometryOf: typeof convGeometry) {
   });
 
   /** dx: attrs.inputShape */
-  const backpropInput = webglKernel(({ inputs, attrs, backend }) => {
+  const backpropInput = webglKernel(`${name}BackpropInput`, ({ inputs, attrs, backend }) => {
     const { dy, filter } = inputs;
     const options = attrs as unknown as ConvAttrs;
     const { inputShape } = options;
@@ -59,7 +62,7 @@ export function convKernels(geometryOf: typeof convGeometry) {
   });
 
   /** dFilter: attrs.filterShape */
-  const backpropFilter = webglKernel(({ inputs, attrs, backend }) => {
+  const backpropFilter = webglKernel(`${name}BackpropFilter`, ({ inputs, attrs, backend }) => {
     const { x, dy } = inputs;
     const options = attrs as unknown as ConvAttrs;
     const { filterShape } = options;
@@ -80,7 +83,7 @@ export const {
   forward: conv2d,
   backpropInput: conv2dBackpropInput,
   backpropFilter: conv2dBackpropFilter,
-} = convKernels(convGeometry);
+} = convKernels('Conv2D', convGeometry);
 
 /** The fast programs of a geometry. */
 const blocked = (g: ConvGeometry) => (isDepthwise(g) ? depthwise : dense);

@@ -7,4 +7,4 @@ export const {
   forward: depthwiseConv2d,
   backpropInput: depthwiseConv2dBackpropInput,
   backpropFilter: depthwiseConv2dBackpropFilter,
-} = convKernels(depthwiseGeometry);
+} = convKernels('DepthwiseConv2dNative', depthwiseGeometry);

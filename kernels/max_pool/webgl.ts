@@ -21,7 +21,7 @@ import { forgetDisposed, recall, remember } from './webgl/remembered.js';
 import { simpleMaxPoolGrad, simpleSearch } from './webgl/simple.js';
 
 /** y: [batch, outHeight, outWidth, channels], of x's dtype */
-export const maxPool = webglKernel(({ inputs: { x }, attrs, backend }) => {
+export const maxPool = webglKernel('MaxPool', ({ inputs: { x }, attrs, backend }) => {
   const g = poolGeometryOf(x, attrs);
   if (!isPacked(backend, g, x)) return simpleSearch(backend, x, g, [x.dtype, 'y'])[0];
   forgetDisposed(backend);
@@ -35,7 +35,7 @@ export const maxPool = webglKernel(({ inputs: { x }, attrs, backend }) => {
  * [y, indexes]: both of y's shape. indexes is int32. An index is into the flat x, or into one image of x. It is -1
  * for a window without cells.
  */
-export const maxPoolWithArgmax = webglKernel(({ inputs: { x }, attrs, backend }) => {
+export const maxPoolWithArgmax = webglKernel('MaxPoolWithArgmax', ({ inputs: { x }, attrs, backend }) => {
   const g = poolGeometryOf(x, attrs);
   const search = isPacked(backend, g, x) ? packedSearch : simpleSearch;
   const indexes = attrs.includeBatchInIndex ? 'batchIndexes' : 'indexes';
@@ -43,16 +43,18 @@ export const maxPoolWithArgmax = webglKernel(({ inputs: { x }, attrs, backend })
 });
 
 /** dx: the shape of `input`. An `output` that our forward pass made tells where the maxima are. */
-export const maxPoolGrad = webglKernel(({ inputs: { dy, input, output }, attrs, backend }) => {
+export const maxPoolGrad = webglKernel('MaxPoolGrad', ({ inputs: { dy, input, output }, attrs, backend }) => {
   const g = poolGeometryOf(input, attrs);
   const dyGeometry = withDyShape(g, dy.shape);
   const packed = isPacked(backend, g, input, dy);
   const search = packed ? packedSearch : simpleSearch;
   const known = packed ? recall(backend, input, g, output) : undefined;
   const taps = known ?? search(backend, input, g, ['float32', 'taps'])[0];
-  const dx = packed
-    ? packedMaxPoolGrad(backend, g, dy, taps)
-    : simpleMaxPoolGrad(backend, g, dyGeometry.y, dy, taps);
-  backend.disposeIntermediateTensorInfo(taps);
-  return dx;
+  try {
+    return packed
+      ? packedMaxPoolGrad(backend, g, dy, taps)
+      : simpleMaxPoolGrad(backend, g, dyGeometry.y, dy, taps);
+  } finally {
+    backend.disposeIntermediateTensorInfo(taps);
+  }
 });

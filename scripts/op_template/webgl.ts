@@ -3,7 +3,7 @@ import { webglKernel } from '../../kernels/runtime/webgl/kernel.js';
 import { runShader } from '../../kernels/runtime/webgl/program.js';
 
 /** y: x's shape */
-export const templateOp = webglKernel(({ inputs, backend }) => {
+export const templateOp = webglKernel('TemplateOp', ({ inputs, backend }) => {
   const { x } = inputs;
   return runShader(
     backend,
@@ -20,7 +20,7 @@ export const templateOp = webglKernel(({ inputs, backend }) => {
 });
 
 /** dx: x's shape */
-export const templateOpGrad = webglKernel(({ inputs, backend }) => {
+export const templateOpGrad = webglKernel('TemplateOpGrad', ({ inputs, backend }) => {
   const { dy, x } = inputs;
   return runShader(
     backend,

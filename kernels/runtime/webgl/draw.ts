@@ -33,8 +33,9 @@ interface Binary {
   source: string;
   fragmentShader: WebGLShader;
   program: { variableNames: string[]; customUniforms: [] };
-  /** Undefined until the program is drawn for the first time. */
+  /** Undefined until the program is about to be drawn for the first time. */
   locations?: Record<string, WebGLUniformLocation | null>;
+  isDrawn?: boolean;
   /** The values of the uniforms. A program keeps them from draw to draw. */
   values: Record<string, readonly number[]>;
 }
@@ -47,6 +48,21 @@ export function texelsOf(backend: MathBackendWebGL, { dataId }: TensorInfo): [nu
 }
 
 const glOf = ({ gpgpu }: MathBackendWebGL) => gpgpu.gl as WebGL2RenderingContext;
+
+// The errors here become errors of the kernel that runs: see kernel.ts.
+
+function made<T>(what: string, object: T | null): T {
+  if (object === null) throw new Error(`The GPU makes no room for ${what}.`);
+  return object;
+}
+
+/** A texture that has found no room makes its framebuffer incomplete. */
+function checkFramebuffer(gl: WebGL2RenderingContext, what: string): void {
+  const status = gl.checkFramebufferStatus(gl.FRAMEBUFFER);
+  if (status !== gl.FRAMEBUFFER_COMPLETE) {
+    throw new Error(`The GPU cannot draw into ${what}: the framebuffer's status is ${status}.`);
+  }
+}
 
 // Layers
 
@@ -71,18 +87,26 @@ function arrayOf(backend: MathBackendWebGL, { side, count }: Layers): LayerArray
 }
 
 function layerArray(gl: WebGL2RenderingContext, format: number, size: number, count: number): LayerArray {
-  const texture = gl.createTexture()!;
-  gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
-  gl.texStorage3D(gl.TEXTURE_2D_ARRAY, 1, format, size, size, count);
-  for (const filter of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) {
-    gl.texParameteri(gl.TEXTURE_2D_ARRAY, filter, gl.NEAREST);
+  const [texture, framebuffer] = [gl.createTexture(), gl.createFramebuffer()];
+  const what = `an array of ${count} textures of ${size} x ${size} texels`;
+  try {
+    const array = { format, size, count, texture: made(what, texture), framebuffer: made(what, framebuffer) };
+    gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
+    gl.texStorage3D(gl.TEXTURE_2D_ARRAY, 1, format, size, size, count);
+    for (const filter of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) {
+      gl.texParameteri(gl.TEXTURE_2D_ARRAY, filter, gl.NEAREST);
+    }
+    gl.bindFramebuffer(gl.FRAMEBUFFER, framebuffer);
+    for (let i = 0; i < count; i++) {
+      gl.framebufferTextureLayer(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0 + i, texture, 0, i);
+    }
+    checkFramebuffer(gl, what);
+    return array;
+  } catch (error) {
+    gl.deleteFramebuffer(framebuffer);
+    gl.deleteTexture(texture);
+    throw error;
   }
-  const framebuffer = gl.createFramebuffer()!;
-  gl.bindFramebuffer(gl.FRAMEBUFFER, framebuffer);
-  for (let i = 0; i < count; i++) {
-    gl.framebufferTextureLayer(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0 + i, texture, 0, i);
-  }
-  return { format, size, count, texture, framebuffer };
 }
 
 // Drawing
@@ -121,24 +145,41 @@ export function drawTexels(
   const gl = glOf(backend);
   const binary = binaryOf(backend, source);
   if (isCompileOnly()) return;
-  binary.locations ??= locationsOf(backend, binary, [
-    ...Object.keys(inputs).flatMap((name) => [name, `${name}Scale`]),
-    ...Object.keys(uniforms),
-  ]);
+  if (!binary.locations) prepare(backend, binary, Object.keys(inputs), Object.keys(uniforms));
   const { webGLProgram } = binary;
   gpgpu.setProgram(webGLProgram);
   gpgpu.bindVertexArray(webGLProgram.vao!);
   Object.entries(inputs).forEach(([name, input], unit) => {
     const [width, height] = bindInput(backend, input, unit);
-    handOver(gl, binary, name, [unit], 'i');
     handOver(gl, binary, `${name}Scale`, [1 / width, 1 / height], 'f');
   });
   for (const [name, value] of Object.entries(uniforms)) {
     if (typeof value === 'number') handOver(gl, binary, name, [value], 'f');
     else handOver(gl, binary, name, value, 'i');
   }
-  if (targets instanceof Layers) drawLayers(backend, targets);
-  else drawTensors(backend, targets);
+  timed(backend, () => {
+    if (targets instanceof Layers) drawLayers(backend, targets);
+    else drawTensors(backend, targets, !binary.isDrawn);
+  });
+  binary.isDrawn = true;
+}
+
+/** What the backend's types make private. */
+interface Timers {
+  /** Undefined if nobody measures: neither tf.time, nor tf.profile, nor the flag DEBUG. */
+  activeTimers?: { name: string; query: Promise<number> }[];
+  startTimer(): unknown;
+  endTimer(query: unknown): unknown;
+  getQueryTime(query: unknown): Promise<number>;
+}
+
+/** Draws, and has the backend measure it as it measures its own programs. */
+function timed(backend: MathBackendWebGL, draw: () => void): void {
+  const timers = backend as unknown as Timers;
+  if (!timers.activeTimers) return draw();
+  const query = timers.startTimer();
+  draw();
+  timers.activeTimers.push({ name: 'convgrad', query: timers.getQueryTime(timers.endTimer(query)) });
 }
 
 /** Sampling costs half as much as texelFetch on llvmpipe. On SwiftShader it also costs less. */
@@ -177,7 +218,7 @@ function drawLayers(backend: MathBackendWebGL, layers: Layers): void {
 }
 
 /** Only for this draw, the targets after the first are attached to tfjs's own framebuffer. */
-function drawTensors(backend: MathBackendWebGL, targets: readonly TensorInfo[]): void {
+function drawTensors(backend: MathBackendWebGL, targets: readonly TensorInfo[], isFirst: boolean): void {
   const { gpgpu } = backend;
   const gl = glOf(backend);
   const [width, height] = texelsOf(backend, targets[0]);
@@ -186,11 +227,16 @@ function drawTensors(backend: MathBackendWebGL, targets: readonly TensorInfo[]):
   const attach = (texture: WebGLTexture | null, i: number) =>
     gl.framebufferTexture2D(gl.FRAMEBUFFER, places[i], gl.TEXTURE_2D, texture, 0);
   gpgpu.setOutputMatrixTexture(textures[0], height, width);
-  textures.forEach((texture, i) => i > 0 && attach(texture, i));
-  if (textures.length > 1) gl.drawBuffers(places);
-  gpgpu.executeProgram();
-  if (textures.length > 1) gl.drawBuffers([gl.COLOR_ATTACHMENT0]);
-  textures.forEach((_, i) => i > 0 && attach(null, i));
+  if (textures.length === 1) return gpgpu.executeProgram();
+  try {
+    textures.forEach((texture, i) => i > 0 && attach(texture, i));
+    if (isFirst) checkFramebuffer(gl, `${textures.length} textures of ${width} x ${height} texels`);
+    gl.drawBuffers(places);
+    gpgpu.executeProgram();
+  } finally {
+    gl.drawBuffers([gl.COLOR_ATTACHMENT0]);
+    textures.forEach((_, i) => i > 0 && attach(null, i));
+  }
 }
 
 const placesOf = (gl: WebGL2RenderingContext, count: number) =>
@@ -198,33 +244,68 @@ const placesOf = (gl: WebGL2RenderingContext, count: number) =>
 
 // Programs
 
+const VERTEX_GLSL = `#version 300 es
+  in vec3 clipSpacePos;
+  void main() { gl_Position = vec4(clipSpacePos, 1); }
+`;
+
+const cacheOf = (backend: MathBackendWebGL) =>
+  (backend as unknown as { binaryCache: Record<string, Binary> }).binaryCache;
+const keyOf = (source: string) => `convgrad ${source}`;
+
 /** The program of this source. It may still be compiling. */
 function binaryOf(backend: MathBackendWebGL, source: string): Binary {
-  const { gpgpu } = backend;
-  const { binaryCache } = backend as unknown as { binaryCache: Record<string, Binary> };
-  const key = `convgrad ${source}`;
-  if (binaryCache[key]) return binaryCache[key];
-  const fragmentShader = compile(gpgpu.gl, source);
-  const webGLProgram = gpgpu.createProgram(fragmentShader);
-  const program = { variableNames: [], customUniforms: [] as [] };
-  return (binaryCache[key] = { webGLProgram, source, fragmentShader, program, values: {} });
+  const cache = cacheOf(backend);
+  return (cache[keyOf(source)] ??= newBinary(backend, source));
 }
 
-function compile(gl: WebGLRenderingContext, source: string): WebGLShader {
-  const shader = gl.createShader(gl.FRAGMENT_SHADER)!;
+function newBinary({ gpgpu }: MathBackendWebGL, source: string): Binary {
+  const { gl } = gpgpu;
+  const vertexShader = compile(gl, gl.VERTEX_SHADER, VERTEX_GLSL);
+  const fragmentShader = compile(gl, gl.FRAGMENT_SHADER, source);
+  const webGLProgram = made('a program', gl.createProgram()) as Binary['webGLProgram'];
+  gl.attachShader(webGLProgram, vertexShader);
+  gl.attachShader(webGLProgram, fragmentShader);
+  gl.linkProgram(webGLProgram);
+  gl.deleteShader(vertexShader); // the program keeps it
+  webGLProgram.vao = gpgpu.createVertexArray()!;
+  return {
+    webGLProgram,
+    source,
+    fragmentShader,
+    program: { variableNames: [], customUniforms: [] },
+    values: {},
+  };
+}
+
+function compile(gl: WebGLRenderingContext, type: number, source: string): WebGLShader {
+  const shader = made('a shader', gl.createShader(type));
   gl.shaderSource(shader, source);
   gl.compileShader(shader);
-  if (!isCompileOnly() && !gl.getShaderParameter(shader, gl.COMPILE_STATUS) && !gl.isContextLost()) {
-    throw new Error(`tfjs-convgrad: a shader does not compile on this GPU: ${gl.getShaderInfoLog(shader)}`);
-  }
   return shader;
 }
 
-/** Where the uniforms are. This waits until the program is compiled. */
-function locationsOf(backend: MathBackendWebGL, { webGLProgram }: Binary, names: string[]) {
+/** Before the first draw. This waits until the program is compiled. */
+function prepare(backend: MathBackendWebGL, binary: Binary, inputs: string[], uniforms: string[]): void {
   const { gpgpu } = backend;
+  const { gl } = gpgpu;
+  const { webGLProgram, fragmentShader, source } = binary;
+  if (!gl.getProgramParameter(webGLProgram, gl.LINK_STATUS)) {
+    gl.getShaderInfoLog(fragmentShader); // kernel.ts hears what the driver says
+    gl.getProgramInfoLog(webGLProgram);
+    delete cacheOf(backend)[keyOf(source)];
+    gpgpu.deleteProgram(webGLProgram);
+    gl.deleteShader(fragmentShader);
+    throw new Error('The program does not link.');
+  }
+  const names = [...inputs.flatMap((name) => [name, `${name}Scale`]), ...uniforms];
+  binary.locations = Object.fromEntries(
+    names.map((name) => [name, gl.getUniformLocation(webGLProgram, name)]),
+  );
+  // With the flag DEBUG tfjs checks a program whenever it is set. Samplers of two kinds must not be in one unit then.
+  gl.useProgram(webGLProgram);
+  inputs.forEach((name, unit) => gl.uniform1i(binary.locations![name], unit));
   gpgpu.buildVao(webGLProgram);
-  return Object.fromEntries(names.map((name) => [name, gpgpu.gl.getUniformLocation(webGLProgram, name)]));
 }
 
 function typeOf(value: readonly number[] | number): string {

@@ -1,18 +1,104 @@
-/** What every webgl kernel of the plugin goes through. */
+/**
+ * What every webgl kernel of the plugin goes through. A kernel that fails says what failed, and leaves nothing behind.
+ *
+ * tfjs's backend makes tensors and textures in many places, and keeps them if a later step throws. It only prints what the driver says
+ * about a program. So a kernel is watched while it runs.
+ */
 import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
+import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Kernel } from '../tensors.js';
 import { isCompileOnly, lendTextures, takeTexturesBack } from './compile_only.js';
 
-/** A webgl kernel for the tables of kernels. tfjs calls it with the webgl backend only. */
-export function webglKernel(kernel: Kernel<MathBackendWebGL>): Kernel {
+type DataId = TensorInfo['dataId'];
+
+/** What the backend's types make private. */
+interface Inside {
+  numBytesInGPU: number;
+  computeBytes(texShape: [number, number], dtype: string): number;
+}
+
+/**
+ * A webgl kernel for the tables of kernels. tfjs calls it with the webgl backend only.
+ * @param name tfjs's name of the kernel, for errors
+ */
+export function webglKernel(name: string, kernel: Kernel<MathBackendWebGL>): Kernel {
   const webgl: Kernel<MathBackendWebGL> = (args) => {
-    if (!isCompileOnly()) return kernel(args);
-    lendTextures(args.backend, Object.values(args.inputs));
+    const { backend, inputs } = args;
+    checkContext(name, backend);
+    if (isCompileOnly()) lendTextures(backend, Object.values(inputs));
+    const { made, words, end } = watch(backend);
     try {
-      return kernel(args);
+      const result = kernel(args);
+      checkContext(name, backend);
+      return result;
+    } catch (error) {
+      made.forEach((dataId) => dispose(backend, dataId));
+      checkContext(name, backend);
+      throw inWords(name, error, words);
     } finally {
+      end();
       takeTexturesBack();
     }
   };
   return webgl as Kernel;
+}
+
+/** @throws Error if the context is lost. After that, nothing that is drawn or read means anything. */
+function checkContext(name: string, { gpgpu }: MathBackendWebGL): void {
+  if (gpgpu.gl.isContextLost()) {
+    throw new Error(
+      `tfjs-convgrad: ${name} cannot run: the WebGL context of this backend is lost, with all its tensors. ` +
+        'Remove the backend and register it anew.',
+    );
+  }
+}
+
+/** Until `end`: the data that the backend makes, and what the driver says about shaders and programs. */
+function watch(backend: MathBackendWebGL) {
+  const made: DataId[] = [];
+  const words: (string | null)[] = [];
+  const { gl } = backend.gpgpu;
+  const ends = [
+    observe(backend, 'write', (dataId: DataId) => made.push(dataId)),
+    observe(gl, 'getShaderInfoLog', (log: string | null) => words.push(log)),
+    observe(gl, 'getProgramInfoLog', (log: string | null) => words.push(log)),
+  ];
+  return { made, words, end: () => ends.reverse().forEach((end) => end()) };
+}
+
+/** Tells `see` what each call of the method returns, until the returned function is called. */
+function observe<Result>(object: object, name: string, see: (result: Result) => void): () => void {
+  const methods = object as Record<string, (...args: unknown[]) => Result>;
+  const isOwn = Object.prototype.hasOwnProperty.call(object, name);
+  const method = methods[name];
+  methods[name] = (...args) => {
+    const result = method.apply(object, args);
+    see(result);
+    return result;
+  };
+  return () => {
+    if (isOwn) methods[name] = method;
+    else delete methods[name];
+  };
+}
+
+/** Disposes of data that a kernel has made, if they are still there. */
+function dispose(backend: MathBackendWebGL, dataId: DataId): void {
+  if (!backend.texData.has(dataId)) return;
+  const { texShape, texture, values, dtype } = backend.texData.get(dataId);
+  const inside = backend as unknown as Inside;
+  // tfjs has counted the texture that it then failed to make.
+  if (texShape && !texture && !values) inside.numBytesInGPU -= inside.computeBytes(texShape, dtype);
+  backend.disposeData(dataId, true);
+}
+
+/** The error, as one of ours. Whatever it is, it was about a program if the driver had been asked what it has to say. */
+function inWords(name: string, error: unknown, words: readonly (string | null)[]): unknown {
+  const message = error instanceof Error ? error.message : String(error);
+  if (message.startsWith('tfjs-convgrad: ')) return error;
+  if (words.length === 0) return new Error(`tfjs-convgrad: ${name} failed on webgl: ${message}`);
+  const said = words.map((log) => log?.replace(/[\s\0]+$/, '')).filter((log) => log);
+  return new Error(
+    `tfjs-convgrad: ${name} failed on webgl: A program does not compile or link on this GPU. The driver says: ${said.join('\n')}`,
+  );
 }

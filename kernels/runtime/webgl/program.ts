@@ -12,7 +12,7 @@
 import type { GPGPUProgram, MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import { type DataType, env, type TensorInfo } from '@tensorflow/tfjs-core';
 import { type Geometry, sizeOf, type Steps } from '../../geometry.js';
-import { checkContext, forgetLayout } from './texels.js';
+import { forgetLayout } from './texels.js';
 
 /** Two or four whole numbers become an ivec2 or ivec4. A single number becomes a float. */
 export type Uniforms = Record<string, readonly number[] | number>;
@@ -51,7 +51,6 @@ export function runShader(
   dtype: DataType,
   code: string,
 ): TensorInfo {
-  checkContext(backend);
   checkSize('the result', outShape);
   for (const [name, { shape }] of Object.entries(inputs)) checkSize(name, shape);
   const names = Object.keys(uniforms);

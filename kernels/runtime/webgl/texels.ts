@@ -35,19 +35,14 @@ interface Inside {
   packedReshape(input: TensorInfo, shape: number[]): TensorInfo;
 }
 
-/** @throws Error if the context is lost. After that, nothing that is drawn or read means anything. */
-export function checkContext({ gpgpu }: MathBackendWebGL): void {
-  if (gpgpu.gl.isContextLost()) {
-    throw new Error(
-      'tfjs-convgrad: the WebGL context of this backend is lost, with all its tensors. Remove the backend and register it anew.',
-    );
-  }
-}
-
 /** How many targets the packed programs may use here. With 0 only the simple programs serve. */
 export function targetsOf(backend: MathBackendWebGL): number {
-  checkContext(backend);
   const wanted = env().getNumber(TARGETS_FLAG);
+  if (!Number.isInteger(wanted) || wanted < 0 || wanted > MOST_TARGETS) {
+    throw new Error(
+      `tfjs-convgrad: the flag ${TARGETS_FLAG} is ${wanted}, but it must be a whole number from 0 to ${MOST_TARGETS}.`,
+    );
+  }
   return wanted < 2 ? wanted : Math.min(wanted, drawBuffersOf(backend));
 }
 

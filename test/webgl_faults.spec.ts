@@ -1,0 +1,272 @@
+/**
+ * Specs of what fails on webgl. A kernel must say what failed and leave nothing behind. The next call must be right. Each fault strikes
+ * at every place that a kernel reaches, in the plugin's programs and in those with which tfjs uploads and converts tensors.
+ */
+import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
+import type { Subject } from '../kernels/proof.js';
+import { OWN } from '../kernels/registry.js';
+import { subjectsOn } from '../kernels/subjects.js';
+import { maxPool } from '../src/index.js';
+import { registerOwn } from '../src/ops.js';
+import { tf } from './support/tfjs.js';
+import { numbers, expectEqual, forgetPrograms, inside, onNewContext, PATIENCE, resultsOf, runOn, tensorsOf } from './support/webgl.js'; // prettier-ignore
+
+type Method = (...args: unknown[]) => unknown;
+
+interface Fault {
+  /** The method of the context that fails. */
+  method: string;
+  /** What it does then. It gets the method itself, and its arguments. */
+  fails: (method: Method, ...args: unknown[]) => unknown;
+  says: RegExp;
+}
+
+const nothing = () => null;
+
+/** Where there is no room. They strike once, at each call in turn. */
+const NO_ROOM: Record<string, Fault> = {
+  'a texture': { method: 'createTexture', fails: nothing, says: /Unable to create WebGLTexture|no room for an array of \d+ textures/ }, // prettier-ignore
+  'a framebuffer': { method: 'createFramebuffer', fails: nothing, says: /no room for an array of \d+ textures/ }, // prettier-ignore
+  'a framebuffer that is complete': { method: 'checkFramebufferStatus', fails: () => 36061, says: /cannot draw into an array of \d+ textures of .* status is 36061|cannot draw into 2 textures of/ }, // prettier-ignore
+};
+
+/** Programs that cannot be made. They strike at each program in turn. */
+const NO_PROGRAM: Record<string, Fault> = {
+  'a shader': { method: 'createShader', fails: nothing, says: /Unable to create fragment WebGLShader|no room for a shader/ }, // prettier-ignore
+  'a program': { method: 'createProgram', fails: nothing, says: /Unable to create WebGLProgram|no room for a program/ }, // prettier-ignore
+  'a shader that compiles': {
+    method: 'shaderSource',
+    fails: (method, shader, source) => method(shader, `${source}\n no GLSL`),
+    says: /compile.*The driver says: .*ERROR: 0:\d+: .*no/is,
+  },
+  'a program that links': {
+    method: 'attachShader',
+    fails: () => undefined,
+    says: /link.*The driver says: .*shader/is,
+  },
+};
+
+/** Runs f while the context's methods are others. */
+function withMethods(methods: Record<string, Method>, f: () => void): void {
+  const gl = inside().gpgpu.gl as unknown as Record<string, unknown>;
+  Object.assign(gl, methods);
+  try {
+    f();
+  } finally {
+    for (const name of Object.keys(methods)) delete gl[name];
+  }
+}
+
+const methodOf = (name: string): Method => {
+  const { gl } = inside().gpgpu;
+  return (gl as unknown as Record<string, Method>)[name].bind(gl);
+};
+
+/** Runs f. The k-th call of the method fails. Returns whether there was one. */
+function withFault({ method, fails }: Fault, k: number, f: () => void): boolean {
+  const original = methodOf(method);
+  let calls = 0;
+  withMethods({ [method]: (...args) => (++calls === k ? fails(original, ...args) : original(...args)) }, f);
+  return calls >= k;
+}
+
+/** Runs f. After `count` programs have been linked, the method fails. Returns whether it did. */
+function withFaultAfter({ method, fails }: Fault, count: number, f: () => void): boolean {
+  const [original, link] = [methodOf(method), methodOf('linkProgram')];
+  let [linked, failed] = [0, false];
+  const linkProgram: Method = (program) => void (linked++, link(program));
+  const faulty: Method = (...args) => {
+    if (linked < count) return original(...args);
+    failed = true;
+    return fails(original, ...args);
+  };
+  withMethods({ linkProgram, [method]: faulty }, f);
+  return failed;
+}
+
+const counts = () => [
+  tf.memory().numTensors,
+  inside().numDataIds(),
+  inside().textureManager.getNumUsedTextures(),
+  (tf.memory() as unknown as { numBytesInGPU: number }).numBytesInGPU,
+];
+
+const nameOf = ({ kernelName, caseName }: Subject) => `${kernelName} ${caseName}`;
+
+/** tfjs's name of the kernel that serves. Fused kernels have none of their own. */
+const served = ({ kernelName }: Subject) =>
+  ({ FusedConv2D: 'Conv2D', FusedDepthwiseConv2D: 'DepthwiseConv2dNative' })[kernelName as string] ??
+  kernelName;
+
+/** Runs the subject on new inputs, during a fault. Returns whether the fault was reached. */
+function strike(subject: Subject, says: RegExp, during: (f: () => void) => boolean): boolean {
+  const before = counts();
+  let error: unknown;
+  const reached = during(() => {
+    const inputs = tensorsOf(subject);
+    try {
+      tf.tidy(() => void runOn(OWN, subject, inputs));
+    } catch (e) {
+      error = e;
+    }
+    tf.dispose(inputs);
+  });
+  if (reached) {
+    const message = String(error).replace(/\s+/g, ' ');
+    expect(message).withContext(nameOf(subject)).toContain(`Error: tfjs-convgrad: ${served(subject)} failed on webgl: `); // prettier-ignore
+    expect(message).withContext(nameOf(subject)).toMatch(says);
+  } else expect(error).withContext(nameOf(subject)).toBeUndefined();
+  expect(counts())
+    .withContext(`tensors, data ids, textures, bytes after ${nameOf(subject)}`)
+    .toEqual(before);
+  return reached;
+}
+
+/** The first case of each kernel, of those that `accept` takes. */
+function samples(accept: (subject: Subject) => boolean): Subject[] {
+  const all = subjectsOn('webgl').filter(accept).reverse();
+  return [...new Map(all.map((subject) => [subject.kernelName, subject])).values()];
+}
+
+const isPlain = ({ attrs, caseName }: Subject) =>
+  (attrs.dataFormat ?? 'NHWC') === 'NHWC' && (attrs.groups ?? 1) === 1 && caseName !== 'digits';
+
+describe('webgl faults', () => {
+  if (!tf.env().getBool('HAS_WEBGL')) {
+    it('are skipped', () => pending('there is no webgl here'));
+    return;
+  }
+
+  beforeAll(async () => {
+    await tf.setBackend('webgl');
+    registerOwn();
+  });
+
+  const simple = samples((subject) => subject.attrs.dataFormat === 'NCHW');
+  const subjects = [...samples(isPlain), ...simple];
+
+  for (const [what, fault] of Object.entries(NO_ROOM)) {
+    it(
+      `no room for ${what}`,
+      () =>
+        // Without a pool of textures each tensor needs a new one.
+        onNewContext(
+          async () => {
+            let strikes = 0;
+            resultsOf(() => [maxPool(tf.ones<tf.Rank.R4>([1, 2, 2, 1]), 2)]); // evaluates tfjs's flags, which make textures
+            for (const subject of subjects) {
+              const run = () => runOn(OWN, subject, tensorsOf(subject));
+              let k = 1;
+              while (strike(subject, fault.says, (f) => withFault(fault, k, f))) k++;
+              strikes += k - 1;
+              const want = resultsOf(run);
+              for (let i = 1; i < k; i++) {
+                strike(subject, fault.says, (f) => withFault(fault, i, f));
+                expectEqual(resultsOf(run), want, nameOf(subject));
+              }
+            }
+            expect(strikes).toBeGreaterThan(0);
+          },
+          { WEBGL_DELETE_TEXTURE_THRESHOLD: 0 },
+        ),
+      PATIENCE,
+    );
+  }
+
+  const some = [...samples(isPlain), ...simple.slice(0, 2)];
+  for (const [what, fault] of Object.entries(NO_PROGRAM)) {
+    it(
+      `without ${what}`,
+      () =>
+        onNewContext(async () => {
+          spyOn(console, 'log'); // tfjs prints the sources
+          let strikes = 0;
+          for (const subject of some) {
+            const run = () => runOn(OWN, subject, tensorsOf(subject));
+            const want = resultsOf(run);
+            forgetPrograms();
+            // Each attempt makes one more program than the one before.
+            let count = 0;
+            while (strike(subject, fault.says, (f) => withFaultAfter(fault, count, f))) {
+              count = 1;
+              strikes++;
+            }
+            expectEqual(resultsOf(run), want, nameOf(subject));
+          }
+          expect(strikes).toBeGreaterThan(some.length);
+        }),
+      PATIENCE,
+    );
+  }
+
+  it('two textures that the GPU never draws into together', async () => {
+    await onNewContext(async () => {
+      const subject = samples(isPlain).find(({ kernelName }) => kernelName === 'MaxPoolWithArgmax')!;
+      resultsOf(() => [maxPool(tf.ones<tf.Rank.R4>([1, 2, 2, 1]), 2)]); // evaluates tfjs's flags
+      const run = () => tf.tidy(() => void runOn(OWN, subject, tensorsOf(subject)));
+      withMethods({ checkFramebufferStatus: () => 36061 }, () => {
+        for (let i = 0; i < 2; i++)
+          expect(run).toThrowError(/MaxPoolWithArgmax .* cannot draw into 2 textures/);
+      });
+      expect(run).not.toThrow();
+    });
+  });
+
+  it('a program compiled ahead that does not compile', async () => {
+    await onNewContext(async () => {
+      spyOn(console, 'log');
+      const x = numbers([1, 5, 5, 2], 1);
+      const f = () => [maxPool(x, 2)];
+      const want = resultsOf(f); // uploads x
+      forgetPrograms();
+      const { method, fails } = NO_PROGRAM['a shader that compiles'];
+      const original = methodOf(method);
+      tf.env().set('ENGINE_COMPILE_ONLY', true);
+      withMethods({ [method]: (...args) => fails(original, ...args) }, () => tf.tidy(() => void f()));
+      tf.env().set('ENGINE_COMPILE_ONLY', false);
+      const backend = tf.backend() as MathBackendWebGL;
+      await expectAsync(backend.checkCompileCompletionAsync()).toBeRejected();
+      expect(() => tf.tidy(f)).toThrowError(/tfjs-convgrad: MaxPool failed .* The driver says: ERROR/);
+      expectEqual(resultsOf(f), want, 'maxPool');
+    });
+  });
+
+  it('a lost context, at every kernel', async () => {
+    await onNewContext(async () => {
+      const inputs = subjects.map(tensorsOf);
+      inside().gpgpu.gl.getExtension('WEBGL_lose_context')!.loseContext();
+      const before = counts();
+      subjects.forEach((subject, i) => {
+        expect(() => tf.tidy(() => void runOn(OWN, subject, inputs[i])))
+          .withContext(nameOf(subject))
+          .toThrowError(
+            new RegExp(`tfjs-convgrad: ${served(subject)} cannot run: the WebGL context .* is lost`),
+          );
+      });
+      expect(counts()).toEqual(before);
+      tf.dispose(inputs);
+    });
+  });
+
+  for (const method of ['drawElements', 'createTexture', 'linkProgram']) {
+    it(`a context that is lost at ${method}`, async () => {
+      await onNewContext(async () => {
+        const before = counts();
+        const lose: Method = () => {
+          inside().gpgpu.gl.getExtension('WEBGL_lose_context')!.loseContext();
+          return null;
+        };
+        const x = tf.ones<tf.Rank.R4>([1, 4, 4, 2]);
+        const fault = { method, fails: lose, says: /is lost/ };
+        withFault(fault, 2, () => {
+          expect(() => tf.tidy(() => maxPool(x, 2))).toThrowError(
+            /tfjs-convgrad: MaxPool cannot run: .* is lost/,
+          );
+        });
+        x.dispose();
+        expect(counts().slice(0, 3)).toEqual(before.slice(0, 3));
+      });
+      expect(resultsOf(() => [maxPool(tf.ones<tf.Rank.R4>([1, 2, 2, 1]), 2)])[0].values[0]).toBe(1);
+    });
+  }
+});
