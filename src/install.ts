@@ -41,6 +41,7 @@ import type { Kernel } from '../kernels/runtime/tensors.js';
 import { broughtGradient } from '../kernels/runtime/tfjs_gradients.js';
 import { onSecondCopy } from './second_copy.js';
 import { copies, kindOf, remember, servedNames, tableOf } from './served.js';
+import { warnIfUntested } from './tfjs_version.js';
 
 export interface InstallOptions {
   /**
@@ -106,6 +107,7 @@ export function install(options: InstallOptions = {}): Installation {
       ? undefined
       : known('backends', given.backends, [...servedNames(), ...copies()]);
   const ops = given.ops === undefined ? OP_NAMES : known('ops', given.ops, OP_NAMES);
+  warnIfUntested();
   const replaced: Replaced[] = [];
   const installation = {
     replaced,

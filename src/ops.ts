@@ -29,6 +29,7 @@ import { bringGradients } from '../kernels/runtime/tfjs_gradients.js';
 import { activate } from '../kernels/conv2d/activation_gradient.js';
 import { readOptions, shown } from '../kernels/known.js';
 import { servedNames, tableOf } from './served.js';
+import { warnIfUntested } from './tfjs_version.js';
 
 /** Options of conv2d: bias and activation, and the window's options. */
 export interface Conv2DOptions extends ConvOptions {
@@ -209,6 +210,7 @@ export function registerOwn(backendNames: readonly string[] = servedNames()): vo
       registerKernel({ kernelName, backendName, kernelFunc: table.kernels[name] as KernelFunc });
     }
   }
+  warnIfUntested();
   for (const gradient of ownGradients) {
     if (!getGradient(gradient.kernelName)) registerGradient(gradient);
   }
