@@ -52,10 +52,10 @@ ${checked(...backends)}`,
 });
 
 /** The module of a page that a bundler makes. */
-const pageModule = (tfjs: string, ...backends: string[]): string => `
+const pageModule = (tfjs: string, entry: string, ...backends: string[]): string => `
 import './check.js';
 import './report.js';${tfjs}
-import * as convgrad from 'tfjs-convgrad';
+import * as convgrad from '${entry}';
 globalThis.report(tf, convgrad, ${JSON.stringify(backends)});`;
 
 const html = (...scripts: string[]) =>
@@ -96,7 +96,7 @@ function inPage(
         'package.json': MODULE,
         'index.html': html('bundle.js'),
         'report.js': REPORT,
-        'main.js': pageModule(tfjs, 'cpu', 'webgl'),
+        'main.js': pageModule(tfjs, 'tfjs-convgrad', 'cpu', 'webgl'),
         ...files,
       });
       await bundle(folder);
@@ -250,6 +250,7 @@ const esbuild = (folder: string) =>
 const vite = (folder: string) =>
   node(folder, join(folder, '../node_modules/vite/bin/vite.js'), 'build', '--base', './');
 
+/** Parcel takes packages for `process` and `buffer`, which tfjs names. They are installed, as it would install them itself. */
 const parcel = (folder: string) =>
   node(
     folder,
@@ -259,7 +260,7 @@ const parcel = (folder: string) =>
     '--public-url',
     './',
     '--no-cache',
-    '--no-source-maps', // tfjs's name sources that are not in its packages,
+    '--no-source-maps',
   );
 
 /** A test with the matcher of Jest and Vitest. It writes what serves to a file, as both keep what tests print. */
@@ -400,6 +401,7 @@ globalThis.check(tf, convgrad, 'cpu').then(console.log);`,
   },
 
   inPage('rollup', UNION, (folder) => node(folder, 'bundle.mjs'), {
+    isSlow: true,
     files: {
       'bundle.mjs': `
 import { rollup } from '@rollup/wasm-node';
@@ -429,14 +431,18 @@ if (stats.hasErrors()) throw new Error(stats.toString());`,
 import './report.js';
 const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
 worker.onmessage = ({ data }) => globalThis.send(data);`,
-      'worker.js': pageModule(UNION, 'cpu'),
+      'worker.js': pageModule(UNION, 'tfjs-convgrad', 'cpu'),
     },
     page: 'dist/index.html',
   }),
   inPage('Parcel', UNION, parcel, {
     packages: 'parcel',
     isSlow: true,
-    files: { 'index.html': moduleHtml('main.js'), 'package.json': { private: true } },
+    files: {
+      'package.json': { private: true },
+      'index.html': moduleHtml('main.js'),
+      'main.js': pageModule(UNION, 'tfjs-convgrad/cpu', 'cpu'), // Parcel does not read `exports`
+    },
     page: 'dist/index.html',
   }),
   inTest('Jest', 'jest/bin/jest.js', [], {
