@@ -38,7 +38,7 @@ export interface Comparison {
    * null for forward kernels.
    */
   gradientError: number | null;
-  /** The built-in's time divided by the kernel's time; null if the built-in gives no result. */
+  /** The built-in's time divided by the kernel's time; null if the built-in gives no result, or if the clock is too coarse for them. */
   timeRatio: number | null;
   /** What a kernel that gives no result throws, or what is wrong with a gradient. */
   message?: string;
@@ -121,7 +121,7 @@ export async function compareSubject(
   const time = async () => {
     const run = (prefix: string) => () => runSubject(subject, prefix, values);
     const { a, b } = await alternate(run(''), run(prefix), milliseconds);
-    return a / b;
+    return a > 0 && b > 0 ? a / b : null; // a page's clock may stand still for a whole kernel
   };
   return {
     op: subject.kernelName,
