@@ -43,6 +43,7 @@ export function targetsOf(backend: MathBackendWebGL): number {
       `tfjs-convgrad: the flag ${TARGETS_FLAG} is ${wanted}, but it must be a whole number from 0 to ${MOST_TARGETS}.`,
     );
   }
+  if (!('buildVao' in backend.gpgpu)) return 0; // tfjs before 4.5 binds vertices in another way
   return wanted < 2 ? wanted : Math.min(wanted, drawBuffersOf(backend));
 }
 
