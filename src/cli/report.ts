@@ -341,9 +341,9 @@ body { max-width: 72rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 syst
 h2 { margin-top: 2.5rem; }
 table { border-collapse: collapse; font-size: 0.875rem; }
 th, td { padding: 0.25rem 0.75rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-th { vertical-align: bottom; }
+th { white-space: nowrap; }
 td:first-child { white-space: nowrap; }
-.long { width: 24rem; white-space: normal; max-height: 4.5rem; overflow: auto; overflow-wrap: anywhere; }
+.long { width: 22rem; white-space: normal; max-height: 4.5rem; overflow: auto; overflow-wrap: anywhere; }
 .number { font-variant-numeric: tabular-nums; }
 .scroll { overflow-x: auto; margin: 1rem 0; }
 .failed { color: var(--failed); }
