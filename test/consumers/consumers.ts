@@ -372,6 +372,12 @@ globalThis.check(tf, convgrad, 'cpu').then(console.log);`,
     `tf.wasm.setWasmPaths('${WASM}');${reportOn('cpu', 'wasm')}`,
   ),
   ofScripts(
+    'script tag, tf.min.js',
+    ['../node_modules/@tensorflow/tfjs/dist/tf.min.js', ...OURS],
+    reportOn('cpu', 'webgl'),
+    { packages: 'bundlers', fromFile: true },
+  ),
+  ofScripts(
     'script tag, worker',
     ['report.js'],
     "new Worker('worker.js').onmessage = ({ data }) => send(data);",
