@@ -3,6 +3,7 @@
  * A consumer is skipped, with the reason, where there is no browser or no registry for it.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { locate } from '../runner/browsers.js';
@@ -42,7 +43,7 @@ async function main({ all, filter, tarball: given }: Options): Promise<void> {
   // All packages are installed side by side. If that fails, the consumers that need them say so.
   for (const consumer of chosen) parentOf(consumer).catch(() => undefined);
   const counts = { passed: 0, failed: 0, skipped: 0 };
-  for (const consumer of chosen) {
+  const runOne = async (consumer: Consumer) => {
     const begin = Date.now();
     const say = (what: keyof typeof counts, text: string) => {
       counts[what]++;
@@ -56,7 +57,12 @@ async function main({ all, filter, tarball: given }: Options): Promise<void> {
       if (error instanceof NoNetwork) say('skipped', error.message);
       else say('failed', (error as Error).message);
     }
-  }
+  };
+  const waiting = [...chosen];
+  const work = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) await runOne(next);
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
   removeFolders();
   console.log(`consumers: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
   process.exitCode = counts.failed > 0 ? 1 : 0;
