@@ -725,13 +725,13 @@ describeOnBackends('layers', (backendName) => {
       ['conv2d', { kernelSize: [3] }, /kernelSize is \[3\].*pair \[height, width\]/],
       ['conv2d', { kernelSize: '3' }, /kernelSize is '3'/],
       ['conv2d', { strides: 0 }, /strides is 0.*at least 1/],
-      ['conv2d', { dilationRate: [1, NaN] }, /dilationRate is \[1, NaN\]/],
+      ['conv2d', { dilationRate: [1, NaN] }, /dilationRate is \[1,NaN\]/],
       ['conv2d', { groups: 0 }, /groups is 0.*at least 1/],
       ['conv2d', { groups: 3 }, /groups is 3.*divide the 4 filters/],
       ['conv2d', { padding: 'SAME' }, /padding is 'SAME'.*'valid', 'same', an integer/],
       ['conv2d', { padding: 'causal' }, /padding is 'causal'.*'valid', 'same', an integer/],
       ['conv2d', { padding: -1 }, /padding is -1.*at least 0/],
-      ['conv2d', { padding: [[1, 2]] }, /padding is \[\[1, 2\]\].*\[\[top, bottom\], \[left, right\]\]/], // prettier-ignore
+      ['conv2d', { padding: [[1, 2]] }, /padding is \[\[1,2\]\].*\[\[top, bottom\], \[left, right\]\]/], // prettier-ignore
       ['conv2d', { padding: [[0, 0], [1, 1], [1, 1], [0, 0]] }, /padding is \[\[0,0\],\[1,1\]/], // prettier-ignore
       ['conv2d', { dataFormat: 'NCHW' }, /dataFormat is 'NCHW'.*'channelsLast' or 'channelsFirst'/],
       ['conv2d', { useBias: 'false' }, /useBias is 'false'.*true or false/],
@@ -740,8 +740,8 @@ describeOnBackends('layers', (backendName) => {
       ['conv2d', { dilations: 2 }, /Did you mean 'dilationRate'/],
       ['conv2d', { kernel_size: 2 }, /Did you mean 'kernelSize'/],
       ['conv2d', { countIncludePad: true }, /'countIncludePad', but only/],
-      ['conv1d', { kernelSize: [3, 3] }, /kernelSize is \[3, 3\].*array of one/],
-      ['conv1d', { padding: [[1, 1]] }, /padding is \[\[1, 1\]\].*'causal'.*\[left, right\]/], // prettier-ignore
+      ['conv1d', { kernelSize: [3, 3] }, /kernelSize is \[3,3\].*array of one/],
+      ['conv1d', { padding: [[1, 1]] }, /padding is \[\[1,1\]\].*'causal'.*\[left, right\]/], // prettier-ignore
       ['conv1d', { padding: [1, 2, 3] }, /padding is \[1,2,3\]/],
       ['maxPooling2d', { poolSize: 0 }, /poolSize is 0/],
       ['maxPooling2d', { kernelSize: 2 }, /layers\.maxPooling2d.*'kernelSize'/],
@@ -780,7 +780,7 @@ describeOnBackends('layers', (backendName) => {
       const { numTensors } = tf.memory();
       const small = make('conv2d', { filters: 4, kernelSize: 4, name: 'small', inputShape: [3, 9, 2] });
       expect(() => modelOf(small)).toThrowError(
-        "tfjs-convgrad: kernelSize of layer 'small' is [4,4], but with dilationRate [1,1] and padding valid it must fit into the input of shape [null,3,9,2].",
+        "tfjs-convgrad: kernelSize of layer 'small' is [4,4], but with dilationRate [1,1] and padding 'valid' it must fit into the input of shape [null,3,9,2].",
       );
       expect(tf.memory().numTensors).withContext('weights').toBe(numTensors);
       const pool = make('maxPooling2d', { poolSize: 3, name: 'pool', inputShape: [null, null, 2] });
@@ -789,7 +789,7 @@ describeOnBackends('layers', (backendName) => {
       );
       const conv = built(make('conv1d', { filters: 1, kernelSize: 3, name: 'conv', inputShape: [null, 2] }));
       expect(() => conv.apply(tf.ones([1, 2, 2]))).toThrowError(
-        /kernelSize of layer 'conv' is \[3\].*\[1, 2, 2\]/,
+        /kernelSize of layer 'conv' is \[3\].*\[1,2,2\]/,
       );
     });
 

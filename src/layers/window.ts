@@ -225,6 +225,5 @@ function onImage<T>(values: readonly T[], ofHeight: T): T[] {
 
 /** @throws Error that names the argument, its value and what is allowed */
 export function fail(argument: string, value: unknown, allowed: string): never {
-  const given = typeof value === 'string' ? `'${value}'` : shown(value);
-  throw new Error(`tfjs-convgrad: ${argument} is ${given}, but ${allowed}.`);
+  throw new Error(`tfjs-convgrad: ${argument} is ${shown(value)}, but ${allowed}.`);
 }
