@@ -367,7 +367,8 @@ describe('packed webgl', () => {
               tf.fill<tf.Rank.R4>([1, 1, 3, 16], 15),
             ).dataSync()[0],
         );
-      expect(sum()).toBe(4096); // to four
+      // 4095 is no half float. Drivers round it up or down.
+      expect([4094, 4096]).toContain(sum());
       tf.env().set('WEBGL_RENDER_FLOAT32_ENABLED', true);
       expect(sum()).toBe(91 * 15 * 3);
     });

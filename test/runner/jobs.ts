@@ -56,6 +56,8 @@ export async function run(job: Job, listener: Listener): Promise<void> {
   }
 }
 
+const SIGNALS = ['SIGINT', 'SIGTERM'];
+
 const bundles = new Map<string, Promise<string>>();
 
 /** Each suite is bundled once for Node and once for all browsers. */
@@ -71,13 +73,15 @@ async function runInNode({ suite, plan }: Job, listener: Listener): Promise<void
     execArgv: ['--enable-source-maps'],
     silent: true,
   });
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => child.kill());
+  const stop = () => child.kill();
+  for (const signal of SIGNALS) process.once(signal, stop);
   child.on('message', (message: SpecResult | { specs: number }) =>
     'specs' in message ? listener.start(message.specs) : listener.spec(message),
   );
   for (const stream of [child.stdout!, child.stderr!])
     stream.on('data', (text) => listener.log(String(text)));
   const [code, signal] = await once(child, 'close');
+  for (const signal of SIGNALS) process.off(signal, stop);
   if (code !== 0) listener.failure(`Node stopped early (${signal ?? `exit code ${code}`})`);
 }
 
