@@ -16,6 +16,7 @@ import { matchers } from '../src/verify/jasmine.js';
 import { OWN } from '../kernels/registry.js';
 import { registerOwn } from '../src/ops.js';
 import { subjects } from '../kernels/subjects.js';
+import { floats, integers, random } from '../src/verify/data.js';
 import { shareOf } from './support/share.js';
 import { describeOnBackends, tf, whileInstalled } from './support/tfjs.js';
 import { type OpCase, rightOps, wrongOps } from './verify/ops.js';
@@ -195,6 +196,25 @@ describeOnBackends('verify', (backendName) => {
       await expectVerdict('unsure', (x) => tf.mul(x, 0.1), [tf.zeros([2])], { exact: true });
     });
 
+    it('is unsure if it cannot tell a single element, and names it', async () => {
+      const leaky = withGradient(
+        (x) => tf.leakyRelu(x, 0.1),
+        (dy, x) => tf.mul(dy, tf.where(tf.greater(x, 0), tf.onesLike(x), tf.fill(x.shape, 5))),
+      );
+      const report = await gradCheck(leaky, [tf.tensor1d([-2, -1, 1, 3])], { exact: true });
+      expect(report.verdict).withContext(String(report)).toBe('unsure');
+      expect(report.uncertain).toEqual([0, 1].map((i) => `input 0, element [${i}], in output 0, element [${i}]`)); // prettier-ignore
+      expect(String(report)).toMatch(/\(14 compared, 0 left out, 2 uncertain; .*, exact\)/);
+      expect(String(report)).toContain('Too uncertain to tell: input 0, element [0]');
+      const scaled = withGradient(
+        (x) => tf.mul(x, [1 / 3, 1, 2]),
+        (dy) => tf.mul(dy, [100, 1, 2]),
+      );
+      await expectVerdict('unsure', scaled, [tf.tensor1d([1, 2, 3])], { exact: true });
+      await expectVerdict('wrong', scaled, [tf.tensor1d([1, 2, 3])]);
+      await expectVerdict('wrong', leaky, [tf.tensor1d([-2, -1, 1, 3])]);
+    });
+
     it('refuses inputs that are not whole', async () => {
       await expectAsync(gradCheck((x) => x, [tf.scalar(0.5)], { exact: true })).toBeRejectedWithError(
         'tfjs-convgrad: inputs hold 0.5, but with exact they must be whole numbers.',
@@ -217,12 +237,121 @@ describeOnBackends('verify', (backendName) => {
         'input 0, element [0]',
         'input 0, element [2]',
       ]);
-      expect(report.verdict).toBe('unsure'); // no other element has a slope
+      // tfjs gives the whole slope to both.
+      expect(report.verdict).withContext(String(report)).toBe('wrong');
+      expect(report.worst).toEqual(jasmine.objectContaining({ together: [[0], [2]], got: 2 }));
+      expect(report.worst!.want).toBeCloseTo(1, 5);
+      expect(String(report)).toContain('input 0, elements [0], [2] together, in output 0: got 2, want ');
+      expect(report.advice[0]).toContain('that tie');
     });
 
     it('finds a wrong gradient beside it', async () => {
       const f = withGradient(tf.relu, (dy, x) => tf.mul(tf.mul(dy, tf.step(x)), 1.01));
       await expectVerdict('wrong', f, [tf.tensor1d([-1, 0, 2, 3])]);
+    });
+
+    it('accepts any gradient between the slopes on its two sides, and no other', async () => {
+      /** A function with this gradient at its second element. */
+      const at = (f: (x: tf.Tensor) => tf.Tensor, value: number) =>
+        withGradient(f, (dy, x) => {
+          const slope = tf.sub(f(tf.mul(x, 2)), f(x)); // of x times it, as f is linear on each side
+          return tf.mul(dy, tf.where(tf.equal(x, 0), tf.fill(x.shape, value), tf.div(slope, x)));
+        });
+      const x = () => [tf.tensor1d([-1, 0, 2, 3])];
+      for (const exact of [true, false]) {
+        for (const value of [0, 0.25, 1]) await expectVerdict('right', at(tf.relu, value), x(), { exact });
+        for (const value of [12345, 1.01, -0.01, Infinity, NaN])
+          await expectVerdict('wrong', at(tf.relu, value), x(), { exact });
+        for (const value of [-1, 0, 1]) await expectVerdict('right', at(tf.abs, value), x(), { exact });
+        for (const value of [-1.01, 1.01]) await expectVerdict('wrong', at(tf.abs, value), x(), { exact });
+      }
+      const report = await gradCheck(at(tf.relu, 12345), x(), { exact: true });
+      expect(report.worst).toEqual(
+        jasmine.objectContaining({ index: [1], got: 12345, want: 1, range: [0, 1] }),
+      );
+      expect(String(report)).toContain('got 12345, want between 0 and 1 within 0, ');
+      expect(report.advice[0]).toContain('kink');
+    });
+
+    it('finds one that is past the slopes in a large input, too', async () => {
+      const x = tf.tensor1d(Float32Array.from({ length: 300 }, (_, i) => (i % 50 === 7 ? 0 : 1 + (i % 9))));
+      const f = (value: number) =>
+        withGradient(tf.relu, (dy, x) => tf.mul(dy, tf.where(tf.equal(x, 0), tf.fill(x.shape, value), tf.step(x)))); // prettier-ignore
+      await expectVerdict('right', f(0.5), [x]);
+      await expectVerdict('right', f(0.5), [x], { exact: true });
+      const sum = (value: number) => (x: tf.Tensor) => tf.sum(f(value)(x));
+      for (const wrong of [f(12345), sum(12345)]) {
+        const report = await gradCheck(wrong, [x]);
+        expect(report.verdict).withContext(String(report)).toBe('wrong');
+        expect(report.worst!.index![0] % 50).toBe(7);
+      }
+    });
+
+    it('of a maximum accepts what its ties have together, however they share it', async () => {
+      const max = (shares: number[]) =>
+        withGradient(
+          (x) => tf.max(x),
+          (dy) => tf.mul(dy, shares),
+        );
+      const x = () => [tf.tensor1d([4, 1, 4, 4])];
+      for (const exact of [true, false]) {
+        for (const shares of [
+          [1, 0, 0, 0],
+          [0, 0, 0, 1],
+          [0.25, 0, 0.5, 0.25],
+        ]) {
+          // prettier-ignore
+          const report = await gradCheck(max(shares), x(), { exact });
+          expect(report.verdict).withContext(String(report)).toBe('unsure'); // nothing else has a slope
+        }
+        for (const shares of [
+          [1, 0, 1, 0],
+          [0.5, 0, 0, 0.25],
+          [0, 0, 0, 0],
+          [0.5, 0.5, 0, 0],
+        ])
+          // prettier-ignore
+          await expectVerdict('wrong', max(shares), x(), { exact });
+      }
+    });
+
+    it('of poolings finds that each tied cell gets the whole gradient, in small and large images', async () => {
+      const pool: F = (x) => tf.maxPool(x as T4, 2, 2, 'valid');
+      /** The whole gradient of a window to each cell that holds its maximum. */
+      const wrong = withGradient(pool as (x: tf.Tensor) => tf.Tensor, (dy, x) => {
+        const spread = (y: tf.Tensor) => tf.reshape(tf.tile(tf.reshape(y, [-1, 1, y.shape[2]!, 1]), [1, 2, 1, 2]), x.shape); // prettier-ignore
+        return tf.where(tf.equal(x, spread(pool(x) as tf.Tensor)), spread(dy), tf.zerosLike(x));
+      });
+      for (const size of isWebgl ? [4] : [4, 20]) {
+        const cells = Float32Array.from({ length: size * size }, (_, i) => (7 * i * i) % 5);
+        const x = tf.tensor4d(cells, [1, size, size, 1]);
+        await expectVerdict('wrong', wrong, [x], { exact: true });
+        await expectVerdict('wrong', wrong, [x]);
+        const report = await gradCheck(pool, [x], { exact: true });
+        expect(report.verdict).withContext(String(report)).not.toBe('wrong');
+      }
+    });
+
+    it('raises no alarm where kinks of several elements cancel', async () => {
+      const f: F = (x, y) => tf.sub(tf.relu(x), tf.mul(tf.abs(y), 0.5));
+      await expectVerdict('unsure', f, [tf.zeros([1]), tf.zeros([1])]);
+      await expectVerdict('unsure', (x) => tf.sum(tf.mul(tf.relu(x), [1, -1])), [tf.zeros([2])]);
+      // Along a random direction it looks smooth with a slope, although the gradient is 0.
+      const signs = tf.tensor1d(Array.from({ length: 300 }, (_, i) => (i % 3 === 0 ? -1 : 1)));
+      const cells = tf.tensor1d(Array.from({ length: 300 }, (_, i) => (i < 2 ? 0 : 1 + (i % 5))));
+      for (const seed of isWebgl ? [1] : [1, 2, 3, 4, 5, 6]) {
+        for (const exact of [true, false])
+          await expectVerdict('right', (x) => tf.sum(tf.mul(tf.relu(x), signs)), [cells], { seed, exact });
+      }
+    });
+
+    it('says nothing of a jump, whatever the gradient is', async () => {
+      const f = withGradient(
+        (x) => tf.add(tf.floor(x), x),
+        (dy) => tf.mul(dy, 7),
+      );
+      await expectVerdict('unsure', f, [tf.tensor1d([1, 2])]);
+      await expectVerdict('wrong', f, [tf.tensor1d([1.5, 2.5, 3])]);
     });
 
     it('is unsure where kinks are all there is', async () => {
@@ -237,6 +366,43 @@ describeOnBackends('verify', (backendName) => {
       expect(report.verdict).withContext(String(report)).toBe('right');
       expect(report.kinks).toContain('output 0, element [7]');
     });
+  });
+
+  it('never says right of a gradient with a wrong element, nor wrong of one without', async () => {
+    const functions: [(x: tf.Tensor) => tf.Tensor, (x: number) => number][] = [
+      [tf.relu, (x) => Math.max(x, 0)],
+      [tf.abs, Math.abs],
+      [(x) => tf.leakyRelu(x, 0.5), (x) => Math.max(x, x / 2)],
+      [(x) => tf.clipByValue(x, -1, 1), (x) => Math.min(Math.max(x, -1), 1)],
+      [(x) => tf.minimum(tf.mul(x, 3), x), (x) => Math.min(3 * x, x)],
+      [(x) => tf.mul(x, -2), (x) => -2 * x],
+    ];
+    for (const seed of isWebgl
+      ? [1, 2]
+      : shareOf(
+          Array.from({ length: 60 }, (_, i) => i),
+          4,
+        )) {
+      const next = random(seed);
+      const [f, inFloat64] = functions[seed % functions.length];
+      const x = integers(6, next, 2);
+      let ok = true;
+      const slopes = Array.from(x, (at) => {
+        const sides = [-1, 1].map((sign) => (inFloat64(at + sign / 4) - inFloat64(at)) / (sign / 4));
+        const [low, high] = [Math.min(...sides), Math.max(...sides)];
+        if (next() < 0.8) return low + (high - low) * [0, 0.5, 1][Math.floor(3 * next())];
+        ok = false;
+        return [low - 0.5, high + 0.25, 12345, NaN, -Infinity][Math.floor(5 * next())];
+      });
+      for (const exact of [true, false]) {
+        const wrong = withGradient(f, (dy) => tf.mul(dy, slopes));
+        const report = await gradCheck(wrong, [tf.tensor1d([...x])], { exact, seed });
+        expect(report.verdict)
+          .withContext(`${seed}: ${x} ${slopes} ${String(report)}`)
+          .not.toBe(ok ? 'wrong' : 'right');
+        if (exact && !ok) expect(report.verdict).withContext(String(report)).toBe('wrong');
+      }
+    }
   });
 
   describe('of second order', () => {
@@ -258,6 +424,17 @@ describeOnBackends('verify', (backendName) => {
       expect(report.verdict).toBe('wrong');
       expect(report.what).toBe('The second-order gradient');
       expect(report.worst?.got).toBe(0);
+    });
+
+    it('is not wrong where the gradient is rounded more than the function', async () => {
+      const sigmoid = withGradient(tf.sigmoid, (dy, x) => {
+        const y = tf.div(1, tf.add(1, tf.exp(tf.neg(x)))); // 1 - y cancels
+        return tf.mul(dy, tf.mul(y, tf.sub(1, y)));
+      });
+      for (const z of [6, 7, 8, 9, 10]) {
+        const report = await gradCheck(sigmoid, [tf.tensor1d([z, 0.5])], { order: 2 });
+        expect(report.verdict).withContext(String(report)).not.toBe('wrong');
+      }
     });
 
     it('finds a wrong second derivative behind a right first one', async () => {
@@ -360,11 +537,49 @@ describeOnBackends('verify', (backendName) => {
       expect(worst.bound).toBeLessThan(1e-3);
       expect(worst.error).toBeCloseTo(Math.abs(worst.got - worst.want) / worst.bound, 9);
       const [first, second, advice] = String(report).split('\n');
-      expect(first).toBe(`The gradient is WRONG (36 compared, 1 wrong; ${backendName}, seed 42).`);
+      expect(first).toBe(
+        `The gradient is WRONG (36 compared, 1 wrong, 0 left out, 0 uncertain; ${backendName}, seed 42).`,
+      );
       expect(second).toMatch(
         /^Worst: input 0, element \[1,2\], in output 0, element \[1,2\]: got 3, want (2|1\.99999)\d* within /,
       );
-      expect(advice).toContain('1 of 36 elements');
+      expect(advice).toContain('1 of the 6 elements of input 0');
+    });
+
+    it('counts only elements that are not 0, and says where the wrong ones are', async () => {
+      const advice = async (f: F, shape: number[]) => {
+        const x = tf.tensor(Float32Array.from(floats(tf.util.sizeFromShape(shape), 1)), shape);
+        const { verdict, advice } = await gradCheck(f, [x]);
+        expect(verdict).toBe('wrong');
+        return advice[0];
+      };
+      const random = withGradient(
+        (x) => tf.mul(x, 2),
+        (dy) => tf.mul(dy, [1, 2.5, 3, 5]),
+      );
+      expect(await advice(random, [4])).toBe('All 4 elements of input 0 that were compared and are not 0 are wrong.'); // prettier-ignore
+      const exchanged = withGradient(
+        (x) => tf.mul(x, [[1, 2, 3], [4, 5, 6], [7, 8, 9]]), // prettier-ignore
+        (dy) => tf.mul(tf.transpose(dy), [[1, 4, 7], [2, 5, 8], [3, 6, 9]]), // prettier-ignore
+      );
+      expect(await advice((x) => tf.sum(exchanged(x)), [3, 3])).toContain('axes 0 and 1 are exchanged');
+      const shifted = withGradient(
+        (x) => tf.mul(x, [1, 2, 3, 4, 5]),
+        () => tf.tensor1d([0, 1, 2, 3, 4]),
+      );
+      expect(await advice((x) => tf.sum(shifted(x)), [5])).toContain(
+        'where its neighbour along axis 0 should be',
+      );
+      if (isWasm) return;
+      const pool: F = (x) => tf.avgPool(x as T4, 3, 1, 'same');
+      for (const shape of isWebgl
+        ? [[1, 4, 4, 1]]
+        : [
+            [1, 6, 6, 1],
+            [2, 8, 8, 3],
+          ])
+        // prettier-ignore
+        expect(await advice(pool, shape)).toMatch(/near the border of the (in|out)put along axes 1 and 2/);
     });
 
     it('is the same for the same seed', async () => {

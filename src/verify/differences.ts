@@ -8,7 +8,11 @@
  *   (y(t) - y(-t)) / 2t        = y'(0)   + c2 t^2 + c4 t^4 ...
  *   (y(t) - 2 y(0) + y(-t)) / t = 0       + d1 t   + d3 t^3 ...,  or the jump of the slope if there is a kink at 0
  *
- * Both series are extrapolated to t = 0 over four steps. Two errors are estimated:
+ * Both series are extrapolated to t = 0 over four steps. At a kink, so are the slopes on both sides,
+ *
+ *   (y(t) - y(0)) / t          = y'(+0)  + b1 t   + b2 t^2 ...,  and the same with -t
+ *
+ * Two errors are estimated:
  *   - the truncation error: how far extrapolations of other orders and steps are off;
  *   - the rounding error: the noise of y, divided by t.
  * The steps with the smallest sum of both errors are used.
@@ -35,12 +39,18 @@ export function difference(
 /** A function of several inputs and outputs: all inputs in one array, all outputs in one array. */
 export type Outputs = (x: Float64Array) => Promise<Float64Array>;
 
-export interface Slope {
+/** A slope with its error. */
+export interface Bounded {
   value: number;
   /** |value - true slope| is at most this, as far as the values show. Infinity: nothing can be said. */
   bound: number;
+}
+
+export interface Slope extends Bounded {
   /** The function has a kink or a jump here, or so near that the steps cannot tell the difference. */
   kink: boolean;
+  /** At a kink: the slopes on its two sides. Each value between them is a subgradient. */
+  sides?: readonly [below: Bounded, above: Bounded];
 }
 
 /** The widest step, in units of v. Steps that are not careful are powers of two, so that stepping adds no rounding. */
@@ -79,6 +89,7 @@ const MOVED = 4 * UNIT;
  */
 const SLOPE_NOISE = 6.6;
 const JUMP_NOISE = 48.6;
+const SIDE_NOISE = 51.4;
 
 /**
  * The slope of each output at x along v, in float32.
@@ -106,6 +117,8 @@ export async function slopes(
   const even: Float64Array[] = [];
   const level = center.map(Math.abs);
   const found: Estimate[][] = Array.from(center, () => []);
+  /** For each output and window: the noise divided by the widest step. */
+  const floors: number[][] = Array.from(center, () => []);
   for (let k = 0; k < STEPS; k++) {
     const t = stepOf(k);
     const [above, below] = first[k] ?? (await start(k));
@@ -125,14 +138,30 @@ export async function slopes(
       const curvature = Math.abs(even[k][i]) / t;
       const off = APPROXIMATION * size + approximation * (size + level[i]) + MOVED * curvature;
       estimates.push({ ...slope, bound: slope.bound + off, rounding: SLOPE_NOISE * floor + off });
+      floors[i].push(floor);
     });
     if (!careful && found.every(isSettled)) break;
   }
-  if (!careful) return found.map((estimates) => estimates.reduce(better));
+  /** The slope on one side: sign is 1 above x, -1 below. */
+  const sideOf = (i: number, sign: 1 | -1): Bounded => {
+    const series = odd.map((mean, k) => mean[i] + (sign * even[k][i]) / 2);
+    const estimates = floors[i].map((floor, k): Estimate => {
+      const side = fromOneSide(series.slice(k, k + WINDOW), floor);
+      const size = Math.abs(side.value);
+      const off = APPROXIMATION * size + approximation * (size + level[i]);
+      const bound = side.bound + off < Infinity ? side.bound + off : Infinity; // NaN: a step left the domain of f
+      return { ...side, kink: false, bound, rounding: SIDE_NOISE * floor + off };
+    });
+    const { value, bound, kink } = careful ? borneOut(estimates) : estimates.reduce(better);
+    return kink ? NOTHING : { value, bound };
+  };
+  const withSides = (slope: Slope, i: number): Slope =>
+    slope.kink ? { ...slope, sides: [sideOf(i, -1), sideOf(i, 1)] } : slope;
+  if (!careful) return found.map((estimates, i) => withSides(estimates.reduce(better), i));
   const loud = NOISY * level.reduce((a, b) => Math.max(a, b), 0);
   return found.map((estimates, i) => {
     const slope = borneOut(estimates);
-    return noise[i] > loud ? { ...slope, kink: true } : slope;
+    return noise[i] > loud ? { ...slope, kink: true, sides: [NOTHING, NOTHING] } : withSides(slope, i);
   });
 }
 
@@ -141,6 +170,8 @@ interface Estimate extends Slope {
   /** The part of the bound that comes from rounding. */
   rounding: number;
 }
+
+const NOTHING: Bounded = { value: 0, bound: Infinity };
 
 const better = (a: Estimate, b: Estimate) => ((a.kink === b.kink ? b.bound < a.bound : a.kink) ? b : a);
 
@@ -189,9 +220,12 @@ export async function exactSlopes(
     const values = steps.map(([above, below]) => [above[i], below[i]]);
     const odd = values.map(([above, below], k) => (above - below) / (2 * EXACT_STEPS[k]));
     const even = values.map(([above, below], k) => (above - y - (y - below)) / EXACT_STEPS[k]);
+    const isConstant = values.flat().every((value) => value === y);
     const isLinear = [y, ...values.flat()].every(isExact) && odd[0] === odd[1] && even[0] === even[1];
-    if (!isLinear) return { value: odd[0], bound: Infinity, kink: false };
-    return { value: odd[0], bound: 0, kink: even[0] !== 0 };
+    if (!isLinear && !isConstant) return { value: odd[0], bound: Infinity, kink: false };
+    if (even[0] === 0) return { value: odd[0], bound: 0, kink: false };
+    const [below, above] = [-1, 1].map((sign) => ({ value: odd[0] + (sign * even[0]) / 2, bound: 0 }));
+    return { value: odd[0], bound: 0, kink: true, sides: [below, above] };
   });
 }
 
@@ -215,6 +249,15 @@ function extrapolated(odd: number[], even: number[], floor: number): Slope {
   // Values that are not finite give NaN: then nothing is known.
   if (!(bound < Infinity && jumpBound < Infinity)) return { value: NaN, bound: Infinity, kink: true };
   return { value, bound, kink: jump > jumpBound };
+}
+
+/** The slope on one side at t = 0, extrapolated from its four steps, as `extrapolated` does. Its series has every power of t. */
+function fromOneSide(series: number[], floor: number): Bounded {
+  const first = (k: number) => 2 * series[k + 1] - series[k];
+  const second = (k: number) => (4 * first(k + 1) - first(k)) / 3;
+  const value = (8 * second(1) - second(0)) / 7;
+  const truncation = Math.max(Math.abs(value - second(1)), Math.abs(value - first(2)));
+  return { value, bound: TRUNCATION_SAFETY * truncation + SIDE_NOISE * floor };
 }
 
 /** Number of points on a line. The line is so short that a smooth function is a polynomial of degree 4 on it. */

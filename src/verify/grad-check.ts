@@ -15,7 +15,7 @@
 import { addN, customGrad, engine, getBackend, tensor, type Tensor, zeros } from '@tensorflow/tfjs-core';
 import { approximationIn } from './accuracy.js';
 import { drawn, random, signed } from './data.js';
-import { exactSlopes, noiseOf, type Slope, slopes } from './differences.js';
+import { type Bounded, exactSlopes, noiseOf, type Slope, slopes } from './differences.js';
 import {
   checkOptions,
   checkWhole,
@@ -53,17 +53,23 @@ const SAMPLES = 12;
  * squares once in 10^10.
  */
 const DEVIATIONS = 7;
+/** The gradient may be off by this many standard deviations of its rounding errors. */
+const NOISE_SAFETY = 8;
 /** A bound above this share of the largest element cannot tell right from wrong ... */
 const RESOLUTION = 0.01;
 /** ... unless the disagreement is more than this many times the bound. */
 const CLEARLY = 4;
+/** Up to this share an element that agrees may stay uncertain in a gradient that is right. */
+const COARSE = 0.1;
 
-/** A direction in one input: a unit vector multiplied by the size of its element, or a random direction. */
+/** A direction in one input. Each of its elements moves by its size. */
 interface Direction {
   part: Part;
   v: Float64Array;
-  /** The element of the input; only for a unit vector. */
+  /** The element of the input, if it is the only one that moves. */
   index?: number;
+  /** The elements that move together, because each is at a kink. Absent: one element, or random signs. */
+  together?: readonly number[];
 }
 
 interface Cotangent {
@@ -72,6 +78,8 @@ interface Cotangent {
   at: number[];
   /** The gradient of <cotangent, outputs>, as tfjs computes it. */
   gradient: Float64Array;
+  /** Standard deviation of the gradient's rounding errors, once it has been measured. */
+  noise?: Float64Array;
   /** The element in the array of all outputs; only for a unit vector. */
   index?: number;
 }
@@ -143,7 +151,14 @@ function sumOf(terms: Tensor[]): Tensor | undefined {
 type Settings = Required<GradCheckOptions>;
 type Measure = (v: Float64Array, careful?: boolean) => Promise<Slope[]>;
 /** An entry, with the direction and the cotangent that found it. */
-type Found = Entry & { direction: Direction; cotangent: Cotangent };
+interface Found extends Entry {
+  direction: Direction;
+  cotangent: Cotangent;
+  /** Whether its outputs are at kinks. */
+  atKinks: boolean;
+  /** It disagrees because kinks cancel along its random direction: see `locate`. */
+  dismissed?: boolean;
+}
 
 async function checkOnce(
   f: Differentiable,
@@ -164,39 +179,66 @@ async function checkOnce(
       ? exactSlopes(flat.f, flat.x, center, v)
       : slopes(flat.f, flat.x, center, v, noise, approximation, careful);
   const entries: Found[] = [];
-  for (const direction of directionsOf(flat, scale, next)) {
-    entries.push(...(await entriesAlong(flat, direction, cotangents, measure)));
+  for (const part of flat.inputs) {
+    const units: Unit[] = [];
+    for (const direction of directionsOf(flat, part, scale, next)) {
+      const along = await entriesAlong(flat, direction, cotangents, measure);
+      entries.push(...along.entries);
+      if (direction.index !== undefined) units.push({ direction, slopes: along.slopes });
+    }
+    entries.push(...(await entriesTogether(flat, part, units, scale, cotangents, measure)));
   }
-  judge(entries, Math.max(...center.map(Math.abs)));
-  const wrong = worstOf(entries, 'wrong');
-  const worst = wrong && (await locate(flat, wrong, measure));
+  const level = Math.max(...center.map(Math.abs));
+  judge(entries, level);
+  const noiseIn = ({ values }: Cotangent) => noiseOf((x) => flat.gradient(x, values), flat.x, scale, next);
+  let worst: Found | undefined;
+  for (let wrong = worstOf(entries, 'wrong'); wrong && !worst; wrong = worstOf(entries, 'wrong')) {
+    if (!exact && !wrong.cotangent.noise) {
+      allowNoise(wrong.cotangent, await noiseIn(wrong.cotangent), entries);
+      judge(entries, level);
+      if (wrong.state !== 'wrong') continue;
+    }
+    worst = await confirmed(flat, wrong, measure);
+  }
   const what = order === 1 ? 'The gradient' : 'The second-order gradient';
   return reportOf({ what, seed, exact, backend: getBackend() }, entries, worst);
 }
 
-/** Both sides along one direction, for each cotangent. If they disagree, the slope is measured once more, with care. */
+/** The slopes along the unit vector of an element. */
+interface Unit {
+  direction: Direction;
+  slopes: readonly Slope[];
+}
+
+/**
+ * Both sides along one direction, for each cotangent. If they disagree, the slope is measured once more, with care.
+ * `slopes` are those that were measured last.
+ */
 async function entriesAlong(
   flat: Flat,
   direction: Direction,
   cotangents: readonly Cotangent[],
   measure: Measure,
-): Promise<Found[]> {
+): Promise<{ slopes: readonly Slope[]; entries: Found[] }> {
   const found = await measure(direction.v);
   let again: Slope[] | undefined;
   const entries: Found[] = [];
   for (const cotangent of cotangents) {
     let entry = await entryOf(flat, direction, cotangent, found);
-    if (entry.state !== 'kink' && errorOf(entry) > 1) {
+    if (errorOf(entry) > 1) {
       again ??= await measure(direction.v, true);
       entry = await entryOf(flat, direction, cotangent, again);
     }
     entries.push(entry);
   }
-  return entries;
+  return { slopes: again ?? found, entries };
 }
 
 /**
- * The entry of a direction and a cotangent. Outputs at a kink are left out, if more than half of the outputs remain.
+ * The entry of a direction and a cotangent.
+ *
+ * Outputs at a kink are compared apart from the others: any value between the slopes of the two sides is right. The entry is that of
+ * the others, if these are more than half of the outputs and those at kinks are right. Otherwise it is that of the outputs at kinks.
  */
 async function entryOf(
   flat: Flat,
@@ -204,111 +246,231 @@ async function entryOf(
   cotangent: Cotangent,
   slopes: readonly Slope[],
 ): Promise<Found> {
-  const { v, index, part } = direction;
   const { at } = cotangent;
   const kinks = at.filter((i) => slopes[i].kink);
-  const rest = kinks.length === 0 ? at : at.filter((i) => !slopes[i].kink);
-  const isKink = kinks.length >= rest.length;
-  let { gradient } = cotangent;
-  if (kinks.length > 0 && !isKink) {
-    gradient = await flat.gradient(flat.x, cotangent.values.map((c, i) => (slopes[i].kink ? 0 : c))); // prettier-ignore
-  }
-  let [got, want, sum, squares] = [0, 0, 0, 0];
+  if (kinks.length === 0) return entryIn(flat, direction, cotangent, slopes);
+  const sided = new Set(kinks.filter((i) => sidesOf(slopes[i]).every(({ bound }) => bound < Infinity)));
+  const atKinks = await restricted(flat, cotangent, (i) => sided.has(i));
+  const kinked: Found = { ...entryIn(flat, direction, atKinks, slopes), cotangent, atKinks: true };
+  if (2 * kinks.length >= at.length || errorOf(kinked) > 1) return kinked;
+  const smooth = await restricted(flat, cotangent, (i) => !slopes[i].kink);
+  const entry = entryIn(flat, direction, smooth, slopes);
+  return { ...entry, cotangent, kinks: kinks.map((i) => outputOf(flat, i)) };
+}
+
+/** The cotangent in the outputs that `takes` takes, and 0 in the others. */
+async function restricted(
+  flat: Flat,
+  cotangent: Cotangent,
+  takes: (i: number) => boolean,
+): Promise<Cotangent> {
+  const at = cotangent.at.filter(takes);
+  if (at.length === cotangent.at.length) return cotangent;
+  const values = cotangent.values.map((c, i) => (takes(i) ? c : 0));
+  const gradient = at.length > 0 ? await flat.gradient(flat.x, values) : cotangent.gradient.map(() => 0);
+  return { ...cotangent, values, at, gradient };
+}
+
+/** The slopes on the two sides. They are the same where there is no kink. */
+const sidesOf = ({ sides, value, bound }: Slope): readonly Bounded[] =>
+  sides ?? [
+    { value, bound },
+    { value, bound },
+  ];
+
+/** The entry, with the value next to `got` of all that are right. */
+function entryIn(flat: Flat, direction: Direction, cotangent: Cotangent, slopes: readonly Slope[]): Found {
+  const { v, index, part, together } = direction;
+  const { gradient, values, at } = cotangent;
+  let [got, low, high, sum, squares] = [0, 0, 0, 0, 0];
   const [from, to] =
     index === undefined ? [part.start, part.end] : [part.start + index, part.start + index + 1];
   for (let i = from; i < to; i++) got += v[i] === 0 ? 0 : gradient[i] * v[i];
-  for (const i of rest) {
-    const [c, slope] = [cotangent.values[i], slopes[i]];
-    want += c * slope.value;
-    sum += Math.abs(c) * slope.bound;
-    squares += (c * slope.bound) ** 2;
+  for (const i of at) {
+    const c = values[i];
+    const [below, above] = sidesOf(slopes[i]);
+    low += Math.min(c * below.value, c * above.value);
+    high += Math.max(c * below.value, c * above.value);
+    const bound = Math.abs(c) * Math.max(below.bound, above.bound);
+    sum += bound;
+    squares += bound ** 2;
   }
   // The signs of c are random, so Hoeffding's inequality holds. Source: "Probability inequalities for sums", 1963.
   const bound = Math.min(sum, DEVIATIONS * Math.sqrt(squares));
-  // The slope per unit of the element, not per multiple of its size.
-  const size = index === undefined ? 1 : Math.abs(v[part.start + index]);
+  const want = Number.isNaN(got) ? (low + high) / 2 : Math.min(Math.max(got, low), high);
+  // The slope per unit of the elements, not per multiple of their size.
+  const first = index ?? together?.[0];
+  const size = first === undefined ? 1 : Math.abs(v[part.start + first]);
   return {
     direction,
     cotangent,
     input: part.number,
     ...(index !== undefined && { index: coordinates(index, part.shape) }),
+    ...(together && { together: together.map((i) => coordinates(i, part.shape)) }),
     ...outputOf(flat, cotangent.index),
     got: got / size,
     want: want / size,
+    ...(low < high && { range: [low / size, high / size] as const }),
     bound: bound / size,
-    state: isKink ? 'kink' : 'agrees',
-    kinks: isKink ? [] : kinks.map((i) => outputOf(flat, i)),
+    state: 'agrees',
+    shapes: [part.shape, cotangent.index === undefined ? undefined : partOf(flat, cotangent.index).shape],
+    kinks: [],
+    atKinks: false,
   };
 }
 
 /**
- * Sets the state of each entry that is at no kink: 'agrees', 'wrong' or 'unsure'.
+ * Elements that tie, as in a maximum, are each at a kink, but f is smooth if they move together. So the sum of their gradients is
+ * known. These are the entries of all elements at kinks together, for each cotangent whose outputs show that elements depend on each other.
+ */
+async function entriesTogether(
+  flat: Flat,
+  part: Part,
+  units: readonly Unit[],
+  scale: Float64Array,
+  cotangents: readonly Cotangent[],
+  measure: Measure,
+): Promise<Found[]> {
+  const kinked = units.filter(({ slopes }) => slopes.some(({ kink }) => kink));
+  if (kinked.length < 2) return [];
+  const together = kinked.map(({ direction }) => direction.index!);
+  const size = Math.max(...together.map((index) => scale[part.start + index]));
+  const v = flat.x.map(() => 0);
+  for (const index of together) v[part.start + index] = size;
+  const direction = { part, v, together };
+  const found = await measure(v, true);
+  const entryOfTies = async (cotangent: Cotangent, apart: readonly (readonly Slope[])[]) => {
+    const tied = await restricted(flat, cotangent, (i) => areTied(found[i], apart.map((slopes) => slopes[i]))); // prettier-ignore
+    return tied.at.length > 0 ? entryOf(flat, direction, tied, found) : undefined;
+  };
+  const quick = kinked.map(({ slopes }) => slopes);
+  let again: Slope[][] | undefined;
+  const entries: Found[] = [];
+  for (const cotangent of cotangents) {
+    let entry = await entryOfTies(cotangent, quick);
+    if (entry && errorOf(entry) > 1) {
+      again ??= await Promise.all(kinked.map(({ direction }) => measure(direction.v, true)));
+      entry = await entryOfTies(cotangent, again);
+    }
+    if (entry) entries.push(entry);
+  }
+  return entries;
+}
+
+/** Whether the slope along a sum of directions is not the sum of the slopes along each. Each side is compared by itself. */
+function areTied(together: Slope, apart: readonly Slope[]): boolean {
+  if (!apart.some(({ kink }) => kink)) return false;
+  return sidesOf(together).some(({ value, bound }, side) => {
+    const all = apart.map((slope) => sidesOf(slope)[side]);
+    const sum = all.reduce((total, { value }) => total + value, 0);
+    const room = all.reduce((total, { bound }) => total + bound, bound);
+    return Math.abs(value - sum) > room;
+  });
+}
+
+/**
+ * Sets the state of each entry.
  * @param level the largest magnitude of the outputs
  */
-function judge(entries: Found[], level: number): void {
+function judge(entries: readonly Found[], level: number): void {
   const largest = new Map<string, number>();
   const keysOf = ({ input, index, output, outputIndex }: Entry) => {
     const kind = `${input} ${index === undefined}`;
     return [`${kind} ${output} ${outputIndex}`, kind];
   };
-  const told = entries.filter(({ state }) => state !== 'kink');
-  for (const entry of told) {
+  for (const entry of entries) {
     const size = Math.max(Math.abs(entry.want), Math.abs(entry.got)) || 0;
     for (const key of keysOf(entry)) largest.set(key, Math.max(largest.get(key) ?? 0, size));
   }
-  for (const entry of told) {
+  for (const entry of entries) {
     // The bound is compared with the largest element of the same output or, if that output depends on nothing, of all
     // outputs. If all of these are 0 and the gradient is 0, too, the bound is compared with the values of f.
     const sizes = [...keysOf(entry).map((key) => largest.get(key)!), entry.got === 0 ? level : 0];
     const size = sizes.find((size) => size > entry.bound);
     const isFine = entry.bound <= RESOLUTION * (size ?? 0);
     const error = errorOf(entry);
-    if (error > (isFine ? 1 : CLEARLY)) entry.state = 'wrong';
-    else if (!isFine && !(entry.got === 0 && entry.want === 0)) entry.state = 'unsure';
+    const isZero = entry.got === 0 && entry.want === 0 && entry.bound < Infinity;
+    if (entry.dismissed) entry.state = 'kink';
+    else if (error > (isFine ? 1 : CLEARLY)) entry.state = 'wrong';
+    else if (entry.atKinks) entry.state = 'kink';
+    else entry.state = isFine || isZero ? 'agrees' : 'unsure';
+    entry.isCoarse = error <= 1 && entry.bound <= COARSE * (size ?? 0);
   }
 }
 
+/** Widens the bounds of the entries of a cotangent by the rounding errors of its gradient. */
+function allowNoise(cotangent: Cotangent, noise: Float64Array, entries: readonly Found[]): void {
+  cotangent.noise = noise;
+  for (const entry of entries.filter((entry) => entry.cotangent === cotangent))
+    entry.bound += NOISE_SAFETY * roundingAlong(entry.direction, noise);
+}
+
+/** The wrong entry or, for a random direction, the element that makes it wrong. Undefined: it is not wrong after all. */
+async function confirmed(flat: Flat, wrong: Found, measure: Measure): Promise<Found | undefined> {
+  const { index, together } = wrong.direction;
+  if (index !== undefined || together) return wrong;
+  const located = await locate(flat, wrong, measure);
+  if (!located) Object.assign(wrong, { dismissed: true, state: 'kink' });
+  return located;
+}
+
+/** The error of <gradient, v>, per unit of the element as in an entry, if each element of the gradient is off by its noise. */
+function roundingAlong({ part, index, together, v }: Direction, noise: Float64Array): number {
+  const one = index === undefined ? together : [index];
+  if (one) return one.reduce((sum, i) => sum + noise[part.start + i], 0);
+  return noise.reduce((sum, value, i) => sum + value * Math.abs(v[i]), 0);
+}
+
 /**
- * Finds an element in which a random direction is wrong. It halves the direction, and goes on with the half that
- * disagrees more.
+ * Finds an element in which a random direction is wrong. It halves the direction, and goes on with the half that disagrees more.
+ *
+ * Where neither half disagrees, the error is either spread over many elements, or that of elements that tie, or a random direction at
+ * which kinks cancel. In the last case a gradient that is right may disagree, and the result is undefined.
  */
-async function locate(flat: Flat, wrong: Found, measure: Measure): Promise<Found> {
+async function locate(flat: Flat, wrong: Found, measure: Measure): Promise<Found | undefined> {
   const { part, v } = wrong.direction;
-  let [start, end] = wrong.index ? [0, 0] : [part.start, part.end];
+  let [start, end] = [part.start, part.end];
   let found = wrong;
+  let whole: readonly Slope[] = await measure(v, true);
   const within = async (from: number, to: number) => {
     const only = v.map((value, i) => (i >= from && i < to ? value : 0));
     const direction = { part, v: only, ...(to - from === 1 && { index: from - part.start }) };
-    return (await entriesAlong(flat, direction, [wrong.cotangent], measure))[0];
+    const slopes = await measure(only, true);
+    return { slopes, entry: await entryOf(flat, direction, wrong.cotangent, slopes), from, to };
   };
   while (end - start > 1) {
     const middle = (start + end) >> 1;
-    const [first, second] = [await within(start, middle), await within(middle, end)];
-    const isSecond = errorOf(second) > errorOf(first);
-    [start, end] = isSecond ? [middle, end] : [start, middle];
-    found = isSecond ? second : first;
+    const halves = [await within(start, middle), await within(middle, end)];
+    const [first, second] = halves.map(({ entry }) => errorOf(entry));
+    if (Math.max(first, second) <= 1) {
+      // A kink that rounding hides shows in a bound that is far wider than that of the whole.
+      const isKinked = (i: number) => halves.some(({ slopes }) => slopes[i].kink || slopes[i].bound > CLEARLY * whole[i].bound); // prettier-ignore
+      const kinked = wrong.cotangent.at.filter(isKinked);
+      const isTied = kinked.some((i) => areTied(whole[i], halves.map(({ slopes }) => slopes[i]))); // prettier-ignore
+      return kinked.length === 0 || isTied ? { ...found, state: 'wrong' } : undefined;
+    }
+    const { slopes, entry, from, to } = halves[Number(second > first)];
+    [found, whole, start, end] = [entry, slopes, from, to];
   }
-  return errorOf(found) > 1 ? { ...found, state: 'wrong' } : wrong;
+  return { ...found, state: 'wrong' };
 }
 
 // Directions and cotangents
 
-function directionsOf(flat: Flat, scale: Float64Array, next: () => number): Direction[] {
-  return flat.inputs.flatMap((part) => {
-    const size = part.end - part.start;
-    const only = (from: number, to: number, value: (i: number) => number) =>
-      flat.x.map((_, i) => (i >= from && i < to ? value(i) : 0));
-    const sign = () => (next() < 0.5 ? -1 : 1);
-    const dense = Array.from({ length: size <= ALL ? 0 : DRAWN }, () => ({
-      part,
-      v: only(part.start, part.end, (i) => sign() * scale[i]),
-    }));
-    const units = drawn(size, size <= ALL ? ALL : SAMPLES, next).map((index) => {
-      const at = part.start + index;
-      return { part, index, v: only(at, at + 1, (i) => scale[i]) };
-    });
-    return [...dense, ...units];
+function directionsOf(flat: Flat, part: Part, scale: Float64Array, next: () => number): Direction[] {
+  const size = part.end - part.start;
+  const only = (from: number, to: number, value: (i: number) => number) =>
+    flat.x.map((_, i) => (i >= from && i < to ? value(i) : 0));
+  const sign = () => (next() < 0.5 ? -1 : 1);
+  const dense = Array.from({ length: size <= ALL ? 0 : DRAWN }, () => ({
+    part,
+    v: only(part.start, part.end, (i) => sign() * scale[i]),
+  }));
+  const units = drawn(size, size <= ALL ? ALL : SAMPLES, next).map((index) => {
+    const at = part.start + index;
+    return { part, index, v: only(at, at + 1, (i) => scale[i]) };
   });
+  return [...dense, ...units];
 }
 
 async function cotangentsOf(flat: Flat, next: () => number, exact: boolean): Promise<Cotangent[]> {
@@ -329,9 +491,12 @@ async function cotangentsOf(flat: Flat, next: () => number, exact: boolean): Pro
 
 // Places
 
-function outputOf({ outputs }: Flat, index: number | undefined): Pick<Entry, 'output' | 'outputIndex'> {
+/** The output that holds an element of the array of all outputs. */
+const partOf = ({ outputs }: Flat, index: number): Part => outputs.find(({ end }) => index < end)!;
+
+function outputOf(flat: Flat, index: number | undefined): Pick<Entry, 'output' | 'outputIndex'> {
   if (index === undefined) return {};
-  const { number, shape, start } = outputs.find(({ end }) => index < end)!;
+  const { number, shape, start } = partOf(flat, index);
   return { output: number, outputIndex: coordinates(index - start, shape) };
 }
 
