@@ -3,7 +3,8 @@
  *
  * In each environment, this project's own specs run in several parts. Each part is one process (runner/jobs.ts). The number
  * of parts is --jobs, and so is the number of processes that run at a time. The default of --jobs is the number of cores.
- * tfjs-core's specs are one part. A run with --filter is one part too.
+ * tfjs-core's specs are one part. A run with --filter is one part too. The first browser takes all specs, and each other one half of
+ * them. The next commit may take the other half.
  */
 import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
@@ -73,11 +74,14 @@ function jobsOf(environments: readonly Environment[], options: Options, seed: nu
       all: options.all || environment === 'node',
       seed,
     };
+    // Where all environments run, one browser takes all specs, and each other one half of them.
+    const isHalf = !options.only && !options.all && environments.indexOf(environment) > 1;
     for (const suite of suitesOf(environment, options.upstream ?? options.filter === '')) {
-      for (const part of suite === 'specs' && options.filter === ''
-        ? partsOf(environment, options.jobs)
-        : [{}])
-        jobs.push({ environment, suite, plan: { ...plan, ...part } });
+      const isWhole = suite !== 'specs' || options.filter !== '';
+      for (const part of isWhole ? [{}] : partsOf(environment, options.jobs)) {
+        const whole = { ...plan, ...part };
+        jobs.push({ environment, suite, plan: isHalf && !isWhole ? halfOf(whole, seed) : whole });
+      }
     }
   }
   // 'commands' builds the package before its first spec.
@@ -100,12 +104,19 @@ function suitesOf(environment: Environment, upstream: boolean): Suite[] {
  * As many parts as processes run at a time. In Node there are three times as many, so that all cores end at about the same time. In
  * browsers one part is webgl, and there are at least two parts.
  */
-function partsOf(environment: Environment, jobs: number): Partial<Plan>[] {
+function partsOf(environment: Environment, jobs: number): Pick<Plan, 'part' | 'parts' | 'on'>[] {
   const count = environment === 'node' ? 3 * jobs : Math.max(1, jobs - 1);
   const others = Array.from({ length: count }, (_, part) => ({ part, parts: count }));
   if (environment === 'node') return others;
-  return [{ on: 'webgl' }, ...others.map((part) => ({ on: 'others' as const, ...part }))];
+  return [{ on: 'webgl', part: 0, parts: 1 }, ...others.map((part) => ({ on: 'others' as const, ...part }))];
 }
+
+/** Half of the part: that half which the seed chooses. */
+const halfOf = <P extends Pick<Plan, 'part' | 'parts'>>(plan: P, seed: number): P => ({
+  ...plan,
+  part: 2 * plan.part + (seed % 2),
+  parts: 2 * plan.parts,
+});
 
 async function runJob(job: Job, outcome: Outcome, progress: Progress): Promise<void> {
   const begin = Date.now();
@@ -143,7 +154,9 @@ async function main(options: Options): Promise<void> {
   const environments = await available(options.only ?? ENVIRONMENTS, !options.only);
   const seed = options.seed ?? seedOfCommit();
   if (environments.some((environment) => environment !== 'node') && !options.all)
-    console.log(`Browsers take a share of the enumerated geometries; --seed ${seed} repeats the choice.`);
+    console.log(
+      `Browsers take a share of the enumerated geometries, and those after the first half of the specs; --seed ${seed} repeats the choice.`,
+    );
   await openDisplay(environments);
   const times = readTimes();
   const jobs = jobsOf(environments, options, seed, times);

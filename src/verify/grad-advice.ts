@@ -69,7 +69,7 @@ function likelyCause(entries: readonly Entry[]): string {
     broken.length === alive.length
       ? `All ${alive.length} elements of ${where} that were compared and are not 0 are wrong`
       : `${broken.length} of the ${alive.length} elements of ${where} that were compared and are not 0 are wrong`;
-  const pattern = inputs.length === 1 ? (movedIn(alive) ?? borderIn(alive)) : undefined;
+  const pattern = (inputs.length === 1 ? movedIn(alive) : undefined) ?? borderIn(alive);
   return pattern ? `${many}: ${pattern}.` : `${many}.`;
 }
 
@@ -112,7 +112,8 @@ function movedIn(elements: readonly Entry[]): string | undefined {
  * do so by chance.
  */
 function borderIn(elements: readonly Entry[]): string | undefined {
-  const inInput = placesOf(elements, ({ index, shapes }) => [index, shapes?.[0]]);
+  const isOneInput = elements.every(({ input }) => input === elements[0].input);
+  const inInput = isOneInput ? placesOf(elements, ({ index, shapes }) => [index, shapes?.[0]]) : [];
   const inOutput = placesOf(elements, ({ outputIndex, shapes }) => [outputIndex, shapes?.[1]]);
   for (const [name, places] of [
     ['input', inInput],

@@ -29,7 +29,7 @@ export const NODE: BuildOptions = {
   banner: {
     js:
       "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" +
-      "const __dirname = new URL('.', import.meta.url).pathname;",
+      "const __dirname = new globalThis.URL('.', import.meta.url).pathname;",
   },
 };
 export const BROWSER: BuildOptions = {
