@@ -27,7 +27,7 @@ import {
   sizeOf,
   sizesOf,
 } from './flat.js';
-import { type Entry, errorOf, type GradReport, reportOf, worstOf } from './grad-report.js';
+import { agreeEnough, type Entry, errorOf, type GradReport, reportOf, worstOf } from './grad-report.js';
 
 /** Options of gradCheck, assertGradients and the matchers. */
 export interface GradCheckOptions {
@@ -48,6 +48,8 @@ const ALL = 256;
 const DRAWN = 6;
 /** Larger inputs are also checked in this many single elements. */
 const SAMPLES = 12;
+/** If the random directions do not tell, smaller ones are taken: the elements are divided among this many. */
+const GROUPS = 32;
 /**
  * The errors of many outputs, with random signs, add up. Their sum exceeds this many times the root of the sum of their
  * squares once in 10^10.
@@ -60,7 +62,7 @@ const RESOLUTION = 0.01;
 /** ... unless the disagreement is more than this many times the bound. */
 const CLEARLY = 4;
 /** Up to this share an element that agrees may stay uncertain in a gradient that is right. */
-const COARSE = 0.1;
+const COARSE = 0.5;
 
 /** A direction in one input. Each of its elements moves by its size. */
 interface Direction {
@@ -160,6 +162,20 @@ interface Found extends Entry {
   dismissed?: boolean;
 }
 
+/** What all parts of a check share. */
+interface Check {
+  flat: Flat;
+  /** How far each element of the inputs moves at most. */
+  scale: Float64Array;
+  /** Random numbers in [0, 1). */
+  next: () => number;
+  cotangents: readonly Cotangent[];
+  measure: Measure;
+  exact: boolean;
+  /** The largest magnitude of the outputs. */
+  level: number;
+}
+
 async function checkOnce(
   f: Differentiable,
   inputs: readonly Tensor[],
@@ -178,30 +194,54 @@ async function checkOnce(
     exact
       ? exactSlopes(flat.f, flat.x, center, v)
       : slopes(flat.f, flat.x, center, v, noise, approximation, careful);
-  const entries: Found[] = [];
-  for (const part of flat.inputs) {
-    const units: Unit[] = [];
-    for (const direction of directionsOf(flat, part, scale, next)) {
-      const along = await entriesAlong(flat, direction, cotangents, measure);
-      entries.push(...along.entries);
-      if (direction.index !== undefined) units.push({ direction, slopes: along.slopes });
-    }
-    entries.push(...(await entriesTogether(flat, part, units, scale, cotangents, measure)));
-  }
   const level = Math.max(...center.map(Math.abs));
-  judge(entries, level);
-  const noiseIn = ({ values }: Cotangent) => noiseOf((x) => flat.gradient(x, values), flat.x, scale, next);
-  let worst: Found | undefined;
-  for (let wrong = worstOf(entries, 'wrong'); wrong && !worst; wrong = worstOf(entries, 'wrong')) {
-    if (!exact && !wrong.cotangent.noise) {
-      allowNoise(wrong.cotangent, await noiseIn(wrong.cotangent), entries);
-      judge(entries, level);
-      if (wrong.state !== 'wrong') continue;
-    }
-    worst = await confirmed(flat, wrong, measure);
+  const check = { flat, scale, next, cotangents, measure, exact, level };
+  const entries: Found[] = [];
+  for (const part of flat.inputs) entries.push(...(await entriesIn(check, part)));
+  let worst = await worstWrong(check, entries);
+  const unclear = flat.inputs.filter((part) => isLarge(part) && !agreeEnough(alongRandom(entries, part)));
+  if (!worst && unclear.length > 0) {
+    // Many kinks lie within the steps. They are fewer where fewer elements move.
+    for (const direction of unclear.flatMap((part) => disjointDirections(check, part)))
+      entries.push(...(await entriesAlong(check, direction, cotangents)).entries);
+    worst = await worstWrong(check, entries);
   }
   const what = order === 1 ? 'The gradient' : 'The second-order gradient';
   return reportOf({ what, seed, exact, backend: getBackend() }, entries, worst);
+}
+
+const alongRandom = (entries: readonly Found[], part: Part) =>
+  entries.filter(({ direction }) => direction.part === part && isRandom(direction));
+
+/** The entries of an input, along random directions, in its elements, and in those that tie. */
+async function entriesIn(check: Check, part: Part): Promise<Found[]> {
+  const entries: Found[] = [];
+  const units: Unit[] = [];
+  for (const direction of directionsOf(check, part)) {
+    const along = await entriesAlong(check, direction, check.cotangents);
+    entries.push(...along.entries);
+    if (direction.index !== undefined) units.push({ direction, slopes: along.slopes });
+  }
+  return [...entries, ...(await entriesTogether(check, part, units))];
+}
+
+/** Judges all entries, and returns the worst of those that are confirmed to be wrong. */
+async function worstWrong(check: Check, entries: readonly Found[]): Promise<Found | undefined> {
+  const { flat, scale, next, exact, level } = check;
+  judge(entries, level);
+  for (let wrong = worstOf(entries, 'wrong'); wrong; wrong = worstOf(entries, 'wrong')) {
+    const { cotangent } = wrong;
+    if (!exact && !cotangent.noise) {
+      cotangent.noise = await noiseOf((x) => flat.gradient(x, cotangent.values), flat.x, scale, next);
+      allowNoise(cotangent, entries);
+      judge(entries, level);
+      if (wrong.state !== 'wrong') continue;
+    }
+    const confirmed = isRandom(wrong.direction) ? await locate(check, wrong) : wrong;
+    if (confirmed) return confirmed;
+    Object.assign(wrong, { dismissed: true, state: 'kink' });
+  }
+  return undefined;
 }
 
 /** The slopes along the unit vector of an element. */
@@ -215,10 +255,9 @@ interface Unit {
  * `slopes` are those that were measured last.
  */
 async function entriesAlong(
-  flat: Flat,
+  { flat, measure }: Check,
   direction: Direction,
   cotangents: readonly Cotangent[],
-  measure: Measure,
 ): Promise<{ slopes: readonly Slope[]; entries: Found[] }> {
   const found = await measure(direction.v);
   let again: Slope[] | undefined;
@@ -296,6 +335,7 @@ function entryIn(flat: Flat, direction: Direction, cotangent: Cotangent, slopes:
     squares += bound ** 2;
   }
   // The signs of c are random, so Hoeffding's inequality holds. Source: "Probability inequalities for sums", 1963.
+  const rounding = cotangent.noise ? NOISE_SAFETY * roundingAlong(direction, cotangent.noise) : 0;
   const bound = Math.min(sum, DEVIATIONS * Math.sqrt(squares));
   const want = Number.isNaN(got) ? (low + high) / 2 : Math.min(Math.max(got, low), high);
   // The slope per unit of the elements, not per multiple of their size.
@@ -311,7 +351,7 @@ function entryIn(flat: Flat, direction: Direction, cotangent: Cotangent, slopes:
     got: got / size,
     want: want / size,
     ...(low < high && { range: [low / size, high / size] as const }),
-    bound: bound / size,
+    bound: bound / size + rounding,
     state: 'agrees',
     shapes: [part.shape, cotangent.index === undefined ? undefined : partOf(flat, cotangent.index).shape],
     kinks: [],
@@ -324,12 +364,9 @@ function entryIn(flat: Flat, direction: Direction, cotangent: Cotangent, slopes:
  * known. These are the entries of all elements at kinks together, for each cotangent whose outputs show that elements depend on each other.
  */
 async function entriesTogether(
-  flat: Flat,
+  { flat, scale, cotangents, measure }: Check,
   part: Part,
   units: readonly Unit[],
-  scale: Float64Array,
-  cotangents: readonly Cotangent[],
-  measure: Measure,
 ): Promise<Found[]> {
   const kinked = units.filter(({ slopes }) => slopes.some(({ kink }) => kink));
   if (kinked.length < 2) return [];
@@ -399,20 +436,12 @@ function judge(entries: readonly Found[], level: number): void {
 }
 
 /** Widens the bounds of the entries of a cotangent by the rounding errors of its gradient. */
-function allowNoise(cotangent: Cotangent, noise: Float64Array, entries: readonly Found[]): void {
-  cotangent.noise = noise;
+function allowNoise(cotangent: Cotangent, entries: readonly Found[]): void {
   for (const entry of entries.filter((entry) => entry.cotangent === cotangent))
-    entry.bound += NOISE_SAFETY * roundingAlong(entry.direction, noise);
+    entry.bound += NOISE_SAFETY * roundingAlong(entry.direction, cotangent.noise!);
 }
 
-/** The wrong entry or, for a random direction, the element that makes it wrong. Undefined: it is not wrong after all. */
-async function confirmed(flat: Flat, wrong: Found, measure: Measure): Promise<Found | undefined> {
-  const { index, together } = wrong.direction;
-  if (index !== undefined || together) return wrong;
-  const located = await locate(flat, wrong, measure);
-  if (!located) Object.assign(wrong, { dismissed: true, state: 'kink' });
-  return located;
-}
+const isRandom = ({ index, together }: Direction) => index === undefined && together === undefined;
 
 /** The error of <gradient, v>, per unit of the element as in an entry, if each element of the gradient is off by its noise. */
 function roundingAlong({ part, index, together, v }: Direction, noise: Float64Array): number {
@@ -427,7 +456,7 @@ function roundingAlong({ part, index, together, v }: Direction, noise: Float64Ar
  * Where neither half disagrees, the error is either spread over many elements, or that of elements that tie, or a random direction at
  * which kinks cancel. In the last case a gradient that is right may disagree, and the result is undefined.
  */
-async function locate(flat: Flat, wrong: Found, measure: Measure): Promise<Found | undefined> {
+async function locate({ flat, measure }: Check, wrong: Found): Promise<Found | undefined> {
   const { part, v } = wrong.direction;
   let [start, end] = [part.start, part.end];
   let found = wrong;
@@ -457,20 +486,32 @@ async function locate(flat: Flat, wrong: Found, measure: Measure): Promise<Found
 
 // Directions and cotangents
 
-function directionsOf(flat: Flat, part: Part, scale: Float64Array, next: () => number): Direction[] {
-  const size = part.end - part.start;
-  const only = (from: number, to: number, value: (i: number) => number) =>
-    flat.x.map((_, i) => (i >= from && i < to ? value(i) : 0));
-  const sign = () => (next() < 0.5 ? -1 : 1);
-  const dense = Array.from({ length: size <= ALL ? 0 : DRAWN }, () => ({
-    part,
-    v: only(part.start, part.end, (i) => sign() * scale[i]),
-  }));
-  const units = drawn(size, size <= ALL ? ALL : SAMPLES, next).map((index) => {
+const isLarge = ({ start, end }: Part) => end - start > ALL;
+
+/** Random directions if the input is large, and unit vectors. */
+function directionsOf(check: Check, part: Part): Direction[] {
+  const { flat, scale, next } = check;
+  const units = drawn(part.end - part.start, isLarge(part) ? SAMPLES : ALL, next).map((index) => {
     const at = part.start + index;
-    return { part, index, v: only(at, at + 1, (i) => scale[i]) };
+    return { part, index, v: flat.x.map((_, i) => (i === at ? scale[i] : 0)) };
   });
+  if (!isLarge(part)) return units;
+  const dense = Array.from({ length: DRAWN }, () => randomDirection(check, part, () => true));
   return [...dense, ...units];
+}
+
+/** Random directions in GROUPS disjoint sets of elements, which are drawn at random and have all elements together. */
+function disjointDirections(check: Check, part: Part): Direction[] {
+  const { flat, next } = check;
+  const group = flat.x.map(() => Math.floor(GROUPS * next()));
+  return Array.from({ length: GROUPS }, (_, k) => randomDirection(check, part, (i) => group[i] === k)); // prettier-ignore
+}
+
+/** A random sign for each element of the input that `moves`. */
+function randomDirection({ flat, scale, next }: Check, part: Part, moves: (i: number) => boolean): Direction {
+  const sign = () => (next() < 0.5 ? -1 : 1);
+  const v = flat.x.map((_, i) => (i >= part.start && i < part.end && moves(i) ? sign() * scale[i] : 0));
+  return { part, v };
 }
 
 async function cotangentsOf(flat: Flat, next: () => number, exact: boolean): Promise<Cotangent[]> {

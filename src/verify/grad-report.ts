@@ -71,9 +71,13 @@ export interface GradReport {
   compared: number;
   /** How many of these disagree. */
   wrong: number;
-  /** The places that are left out, as f has a kink or a jump there. Where its slopes on both sides are clear, the gradient is between them. */
+  /** How many were left out, as f has a kink or a jump there. */
+  leftOut: number;
+  /** How many have bounds that are too wide to tell right from wrong. */
+  unsure: number;
+  /** The places that were left out. Where the slopes on both sides are clear, the gradient is between them. */
   kinks: string[];
-  /** The places with bounds that are too wide to tell right from wrong. */
+  /** The places that are unsure. */
   uncertain: string[];
   /** Likely causes, and what to try, as sentences. */
   advice: string[];
@@ -104,6 +108,8 @@ export function reportOf(
     worst: shown(wrong ?? worstOf(entries, 'agrees')),
     compared: agree.length + disagree.length,
     wrong: disagree.length,
+    leftOut: entries.length - agree.length - disagree.length - unsure.length,
+    unsure: unsure.length,
     kinks: kinksOf(entries),
     uncertain: [...new Set(unsure.map(placeOf))],
   };
@@ -112,21 +118,28 @@ export function reportOf(
   return { ...full, toString: () => inWords(full) };
 
   /**
-   * Is the input checked well enough, by its elements or by random directions? At least as many of these must agree, and not be 0, as
-   * are left out or uncertain, and none may be so uncertain that it may be anything.
+   * Is the input checked well enough, by all of its elements or by random directions? No element may be so uncertain that it may be
+   * anything. In a random direction others show it.
    */
   function isTold(input: number): boolean {
     const own = entries.filter((entry) => entry.input === input);
     const isOfElements = ({ index, together }: Entry) => index !== undefined || together !== undefined;
-    const kinds = [own.filter(isOfElements), own.filter((entry) => !isOfElements(entry))];
-    return kinds.some((kind) => {
-      const leftOut = kind.filter(({ state }) => state === 'kink' || state === 'unsure').length;
-      const told = kind.filter((entry) => entry.state === 'agrees' && isAlive(entry)).length;
-      const isOpen = kind.some(({ state, isCoarse }) => state === 'unsure' && !isCoarse);
-      return kind.length > 0 && !isOpen && leftOut <= told;
-    });
+    const elements = own.filter(isOfElements);
+    const isOpen = elements.some(({ state, isCoarse }) => state === 'unsure' && !isCoarse);
+    const isWhole =
+      new Set(elements.map(({ index }) => String(index))).size >= sizeFromShape(own[0].shapes?.[0]);
+    return (isWhole && !isOpen && agreeEnough(elements)) || agreeEnough(own.filter((e) => !isOfElements(e)));
   }
 }
+
+/** Do at least as many agree, and are not 0, as are left out or uncertain? */
+export function agreeEnough(entries: readonly Entry[]): boolean {
+  const leftOut = entries.filter(({ state }) => state === 'kink' || state === 'unsure').length;
+  const told = entries.filter((entry) => entry.state === 'agrees' && isAlive(entry)).length;
+  return entries.length > 0 && leftOut <= told;
+}
+
+const sizeFromShape = (shape: readonly number[] = []) => shape.reduce((size, n) => size * n, 1);
 
 /** The entry in this state with the largest error in units of its bound. */
 export function worstOf<E extends Entry>(entries: readonly E[], state: Entry['state']): E | undefined {
@@ -176,13 +189,27 @@ function outputPlace({ output, outputIndex }: Omit<Place, 'input' | 'index'>): s
 const element = (index: readonly number[]) => (index.length > 0 ? `, element [${index}]` : '');
 
 function inWords(report: Omit<GradReport, 'toString'>): string {
-  const { verdict, what, seed, exact, backend, worst, compared, wrong, kinks, uncertain, advice } = report;
+  const {
+    verdict,
+    what,
+    seed,
+    exact,
+    backend,
+    worst,
+    compared,
+    wrong,
+    leftOut,
+    unsure,
+    kinks,
+    uncertain,
+    advice,
+  } = report;
   const mode = exact ? ', exact' : '';
   const counts = [
     `${compared} compared`,
     ...(wrong ? [`${wrong} wrong`] : []),
-    `${kinks.length} left out`,
-    `${uncertain.length} uncertain`,
+    `${leftOut} left out`,
+    `${unsure} uncertain`,
   ];
   const lines = [`${what} is ${WORDS[verdict]} (${counts.join(', ')}; ${backend}, seed ${seed}${mode}).`];
   if (worst) {
