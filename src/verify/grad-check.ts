@@ -194,7 +194,7 @@ async function checkOnce(
     exact
       ? exactSlopes(flat.f, flat.x, center, v)
       : slopes(flat.f, flat.x, center, v, noise, approximation, careful);
-  const level = Math.max(...center.map(Math.abs));
+  const level = center.reduce((most, y) => Math.max(most, Math.abs(y)), 0);
   const check = { flat, scale, next, cotangents, measure, exact, level };
   const entries: Found[] = [];
   for (const part of flat.inputs) entries.push(...(await entriesIn(check, part)));
