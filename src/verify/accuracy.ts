@@ -45,8 +45,12 @@ export async function approximationIn(f: () => Promise<unknown>): Promise<number
   const run = () => f().catch((error: unknown) => (failure = error ?? true));
   const { kernels } = await profile(run as never);
   if (failure) throw failure;
-  const names = new Set(kernels.map(({ name }) => name));
-  const errors = [...names].filter((name) => name in ELEMENTARY).map(errorOf);
+  return approximationOf(kernels.map(({ name }) => name));
+}
+
+/** The same of those of the kernels that are elementary functions. */
+export async function approximationOf(kernelNames: readonly string[]): Promise<number> {
+  const errors = [...new Set(kernelNames)].filter((name) => name in ELEMENTARY).map(errorOf);
   return Math.max(0, ...(await Promise.all(errors)));
 }
 

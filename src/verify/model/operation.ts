@@ -1,0 +1,93 @@
+/** A kernel call as arrays: what is left of it when its tensors are gone. */
+import type { DataType } from '@tensorflow/tfjs-core';
+import type { Numbers } from '../../../kernels/arrays.js';
+import { roundingBound, UNIT } from '../rounded.js';
+
+export interface Operand {
+  name: string;
+  shape: readonly number[];
+  dtype: DataType;
+  values: Numbers;
+}
+
+export interface Operation {
+  kernel: string;
+  inputs: readonly Operand[];
+  /** The kernel got its inputs in a list. */
+  isList: boolean;
+  /** Those that are null or undefined are left out. */
+  attrs: Readonly<Record<string, unknown>>;
+  outputs: readonly Operand[];
+}
+
+/** What an output must be, and how far each element may be off. */
+export interface Proof {
+  /** Number of the output. */
+  output: number;
+  shape: readonly number[];
+  want: ArrayLike<number>;
+  /** The least and the largest value that are right if rounding is left aside. Default: `want` is both. */
+  range?: readonly [low: ArrayLike<number>, high: ArrayLike<number>];
+  bound(index: number): number;
+  /** The bound if the kernel took an algorithm that rounds more. It is asked for only where `bound` is exceeded. */
+  widerBound?(index: number): number;
+}
+
+/** How a backend stores and computes numbers. */
+export interface Precision {
+  /** Elementary functions and divisions are those of a GPU's shading language. */
+  isGpu: boolean;
+  /** Results are stored as half floats: see `stored`. */
+  isHalf: boolean;
+}
+
+/** The largest float32 and the largest half float, and half of the distance to the next one. */
+export const LARGEST = (2 - 2 ** -24) * 2 ** 127;
+export const LARGEST_HALF = 65504;
+/** A kernel of several passes stores that many intermediate results at most, and each is rounded to a half float. */
+const HALF_STORES = 4;
+
+/** How far off a number of this magnitude may be because it is stored in half floats, which have 11 digits down to 2^-14. */
+export function stored({ isHalf }: Precision, magnitude: number): number {
+  return isHalf ? HALF_STORES * (2 ** -11 * magnitude + 2 ** -24) : 0;
+}
+
+/** The bound of a sum of float32 products, and of what the backend stores of it. */
+export function boundOfSum(
+  precision: Precision,
+  terms: number,
+  magnitudes: ArrayLike<number>,
+): Proof['bound'] {
+  return (i) => roundingBound(terms, magnitudes[i]) + stored(precision, magnitudes[i]);
+}
+
+/**
+ * The largest errors of elementary functions in the shading languages of GPUs, of x and of y = f(x). Functions that are not listed are
+ * compositions of sums, products and exponential functions: they count as `exponential`. Source: the Vulkan specification, "Precision and operation of SPIR-V
+ * instructions".
+ */
+const ULP = 2 * UNIT;
+const exponential = (x: number, y: number) => (3 + 2 * x) * ULP * Math.max(1, y);
+const inverse = (_x: number, y: number) => 4096 * ULP * Math.max(1, y);
+const wave = (_x: number, y: number) => 2 ** -11 * Math.max(1, y * y);
+const logarithm = (_x: number, y: number) => 3 * ULP * y + 2 ** -21;
+const GPU_ERRORS: Readonly<Record<string, (x: number, y: number) => number>> = {
+  Acos: inverse,
+  Acosh: logarithm,
+  Asin: inverse,
+  Asinh: logarithm,
+  Atan: inverse,
+  Atan2: inverse,
+  Atanh: logarithm,
+  Cos: wave,
+  Log: logarithm,
+  Log1p: logarithm,
+  Pow: (x, y) => exponential(16 * Math.max(1, x), y),
+  Sin: wave,
+  Tan: wave,
+};
+
+/** How far off a GPU's function of this kernel may be at x, where it is y: both are magnitudes. */
+export function gpuError({ isGpu }: Precision, kernel: string, x: number, y: number): number {
+  return isGpu ? (GPU_ERRORS[kernel] ?? exponential)(x, y) : 0;
+}

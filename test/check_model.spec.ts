@@ -1,0 +1,465 @@
+/**
+ * Specs of checkModel: it must find a wrong kernel anywhere in a model and name nothing else, and raise no alarm where all kernels are
+ * right to rounding.
+ */
+import { type GraphModel, loadGraphModel } from '@tensorflow/tfjs-converter';
+import * as tfl from '@tensorflow/tfjs-layers';
+import { checkModel, type CheckModelOptions, type ModelOp, type ModelReport } from '../src/verify/index.js';
+import { ARCHITECTURES, architecture } from './support/architectures.js';
+import { GRAPHS, prepared } from './support/graphs.js';
+import { shareOf } from './support/share.js';
+import { describeOnBackends, tf, whileInstalled } from './support/tfjs.js';
+import { inside, PATIENCE, withFlags } from './support/webgl.js';
+
+type T4 = tf.Tensor4D;
+
+const FAULT = 1 / 128;
+
+const image = (shape: T4['shape'], seed = 3) => tf.randomUniform<tf.Rank.R4>(shape, -1, 1, 'float32', seed);
+const memory = () => [tf.memory().numTensors, tf.memory().numDataBuffers];
+const wrongOps = ({ ops }: ModelReport) => ops.filter(({ state }) => state === 'wrong');
+const nameOf = ({ index, kernel, phase }: ModelOp) => `${phase} ${index} ${kernel}`;
+
+/** The report of a check that leaves no tensor behind. */
+async function checked(...args: Parameters<typeof checkModel>): Promise<ModelReport> {
+  const before = memory();
+  const report = await checkModel(...args);
+  expect(memory()).withContext('tensors, data buffers').toEqual(before);
+  return report;
+}
+
+function expectVerdict(report: ModelReport, verdict: ModelReport['verdict']): void {
+  expect(report.verdict).withContext(String(report)).toBe(verdict);
+}
+
+/** Runs f while a kernel of the active backend gives, for the chosen calls, one value of its result too large by `fault`. */
+async function withFault<T>(
+  kernelName: string,
+  isWrong: (inputs: Record<string, tf.TensorInfo>) => boolean,
+  f: () => Promise<T>,
+  fault = FAULT,
+): Promise<T> {
+  const config = tf.getKernel(kernelName, tf.getBackend());
+  const add = tf.getKernel('Add', tf.getBackend());
+  const kernelFunc: tf.KernelFunc = (args) => {
+    const result = config.kernelFunc(args) as tf.TensorInfo;
+    if (!isWrong(args.inputs as Record<string, tf.TensorInfo>)) return result;
+    const backend = args.backend as tf.KernelBackend;
+    const { shape } = result;
+    const faults = new Float32Array(tf.util.sizeFromShape(shape));
+    faults[faults.length >> 1] = fault;
+    const b = { dataId: backend.write(faults, shape, 'float32'), shape, dtype: 'float32' } as const;
+    const spoiled = add.kernelFunc({ inputs: { a: result, b }, attrs: {}, backend });
+    [result, b].forEach(({ dataId }) => backend.disposeData(dataId));
+    return spoiled;
+  };
+  tf.unregisterKernel(kernelName, config.backendName);
+  tf.registerKernel({ ...config, kernelFunc });
+  try {
+    return await f();
+  } finally {
+    tf.unregisterKernel(kernelName, config.backendName);
+    tf.registerKernel(config);
+  }
+}
+
+/** Shapes as one text. */
+const shapeOf = ({ shape }: tf.TensorInfo) => shape.join('x');
+
+/** A MobileNetV2 of few blocks: convolutions, depthwise convolutions, sums, an average and a softmax. Batch normalization is folded. */
+function mobileNet() {
+  let at = 0;
+  const weights: tf.Tensor[] = [];
+  const weight = (shape: number[], terms: number): tf.Tensor => {
+    const size = Math.sqrt(6 / terms);
+    weights[at] ??= tf.keep(tf.randomUniform(shape, -size, size, 'float32', at + 1));
+    return weights[at++];
+  };
+  const conv = (x: T4, filters: number, size: number, strides: number, activation: 'linear' | 'relu6') =>
+    tf.fused.conv2d({
+      x,
+      filter: weight([size, size, x.shape[3], filters], size * size * x.shape[3]) as T4,
+      bias: weight([filters], 100),
+      strides,
+      pad: 'same',
+      activation,
+    });
+  const block = (x: T4, wide: number, filters: number, strides: number) => {
+    const z = conv(x, wide, 1, 1, 'relu6');
+    const filter = weight([3, 3, wide, 1], 9) as T4;
+    const bias = weight([wide], 100);
+    const y = tf.fused.depthwiseConv2d({ x: z, filter, bias, strides, pad: 'same', activation: 'relu6' });
+    return conv(y, filters, 1, 1, 'linear');
+  };
+  const predict = (x: T4) => {
+    at = 0;
+    let y = conv(x, 8, 3, 2, 'relu6');
+    y = block(y, 24, 12, 2);
+    y = tf.add(y, block(y, 40, 12, 1));
+    y = block(y, 48, 16, 2);
+    const averages = tf.mean<tf.Tensor2D>(y, [1, 2]);
+    return tf.softmax(tf.matMul(averages, weight([16, 10], 16) as tf.Tensor2D));
+  };
+  return { predict, weights };
+}
+
+/** Where a fault is planted: the kernel, and the call by the shape of an input. */
+const PLACES: Record<string, [kernelName: string, input: string, shape: string]> = {
+  'the first convolution': ['FusedConv2D', 'filter', '3x3x3x8'],
+  'a depthwise convolution amid': ['FusedDepthwiseConv2D', 'filter', '3x3x40x1'],
+  'the sum of a shortcut': ['Add', 'a', '1x8x8x12'],
+  'the last convolution': ['FusedConv2D', 'filter', '1x1x48x16'],
+  'the average': ['Mean', 'x', '1x4x4x16'],
+  'the product at the end': ['BatchMatMul', 'b', '16x10'],
+  'the softmax': ['Softmax', 'logits', '1x10'],
+};
+
+/** A graph that chooses between two branches as it runs, so that tfjs can only run it asynchronously. */
+async function branchingModel(): Promise<GraphModel> {
+  const float = { dtype: { type: 'DT_FLOAT' } };
+  const node = [
+    { name: 'x', op: 'Placeholder', attr: float },
+    { name: 'isUp', op: 'Placeholder', attr: { dtype: { type: 'DT_BOOL' } } },
+    { name: 'switch', op: 'Switch', input: ['x', 'isUp'], attr: { T: { type: 'DT_FLOAT' } } },
+    { name: 'up', op: 'Exp', input: ['switch:1'], attr: {} },
+    { name: 'down', op: 'Neg', input: ['switch'], attr: {} },
+    { name: 'y', op: 'Merge', input: ['up', 'down'], attr: {} },
+  ];
+  const modelTopology = { node, versions: { producer: '1' } };
+  return loadGraphModel(tf.io.fromMemory({ modelTopology, weightSpecs: [], weightData: new ArrayBuffer(0) }));
+}
+
+describeOnBackends('check_model', (backendName) => {
+  const isCpu = backendName === 'cpu';
+  const isWebgl = backendName === 'webgl';
+  // What is kept for reading looks like a leak to tfjs's check of ops with gradients of their own.
+  beforeEach(() => tf.env().set('IS_TEST', false));
+
+  const places = isWebgl ? shareOf(Object.keys(PLACES), 6) : Object.keys(PLACES);
+  for (const place of places) {
+    it(
+      `finds a fault in ${place} and names nothing else`,
+      async () => {
+        const [kernelName, input, shape] = PLACES[place];
+        const { predict, weights } = mobileNet();
+        const x = image([1, 32, 32, 3]);
+        tf.tidy(() => predict(x)); // makes the weights
+        const report = await withFault(
+          kernelName,
+          (inputs) => shapeOf(inputs[input]) === shape,
+          () => checked(predict, x),
+        );
+        expectVerdict(report, 'wrong');
+        const wrong = wrongOps(report);
+        expect(wrong.map(({ kernel }) => kernel)).toEqual([kernelName]);
+        expect(wrong[0].inputs[input].join('x')).toBe(shape);
+        const { worst, outputs } = wrong[0];
+        const middle = tf.util.sizeFromShape([...outputs[0]]) >> 1;
+        expect(tf.util.locToIndex([...worst!.index], outputs[0].length, tf.util.computeStrides([...outputs[0]]))).toBe(middle); // prettier-ignore
+        expect(worst!.got - worst!.want).toBeCloseTo(FAULT, 4);
+        expect(report.contributions[0].index).toBe(wrong[0].index);
+        expect(String(report)).toContain(`WRONG: #${wrong[0].index} ${kernelName}`);
+        tf.dispose([weights, x]);
+      },
+      PATIENCE,
+    );
+  }
+
+  describe('raises no alarm', () => {
+    for (const name of isWebgl ? shareOf(ARCHITECTURES, 5) : ARCHITECTURES) {
+      for (const gradients of isWebgl ? [false] : [false, true]) {
+        it(
+          `${name}${gradients ? ', with gradients' : ''}`,
+          async () => {
+            const { model, x } = architecture(name);
+            const check = () => checked(model, x, { gradients });
+            // tfjs's own kernels cannot train on wasm.
+            const report = await (backendName === 'wasm' && gradients ? whileInstalled(check) : check());
+            expect(wrongOps(report).map(nameOf)).withContext(String(report)).toEqual([]);
+            expect(report.slopes?.filter(({ state }) => state === 'wrong') ?? []).toEqual([]);
+            expect(report.ops.filter(({ state }) => state === 'not judged')).toEqual([]);
+            if (!gradients) expectVerdict(report, 'right');
+            model.dispose();
+            x.dispose();
+          },
+          PATIENCE,
+        );
+      }
+    }
+
+    for (const graph of isWebgl ? [] : GRAPHS) {
+      it(`${graph.name.split(/[ ,]/)[0]}, with the plugin and without it`, async () => {
+        const { predict, weights } = prepared(graph);
+        const x = image([1, 64, 64, 3]);
+        tf.dispose(predict(x));
+        expectVerdict(await checked(predict, x), 'right');
+        expectVerdict(await whileInstalled(() => checked(predict, x)), 'right');
+        tf.dispose([weights, x]);
+      });
+    }
+  });
+
+  it(
+    'finds that the gradient of average pooling is wrong at padding, and that the plugin mends it',
+    async () => {
+      const f = (x: T4) => tf.avgPool(x, 3, 1, 'same');
+      const x = image([1, 5, 5, 2]);
+      const report = await checked(f, x, { gradients: true });
+      expectVerdict(report, 'wrong');
+      expect(wrongOps(report).map(({ kernel, phase }) => `${phase} ${kernel}`)).toEqual([
+        'backward AvgPoolGrad',
+      ]);
+      const forward = report.ops.find(({ kernel }) => kernel === 'AvgPool')!;
+      expect(wrongOps(report)[0].of).toBe(forward.index);
+      expect(report.slopes!.some(({ state }) => state === 'wrong')).toBeTrue();
+      expectVerdict(await whileInstalled(() => checked(f, x, { gradients: true })), 'right');
+      x.dispose();
+    },
+    PATIENCE,
+  );
+
+  if (isWebgl) {
+    it('finds that a dilated depthwise convolution of tfjs reads past its image', async () => {
+      tf.env().set('WEBGL_CPU_FORWARD', false);
+      const x = tf.zeros<tf.Rank.R4>([1, 1, 5, 2]);
+      const filter = tf.tensor4d([1, 1, 10, 10], [1, 2, 2, 1]);
+      // What exp leaves past the odd width is not 0.
+      const f = (x: T4) => tf.depthwiseConv2d(tf.exp(tf.mul<T4>(x, 1)), filter, 1, 'same', 'NHWC', [1, 2]);
+      const report = await checked(f, x);
+      expect(wrongOps(report).map(({ kernel }) => kernel)).toEqual(['DepthwiseConv2dNative']);
+      expectVerdict(await whileInstalled(() => checked(f, x)), 'right');
+      tf.env().set('WEBGL_CPU_FORWARD', true);
+      tf.dispose([x, filter]);
+    });
+
+    it(
+      'finds where half floats overflow',
+      () =>
+        withFlags({ WEBGL_FORCE_F16_TEXTURES: true, WEBGL_CPU_FORWARD: false }, async () => {
+          const x = tf.fill<tf.Rank.R4>([1, 4, 4, 4], 20);
+          const filter = tf.fill<tf.Rank.R4>([3, 3, 4, 4], 2);
+          const f = (x: T4) => {
+            const y = tf.conv2d(x, filter, 1, 'same'); // 1440 amid the image
+            return tf.relu(tf.mul(y, 50)); // 72000
+          };
+          const report = await checked(f, x);
+          expectVerdict(report, 'wrong');
+          expect(report.halfFloats).toBeTrue();
+          const [overflow] = wrongOps(report);
+          expect(overflow.kernel).toBe('Multiply');
+          expect(overflow.reason).toContain('65504');
+          expect(overflow.worst!.want).toBe(72000);
+          expect(report.firstNonFinite!.index).toBe(overflow.index);
+          expectVerdict(await checked((x: T4) => tf.relu(tf.conv2d(x, filter, 1, 'same')), x), 'right');
+          tf.dispose([x, filter]);
+        }),
+      PATIENCE,
+    );
+
+    it('leaves the textures as they are', async () => {
+      const x = image([1, 8, 8, 4]);
+      const f = (x: T4) => tf.relu(tf.mul(x, 2));
+      await checked(f, x);
+      const before = inside().textureManager.getNumUsedTextures();
+      await checked(f, x);
+      expect(inside().textureManager.getNumUsedTextures()).toBe(before);
+      x.dispose();
+    });
+    return;
+  }
+
+  if (backendName === 'wasm') {
+    it("finds that 'same' pads wrongly where the stride is above the window", async () => {
+      const x = image([1, 4, 3, 1]);
+      const filter = tf.ones<tf.Rank.R4>([1, 2, 1, 1]);
+      const f = (x: T4) => tf.relu(tf.depthwiseConv2d(x, filter, 2, 'same'));
+      const report = await checked(f, x);
+      expect(wrongOps(report).map(({ kernel }) => kernel)).toEqual(['DepthwiseConv2dNative']);
+      expectVerdict(await whileInstalled(() => checked(f, x)), 'right');
+      tf.dispose([x, filter]);
+    });
+  }
+
+  it('judges kernels that have no definition by cpu, and says so, or that it cannot', async () => {
+    const x = image([1, 3, 4, 2]);
+    const f = (x: T4) => tf.image.resizeBilinear(x, [6, 7]);
+    const report = await checked(f, x);
+    const [op] = report.ops;
+    expect(op.kernel).toBe('ResizeBilinear');
+    expect(op.state).toBe(isCpu ? 'not judged' : 'compared');
+    expectVerdict(report, isCpu ? 'unsure' : 'right');
+    expect(String(report)).toContain(isCpu ? 'cpu would be compared with itself' : '1 compared with cpu');
+    if (!isCpu) {
+      const wrong = await withFault('ResizeBilinear', () => true, () => checked(f, x), 1e-4); // prettier-ignore
+      expect(wrongOps(wrong).map(({ by }) => by)).toEqual(['cpu']);
+    }
+    x.dispose();
+  });
+
+  it('finds the first op that makes NaN or Infinity, and does not judge what follows it', async () => {
+    const x = tf.tensor1d([1, 0, 4, 2]);
+    const report = await checked((x: tf.Tensor) => tf.sub(tf.square(tf.log(x)), 1), x);
+    const { kernel, count, elements } = report.firstNonFinite!;
+    expect({ kernel, count, elements }).toEqual({
+      kernel: 'Log',
+      count: 1,
+      elements: [{ output: 0, index: [1], value: -Infinity }],
+    });
+    expect(report.ops.map(({ state }) => state)).toEqual(['right', 'not judged', 'not judged']);
+    expectVerdict(report, 'unsure');
+    expect(String(report)).toContain('#0 Log is the first that makes NaN or Infinity of finite values: 1 elements, [1] is -Infinity.'); // prettier-ignore
+    x.dispose();
+  });
+
+  it('is JSON, with texts for Infinity', async () => {
+    const x = tf.tensor1d([1, 2]);
+    const report = await withFault('Relu', () => true, () => checked((x: tf.Tensor) => tf.relu(x), x)); // prettier-ignore
+    const parsed = JSON.parse(JSON.stringify(report)) as { verdict: string; ops: { error: unknown }[] };
+    expect(parsed.verdict).toBe('wrong');
+    expect(parsed.ops[0].error).toBe('Infinity');
+    x.dispose();
+  });
+
+  it('takes models of every kind, and names layers', async () => {
+    const { model, x } = architecture('LeNet, with tanh');
+    const { ops } = await checked(model, x);
+    const names = model.layers.map(({ name }) => name);
+    const outside = ops.filter(({ layer }) => layer === undefined || !names.includes(layer));
+    expect(outside.map(({ kernel }) => kernel)).toEqual(['Slice', 'Identity']); // of predict, around the batch
+    expect(Object.keys(model.layers[1])).not.toContain('call');
+    model.dispose();
+
+    const graph = await branchingModel();
+    for (const [isUp, kernel] of [
+      [true, 'Exp'],
+      [false, 'Neg'],
+    ] as const) {
+      const inputs = { x, isUp: tf.scalar(isUp, 'bool') };
+      const report = await checked(graph, inputs);
+      expect(report.ops.map(({ kernel }) => kernel)).toContain(kernel);
+      expectVerdict(report, 'right');
+      await expectAsync(checkModel(graph, inputs, { gradients: true })).toBeRejectedWithError(/executeAsync/);
+      inputs.isUp.dispose();
+    }
+    graph.dispose();
+    x.dispose();
+  });
+
+  it('cuts a model into windows, and samples', async () => {
+    const { predict, weights } = mobileNet();
+    const x = image([1, 32, 32, 3]);
+    tf.tidy(() => predict(x));
+    const most = { numTensors: 0 };
+    const watched = (x: T4) => {
+      const y = predict(x);
+      most.numTensors = Math.max(most.numTensors, tf.memory().numTensors);
+      return y;
+    };
+    const whole = await checked(watched, x);
+    const before = most.numTensors;
+    most.numTensors = 0;
+    const cut = await checked(watched, x, { maxBytes: 1 });
+    const plain = ({ ops }: ModelReport) => ops.map((op) => ({ ...op, milliseconds: 0 }));
+    expect(plain(cut)).toEqual(plain(whole));
+    expect(most.numTensors).toBeLessThan(before - whole.ops.length / 2);
+
+    const sample = await checked(predict, x, { maxElements: 100 });
+    const sampled = sample.ops.filter((op) => op.sampled !== undefined);
+    expect(sampled.map(({ sampled }) => sampled)).toEqual(sampled.map(() => 100));
+    expect(sampled.length).toBe(
+      whole.ops.filter(({ outputs }) => tf.util.sizeFromShape([...outputs[0]]) > 100).length,
+    );
+    expect(String(sample)).toContain('Sampled: #0 FusedConv2D (100 elements)');
+    tf.dispose([weights, x]);
+  });
+
+  describe('with gradients', () => {
+    it('restores the weights and names gradients that are zero', async () => {
+      const model = tfl.sequential({
+        layers: [
+          tfl.layers.dense({ units: 3, inputShape: [4], activation: 'tanh', name: 'first' }),
+          tfl.layers.dense({ units: 2, name: 'second' }),
+        ],
+      });
+      // The second layer hides the first.
+      const weights = model.getWeights().map((w, i) => (i === 2 ? tf.zerosLike(w) : tf.randomUniform(w.shape, -1, 1, 'float32', i + 1))); // prettier-ignore
+      model.setWeights(weights);
+      const x = tf.randomUniform([2, 4], -1, 1, 'float32', 1);
+      const before = model.getWeights().map((w) => [...w.dataSync()]);
+      const report = await checked(model, x, { gradients: true });
+      expect(model.getWeights().map((w) => [...w.dataSync()])).toEqual(before);
+      expect(report.parameters!.map(({ state }) => state)).toEqual(['zero', 'zero', undefined, undefined]);
+      const names = model.trainableWeights.map(({ name }) => name);
+      expect(report.parameters!.map(({ name }) => name)).toEqual(names);
+      expect(String(report)).toContain(`The gradient is zero: ${names[0]}, ${names[1]}.`);
+      expectVerdict(report, 'right');
+      const backward = report.ops.filter(({ phase }) => phase === 'backward');
+      expect(backward.some(({ layer }) => layer === 'first')).toBeTrue();
+      model.dispose();
+      tf.dispose([weights, x]);
+    });
+
+    it('finds a gradient that is wrong though every kernel is right', async () => {
+      const halved = tf.customGrad((x, save) => {
+        (save as tf.GradSaveFunc)([x as tf.Tensor]);
+        return {
+          value: tf.square(x as tf.Tensor),
+          gradFunc: (dy: tf.Tensor, [x]: tf.Tensor[]) => tf.mul(dy, x),
+        };
+      });
+      const variable = tf.variable(tf.tensor1d([1, -2, 3]), true);
+      const report = await checked((x: tf.Tensor) => halved(tf.mul(x, variable)), tf.tensor1d([1, 2, 3]), {
+        gradients: true,
+        loss: (y: tf.Tensor) => tf.sum(y),
+      });
+      expect(report.parameters!.map(({ name }) => name)).toEqual([variable.name]);
+      expect(wrongOps(report)).toEqual([]);
+      expectVerdict(report, 'wrong');
+      report.slopes!.forEach(({ got, want }) => expect(got / want).toBeCloseTo(0.5, 3));
+      variable.dispose();
+    });
+  });
+
+  describe('throws, and leaves nothing behind:', () => {
+    const x = () => tf.tensor1d([1, 2]);
+    const f = (x: tf.Tensor) => tf.relu(x);
+    const bad: [name: string, model: unknown, inputs: () => unknown, options: CheckModelOptions | undefined, message: RegExp][] = [
+      ['a model that is none', 3, x, undefined, /model is 3, but it must be a tf.LayersModel, a tf.GraphModel or a function/],
+      ['inputs that are none', f, () => 'x', undefined, /inputs is 'x', but it must be a tensor or a list of tensors/],
+      ['an input that is none', f, () => [x(), 1], undefined, /inputs\[1\] is 1, but it must be a tensor/],
+      ['an unknown option', f, x, { seeds: 1 } as never, /Did you mean 'seed'/],
+      ['a bad seed', f, x, { seed: 0.5 }, /seed is 0.5, but it must be a whole number/],
+      ['a bad limit', f, x, { maxElements: 0 }, /maxElements is 0, but it must be a number above 0/],
+      ['a loss without gradients', f, x, { loss: f }, /loss is .* but it must be given together with gradients/s],
+      ['a loss of many elements', f, x, { gradients: true, loss: f }, /loss is .* but it must be one that returns a tensor of one element/],
+      ['a model that returns none', () => 3, x, undefined, /model is one that returns 3/],
+      ['a model that throws amid', (x: tf.Tensor) => [tf.square(x), fail()], x, undefined, /stop/],
+      ['a loss that throws', (x: tf.Tensor) => tf.square(x), x, { gradients: true, loss: fail }, /stop/],
+    ]; // prettier-ignore
+    for (const [name, model, inputs, options, message] of bad) {
+      it(name, async () => {
+        const given = inputs();
+        const before = memory();
+        const runKernel = Object.getOwnPropertyDescriptor(tf.engine(), 'runKernel');
+        await expectAsync(checkModel(model as never, given as never, options)).toBeRejectedWithError(message);
+        expect(memory()).toEqual(before);
+        expect(Object.getOwnPropertyDescriptor(tf.engine(), 'runKernel')).toEqual(runKernel);
+      });
+    }
+
+    it('a model that is not deterministic', async () => {
+      let calls = 0;
+      const model = (x: tf.Tensor) => (calls++ === 0 ? tf.relu(x) : tf.square(tf.neg(x)));
+      const given = x();
+      const before = memory();
+      await expectAsync(checkModel(model, given)).toBeRejectedWithError(
+        /must be deterministic.* call 0 was Relu, x float32 \[2\].*and then Neg/s,
+      );
+      expect(memory()).toEqual(before);
+    });
+  });
+
+  function fail(): never {
+    throw new Error('stop');
+  }
+});
