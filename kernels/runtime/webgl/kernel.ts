@@ -8,6 +8,7 @@ import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Kernel } from '../tensors.js';
 import { isCompileOnly, lendTextures, takeTexturesBack } from './compile_only.js';
+import { hear, observe, programError } from './driver.js';
 
 type DataId = TensorInfo['dataId'];
 
@@ -56,30 +57,13 @@ function checkContext(name: string, { gpgpu }: MathBackendWebGL): void {
 /** Until `end`: the data that the backend makes, and what the driver says about shaders and programs. */
 function watch(backend: MathBackendWebGL) {
   const made: DataId[] = [];
-  const words: (string | null)[] = [];
-  const { gl } = backend.gpgpu;
-  const ends = [
-    observe(backend, 'write', (dataId: DataId) => made.push(dataId)),
-    observe(gl, 'getShaderInfoLog', (log: string | null) => words.push(log)),
-    observe(gl, 'getProgramInfoLog', (log: string | null) => words.push(log)),
-  ];
-  return { made, words, end: () => ends.reverse().forEach((end) => end()) };
-}
-
-/** Tells `see` what each call of the method returns, until the returned function is called. */
-function observe<Result>(object: object, name: string, see: (result: Result) => void): () => void {
-  const methods = object as Record<string, (...args: unknown[]) => Result>;
-  const isOwn = Object.prototype.hasOwnProperty.call(object, name);
-  const method = methods[name];
-  methods[name] = (...args) => {
-    const result = method.apply(object, args);
-    see(result);
-    return result;
+  const heard = hear(backend.gpgpu.gl);
+  const endWrites = observe<DataId>(backend, 'write', (dataId) => made.push(dataId));
+  const end = () => {
+    endWrites();
+    heard.end();
   };
-  return () => {
-    if (isOwn) methods[name] = method;
-    else delete methods[name];
-  };
+  return { made, words: heard.words, end };
 }
 
 /** Disposes of data that a kernel has made, if they are still there. */
@@ -97,8 +81,5 @@ function inWords(name: string, error: unknown, words: readonly (string | null)[]
   const message = error instanceof Error ? error.message : String(error);
   if (message.startsWith('tfjs-convgrad: ')) return error;
   if (words.length === 0) return new Error(`tfjs-convgrad: ${name} failed on webgl: ${message}`);
-  const said = words.map((log) => log?.replace(/[\s\0]+$/, '')).filter((log) => log);
-  return new Error(
-    `tfjs-convgrad: ${name} failed on webgl: A program does not compile or link on this GPU. The driver says: ${said.join('\n')}`,
-  );
+  return programError(name, words);
 }
