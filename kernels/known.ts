@@ -30,22 +30,28 @@ export function readOptions<Options extends object>(
  */
 export function checkKnown(what: string, name: unknown, names: readonly string[]): void {
   if (names.includes(name as string)) return;
-  const nearest = typeof name === 'string' && nearestOf(name, names);
-  const hint = nearest ? ` Did you mean '${nearest}'?` : '';
   throw new Error(
-    `tfjs-convgrad: ${what} ${shown(name)}, but only these are supported: ${names.join(', ')}.${hint}`,
+    `tfjs-convgrad: ${what} ${shown(name)}, but only these are supported: ${names.join(', ')}.${didYouMean(name, names)}`,
   );
+}
+
+/** The end of a message about a name that is not known; '' if no known name is near. */
+export function didYouMean(name: unknown, names: readonly string[]): string {
+  const nearest = typeof name === 'string' && nearestOf(name, names);
+  return nearest ? ` Did you mean '${nearest}'?` : '';
 }
 
 /** A value as a message shows it, on one line. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`;
   if (Array.isArray(value)) return `[${value.map(shown)}]`;
+  if (typeof value === 'function') return 'a function';
   return value !== null && typeof value === 'object' ? 'an object' : String(value);
 }
 
 /** The known name that shares the most pairs of letters with the given one, if they share at least half of the shorter name's. */
-function nearestOf(name: string, names: readonly string[]): string | undefined {
+export function nearestOf(name: string, names: readonly string[]): string | undefined {
+  if (name === '' || names.length === 0) return undefined;
   const from = name.toLowerCase();
   const likeness = (known: string) => {
     const shared = [...from].filter((_, i) => known.toLowerCase().includes(from.slice(i, i + 2)));

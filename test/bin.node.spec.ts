@@ -81,7 +81,13 @@ describe('tfjs-convgrad compare', () => {
   beforeAll(() => {
     const { status, stderr } = run('.', 'build.mjs');
     if (status !== 0) throw new Error(stderr);
-    folder = project(['tfjs-core', 'tfjs-backend-cpu', 'tfjs-backend-webgl', 'tfjs-converter']);
+    folder = project([
+      'tfjs-core',
+      'tfjs-backend-cpu',
+      'tfjs-backend-webgl',
+      'tfjs-converter',
+      'tfjs-layers',
+    ]);
     writeCode('docs/custom-ops.md', folder);
     const endless = `
       const kernelFunc = () => { for (;;); };
@@ -216,6 +222,54 @@ describe('tfjs-convgrad compare', () => {
     expect(comparisons[0].gradientError).toBeNull();
   });
 
+  it('says which element is wrong, what it is and what it must be: as text, as JSON and in the report', () => {
+    const wrong = `
+      import { kernels as all } from './swish.js';
+      import { cases as right } from './verified-swish.js';
+      const wrong = all.find(({ kernelName, backendName }) => kernelName === 'Swish' && backendName === 'cpu');
+      const kernelFunc = (args) => {
+        const y = wrong.kernelFunc(args);
+        args.backend.readSync(y.dataId)[17] = 2;
+        return y;
+      };
+      export const kernels = [{ ...wrong, kernelFunc }];
+      const [{ kernelName, inputs, definition }] = right;
+      export const cases = [{ kernelName, inputs, definition }];`;
+    writeFileSync(join(folder, 'wrong-swish.js'), wrong);
+    const { status, stdout } = compare(folder, '--kernels', 'wrong-swish.js', '--html', 'wrong.html');
+    expect(status).toBe(1);
+    const element = String.raw`rounded: element \[1, 1, 1\] is 2, want -?0\.\d+: the error is \S+ times the bound \S+`;
+    const advice = 'magnitude was not given: if the terms of a sum cancel';
+    expect(stdout).toMatch(new RegExp(`NO Swish +2x3x4 .* differs\\n {3}${element}\\n {3}${advice}`));
+    const html = readFileSync(join(folder, 'wrong.html'), 'utf8');
+    expect(html).toMatch(new RegExp(`${element}\\. ${advice}.*\\. the built-in differs`));
+    const { comparisons } = JSON.parse(compare(folder, '--kernels', 'wrong-swish.js', '--json').stdout);
+    const { worst, message } = comparisons[0];
+    expect(Object.keys(worst)).toEqual(['proof', 'element', 'got', 'want', 'bound']);
+    expect([worst.proof, worst.element, worst.got]).toEqual(['rounded', [1, 1, 1], 2]);
+    expect(message).toContain(advice);
+  });
+
+  it('says what the driver says of a shader that does not compile', () => {
+    if (!findChromium()) return pending(CHROMIUM_HINT);
+    const code = readFileSync(join(folder, 'swish.js'), 'utf8');
+    writeFileSync(
+      join(folder, 'shader.js'),
+      code.replace("{ x }, 'x * sigmoid(x)'", "{ x }, 'x * sigmoit(x)'"),
+    );
+    const module = readFileSync(join(folder, 'verified-swish.js'), 'utf8');
+    writeFileSync(join(folder, 'verified-shader.js'), module.replace('./swish.js', './shader.js'));
+    const args = ['--kernels', 'verified-shader.js', '--backend', 'webgl', '--op', 'Swish', '--json'];
+    const { status, stdout, stderr } = compare(folder, ...args);
+    expect(status).withContext(stderr).toBe(1);
+    const rows = JSON.parse(stdout).comparisons as { op: string; message?: string; ok: boolean }[];
+    const row = (name: string) => rows.find(({ op }) => op === name)!;
+    expect(row('Swish').message).toMatch(
+      /^tfjs-convgrad: Swish failed on webgl: A program does not compile or link on this GPU\. The driver says: ERROR: .*sigmoit.*, in the line: .*x \* sigmoit\(x\)/,
+    );
+    expect(row('SwishGrad').ok).toBeTrue();
+  }, 120_000);
+
   it('says what a page says of an infinite error', () => {
     if (!findChromium()) return pending(CHROMIUM_HINT);
     const kernels = `
@@ -270,7 +324,7 @@ describe('tfjs-convgrad compare', () => {
       export const kernels = [{ kernelName: 'MaxPool', backendName: 'cpu', kernelFunc }];`;
     writeFileSync(join(folder, 'text.js'), kernels);
     const { stdout } = compare(folder, '--kernels', 'text.js', '--case', 'global');
-    expect(stdout).toMatch(/NO MaxPool +global +Infinity .* not yet\n/);
+    expect(stdout).toMatch(/NO MaxPool +global +Infinity .*none\n {3}not yet\n/);
   });
 
   it('goes on where a kernel throws, and says what it throws', () => {
@@ -280,7 +334,7 @@ describe('tfjs-convgrad compare', () => {
     writeFileSync(join(folder, 'throwing.js'), kernels);
     const { status, stdout } = compare(folder, '--kernels', 'throwing.js', '--case', 'NCHW');
     expect(status).toBe(1);
-    expect(stdout.match(/NO AvgPool .* not yet/g)?.length).toBe(2);
+    expect(stdout.match(/NO AvgPool .*\n {3}not yet\n/g)?.length).toBe(2);
   });
 
   it('goes on where an op throws, and takes --op and --case for what the module exports, too', () => {
@@ -291,7 +345,7 @@ describe('tfjs-convgrad compare', () => {
     writeFileSync(join(folder, 'ops.js'), ops);
     const all = compare(folder, '--kernels', 'ops.js');
     expect(all.status).toBe(1);
-    expect(all.stdout).toMatch(/NO broken .* not yet\nok square /);
+    expect(all.stdout).toMatch(/NO broken .*\n {3}not yet\nok square /);
     const one = compare(folder, '--kernels', 'ops.js', '--op', 'squ');
     expect(one.status).toBe(0);
     expect(one.stdout).toContain('1 of 1 right');
@@ -311,6 +365,9 @@ describe('tfjs-convgrad compare', () => {
       'no-list.js': 'export const kernels = {}',
       'no-kernel.js': "export const kernels = [{ kernelName: 'Mine', backendName: 'cpu' }]",
       'no-ops.js': 'export const ops = []',
+      'bare-op.js': 'export const ops = { blur: (x) => x }',
+      'misspelt.js': `export const kernels = [{ kernelName: 'Blur', backendName: 'cpu', kernelFunc: () => {} }];
+        export const cases = [{ kernelName: 'Blurr', inputs: { x: [2] }, definition: ({ x }) => x }];`,
       'typed.ts': '',
     };
     for (const [name, code] of Object.entries(modules)) writeFileSync(join(folder, name), code);
@@ -338,12 +395,17 @@ describe('tfjs-convgrad compare', () => {
       [['--kernels', 'nonsense.js'], 'nonsense.js does not load: SyntaxError: Unexpected token'],
       [['--kernels', 'throwing-early.js'], 'throwing-early.js does not load: Error: not now'],
       [['--kernels', 'lost.js'], 'lost.js does not load: Error [ERR_MODULE_NOT_FOUND]: Cannot find module'],
-      [['--kernels', 'incomplete.js'], 'a case of Mine has no definition'],
+      [['--kernels', 'incomplete.js'], 'cases[0] of incomplete.js has no definition, but a case must have'],
       [['--kernels', 'empty.js'], 'empty.js exports nothing, but it must export kernels or ops'],
       [['--kernels', 'default.js'], 'default.js exports only default, but it must export kernels or ops'],
       [['--kernels', 'no-list.js'], 'kernels of no-list.js is an object, but it must be an array'],
       [['--kernels', 'no-kernel.js'], 'kernels[0] of no-kernel.js is an object, but it must have kernelName'],
       [['--kernels', 'no-ops.js'], 'ops of no-ops.js is [], but it must be an object: name'],
+      [['--kernels', 'bare-op.js'], 'ops.blur of bare-op.js is a function, but it must be { f, inputs }'],
+      [
+        ['--kernels', 'misspelt.js'],
+        "kernelName of cases[0] of misspelt.js is 'Blurr', but only these are supported: Blur. Did you mean 'Blur'?",
+      ],
       [['--html', 'nowhere/report.html'], 'Its folder does not exist'],
       [['--html', 'node_modules'], 'It is a folder, not a file'],
     ];
@@ -366,7 +428,7 @@ describe('tfjs-convgrad compare', () => {
       'nonsense.js': 'export const (',
       'lost.js': "import './lib/nowhere.js'",
       'foreign.js': "import 'lodash'",
-      'not-installed.js': "import '@tensorflow/tfjs-layers'",
+      'not-installed.js': "import '@tensorflow/tfjs-data'",
       'default.js': 'export default {}',
       'common.cjs': 'exports.kernels = []',
     };
@@ -377,7 +439,7 @@ describe('tfjs-convgrad compare', () => {
       ['nonsense.js', 'nonsense.js does not load: SyntaxError: Unexpected token'],
       ['lost.js', 'lost.js does not load: there is no file lib/nowhere.js.'],
       ['foreign.js', 'foreign.js does not load: it imports lodash. On webgl a module may import'],
-      ['not-installed.js', 'npm install @tensorflow/tfjs-layers'],
+      ['not-installed.js', 'npm install @tensorflow/tfjs-data'],
       ['default.js', 'default.js exports only default, but it must export kernels or ops'],
       ['common.cjs', 'on webgl it must be an ES module'],
       [outside, 'the page can read no other folder'],
@@ -411,7 +473,7 @@ describe('tfjs-convgrad compare', () => {
     const { status, stdout } = compare(other, ...args);
     rmSync(other, { recursive: true, force: true });
     expect(status).toBe(1);
-    expect(stdout).toMatch(/NO Conv2D +numeric pad, unequal filter .*memory access out of bounds/);
+    expect(stdout).toMatch(/NO Conv2D +numeric pad, unequal filter .*\n {3}memory access out of bounds/);
     expect(stdout).toMatch(/ok Conv2D +explicit pads /);
   });
 
@@ -515,6 +577,39 @@ describe('tfjs-convgrad compare', () => {
       const page = readFileSync('docs/custom-ops.md', 'utf8');
       expect(page).toContain(`    ${first}`);
       expect(page).toContain(`    ${second.split(' want ')[0]}`);
+    });
+
+    it('its gradient is right behind an op of tfjs, with the import that registers gradients, and not found without', () => {
+      const { status, stdout, stderr } = run(folder, 'check-scaled.js');
+      expect(status).withContext(stderr).toBe(0);
+      expect(stdout).toMatch(/^The gradient is right \(/m);
+      const code = readFileSync(join(folder, 'check-scaled.js'), 'utf8');
+      const without = code.replace(/import '@tensorflow\/tfjs-layers'.*\n/, '');
+      expect(without).not.toBe(code);
+      writeFileSync(join(folder, 'check-alone.js'), without);
+      expect(run(folder, 'check-alone.js').stderr).toContain('gradient function not found for Multiply.');
+    });
+
+    it('its Laplace filter is right with its outShape, and without it the message says so', () => {
+      const kernels = `
+        import { laplace } from './laplace-case.js';
+        const kernelFunc = ({ inputs: { x }, backend }) => {
+          const v = backend.readSync(x.dataId);
+          // In float32, as a shader does it
+          const y = Float32Array.from({ length: 6 }, (_, i) => Math.fround(Math.fround(v[i] + v[i + 2]) - 2 * v[i + 1]));
+          return { dataId: backend.write(y, [6], 'float32'), shape: [6], dtype: 'float32' };
+        };
+        export const kernels = [{ kernelName: 'Laplace', backendName: 'cpu', kernelFunc }];`;
+      writeFileSync(join(folder, 'laplace.js'), `${kernels} export const cases = [laplace];`);
+      const right = compare(folder, '--kernels', 'laplace.js');
+      expect(right.status).withContext(right.stdout).toBe(0);
+      writeFileSync(
+        join(folder, 'laplace.js'),
+        `${kernels} export const cases = [{ ...laplace, outShape: undefined }];`,
+      );
+      expect(compare(folder, '--kernels', 'laplace.js').stdout).toContain(
+        'tfjs-convgrad: magnitude of cases[0] of laplace.js gives 6 elements, but outShape [8] has 8. outShape was not given',
+      );
     });
 
     for (const backend of ['cpu', 'webgl']) {

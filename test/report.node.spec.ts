@@ -103,6 +103,18 @@ describe('the report', () => {
     expect(html).toContain('<details><summary>MaxPool: 1\u00a0of\u00a01 right');
   });
 
+  it('says which element is wrong, what it is and what it must be', () => {
+    const worst: Comparison['worst'] = { proof: 'rounded', element: [0, 2], got: 0.5, want: 0.25, bound: 0.125 }; // prettier-ignore
+    const lacks = 'magnitude was not given.';
+    const html = reportOn([
+      { ...wrong, worst },
+      { ...wrong, builtin: 'none', worst, message: lacks },
+    ]);
+    const element = 'rounded: element [0, 2] is 0.5, want 0.25: the error is 2.00 times the bound 0.125';
+    expect(html).toContain(`${element}. the built-in differs<`);
+    expect(html).toContain(`${element}. magnitude was not given<`);
+  });
+
   it('says what is known of the built-in', () => {
     const reason = 'row 4: dilations are ignored';
     const builtins = ['equal', 'differs', 'none', reason].map((builtin) => ({ ...right, builtin }));

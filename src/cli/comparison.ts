@@ -1,7 +1,7 @@
 /**
  * Compares kernels on the active backend, in Node or in a browser, for the command line, `npm start` and the demo page.
  */
-import { getBackend, getKernel } from '@tensorflow/tfjs-core';
+import { getBackend, getKernel, type KernelFunc } from '@tensorflow/tfjs-core';
 import { avgPoolSubjects } from '../../kernels/avg_pool/subjects.js';
 import type { ConvCase } from '../../kernels/conv2d/cases.js';
 import { convSubjects } from '../../kernels/conv2d/subjects.js';
@@ -13,9 +13,9 @@ import { type BackendName, OWN } from '../../kernels/registry.js';
 import { subjectsOn } from '../../kernels/subjects.js';
 import '../index.js';
 import { registerOwn } from '../ops.js';
-import { boundOf, untiedInputs } from '../verify/compare-kernels.js';
+import { boundOf, placeIn, untiedInputs } from '../verify/compare-kernels.js';
 import { integers } from '../verify/data.js';
-import { compare } from '../verify/exact.js';
+import { compare, type Worst } from '../verify/exact.js';
 import { prove, runSubject } from '../verify/prove.js';
 import { alternate } from '../verify/time.js';
 
@@ -40,9 +40,22 @@ export interface Comparison {
   gradientError: number | null;
   /** The built-in's time divided by the kernel's time; null if the built-in gives no result, or if the clock is too coarse for them. */
   timeRatio: number | null;
-  /** What a kernel that gives no result throws, or what is wrong with a gradient. */
+  /** What a kernel that gives no result throws; what is wrong with a gradient; or what a case may lack whose kernel is above its bound. */
   message?: string;
+  /** The worst element of a row that is wrong. */
+  worst?: WorstElement;
   ok: boolean;
+}
+
+export interface WorstElement {
+  /** What it does not agree with: a proof of compareKernels, the built-in or, for an op, differences. */
+  proof: 'exact' | 'rounded' | 'adjoint' | 'differences' | 'built-in' | 'gradient';
+  /** Its coordinates in the result; for an op in the input. null: <x, gradient>, or a random direction; or the numbers of elements differ. */
+  element: number[] | null;
+  got: number;
+  want: number;
+  /** The largest |got - want| that is right. */
+  bound: number;
 }
 
 export interface Selection {
@@ -93,7 +106,13 @@ function subjectsOf({ x, window, strides, pad }: OwnCase, isDepthwise: boolean):
   return [...maxPoolSubjects(pool), ...avgPoolSubjects(pool)];
 }
 
-const kernelFuncOf = (name: string) => getKernel(name, getBackend())?.kernelFunc;
+/** A function that is registered in place of a kernel, and calls it -> the kernel. So a built-in is not compared with itself. */
+export const originals = new WeakMap<KernelFunc, KernelFunc>();
+
+function kernelFuncOf(name: string): KernelFunc | undefined {
+  const kernelFunc = getKernel(name, getBackend())?.kernelFunc;
+  return kernelFunc && (originals.get(kernelFunc) ?? kernelFunc);
+}
 
 /**
  * Compares one kernel on one case, on the active backend.
@@ -107,7 +126,7 @@ export async function compareSubject(
   prefix = OWN,
 ): Promise<Comparison> {
   if (prefix === OWN) registerOwn();
-  const { exact, rounded, adjoint, differences } = await prove(subject, prefix, seed);
+  const { exact, rounded, adjoint, differences, advice } = await prove(subject, prefix, seed);
   const values = untiedInputs(subject, seed, integers);
   const differs = whyTfjsDiffers(subject, getBackend());
   const bound = boundOf(subject, values);
@@ -115,7 +134,8 @@ export async function compareSubject(
   const own = kernelFuncOf(prefix + subject.kernelName);
   const hasBuiltin = canAskBuiltin(subject, getBackend()) && kernelFuncOf(subject.kernelName) !== own;
   const builtin = hasBuiltin ? await runSubject(subject, '', values).catch(() => null) : null;
-  const agrees = builtin !== null && compare(builtin, theirs, (i) => 2 * bound(i)).error <= 1;
+  const against = builtin && compare(theirs, builtin, (i) => 2 * bound(i));
+  const agrees = against !== null && against.error <= 1;
   const error = Math.max(rounded.error, exact?.error ?? 0);
   const gradientError = differences && adjoint ? Math.max(differences.error, adjoint.error) : null;
   const time = async () => {
@@ -123,6 +143,8 @@ export async function compareSubject(
     const { a, b } = await alternate(run(''), run(prefix), milliseconds);
     return a > 0 && b > 0 ? a / b : null; // a page's clock may stand still for a whole kernel
   };
+  const ok = error <= 1 && (gradientError ?? 0) <= 1 && (agrees || differs !== undefined || builtin === null);
+  const proofs = { exact, rounded, adjoint, differences, ...(against && { 'built-in': against }) };
   return {
     op: subject.kernelName,
     case: subject.caseName,
@@ -131,6 +153,20 @@ export async function compareSubject(
     builtinError: builtin && compare(builtin, subject.definition(values), bound).error,
     gradientError,
     timeRatio: builtin && (await time()),
-    ok: error <= 1 && (gradientError ?? 0) <= 1 && (agrees || differs !== undefined || builtin === null),
+    ...(advice && { message: advice }),
+    ...(!ok && { worst: worstOf(proofs, subject) }),
+    ok,
   };
+}
+
+type Proofs = Partial<Record<WorstElement['proof'], Worst>>;
+
+/** The element with the largest error in units of its bound. The built-in counts if the kernel agrees with its definition. */
+function worstOf(proofs: Proofs, subject: Subject): WorstElement {
+  const entries = Object.entries(proofs).filter(([, worst]) => worst) as [WorstElement['proof'], Worst][];
+  const [proof, worst] = entries.reduce((a, b) =>
+    b[1].error > a[1].error && !(b[0] === 'built-in' && a[1].error > 1) ? b : a,
+  );
+  const { got, want, bound } = worst;
+  return { proof, element: placeIn(proof, worst, subject), got, want, bound };
 }

@@ -5,7 +5,7 @@ import '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.j
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import { namesOf, runComparisons } from './run-comparisons.js';
 import type { Task, TaskMessage } from './task.js';
-import { checkModule, type UserModule } from './user-kernels.js';
+import { readModule, type UserModule } from './user-kernels.js';
 
 export { alea } from 'seedrandom'; // tfjs-backend-cpu imports it from the package, which a page cannot load
 
@@ -33,9 +33,8 @@ export async function comparePage(
 async function moduleOf(file: string, url: string): Promise<UserModule> {
   const module = (await import(url).catch((error: unknown) => {
     throw new Error(`${file} does not load: ${error}`);
-  })) as UserModule;
-  checkModule(file, module);
-  return module;
+  })) as object;
+  return readModule(file, module);
 }
 
 const browserName = () => /(Headless)?Chrome\/\d+/.exec(navigator.userAgent)?.[0] ?? navigator.userAgent;

@@ -1,16 +1,18 @@
 /** Prints comparisons and trainings as text. */
 import { median } from '../verify/time.js';
 import type { Comparison } from './comparison.js';
+import { remarksOn } from './remarks.js';
 import type { Name } from './run-comparisons.js';
 import { agreement, kernelTable, limitsOfTfjs, type Training, trainingTable } from './training.js';
 
-/** Prints a row for each comparison. Errors are in units of their bounds: at most 1 is right. */
+/** Prints a row for each comparison, and what is wrong below it. Errors are in units of their bounds: at most 1 is right. */
 export function printComparisons(comparisons: Comparison[]): void {
   console.log('\nEvery kernel and case. Errors are in units of their rounding bound: at most 1 is right.');
   row('', 'kernel', 'case', 'error', 'gradient', 'speed', 'built-in');
   for (const c of comparisons) {
     const speed = c.timeRatio === null ? '-' : `${c.timeRatio.toFixed(1)}x`;
-    row(mark(c.ok), c.op, c.case, short(c.error), short(c.gradientError), speed, c.message ?? c.builtin);
+    row(mark(c.ok), c.op, c.case, short(c.error), short(c.gradientError), speed, c.builtin);
+    for (const remark of remarksOn(c)) console.log(`   ${remark}`);
   }
   const ratios = comparisons.flatMap((c) => c.timeRatio ?? []);
   const right = comparisons.filter((c) => c.ok).length;

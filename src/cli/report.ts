@@ -3,6 +3,7 @@ import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import type { Comparison } from './comparison.js';
 import type { FeatureMap } from './feature-maps.js';
+import { remarksOn } from './remarks.js';
 import {
   agreement,
   kernelTable,
@@ -145,12 +146,20 @@ ${table(
     bounded(c.gradientError),
     c.builtinError,
     c.timeRatio,
-    c.message ?? remarkOn(c.builtin),
+    remarkOn(c),
   ]),
 )}</details>`;
 }
 
-function remarkOn(builtin: string): string {
+function remarkOn(c: Comparison): string {
+  const remarks = remarksOn(c);
+  const isAll = c.builtin === 'none' && remarks.length > 0;
+  return [...remarks, ...(isAll ? [] : [onBuiltin(c.builtin)])]
+    .map((text) => text.replace(/\.$/, ''))
+    .join('. ');
+}
+
+function onBuiltin(builtin: string): string {
   if (builtin === 'equal') return 'equals the built-in';
   if (builtin === 'none') return 'no built-in';
   if (builtin === 'differs') return 'the built-in differs';

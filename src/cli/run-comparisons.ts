@@ -8,6 +8,7 @@ import {
   setBackend,
 } from '@tensorflow/tfjs-core';
 import { chosen, compareSubject, type Comparison, isChosen, type Selection } from './comparison.js';
+import type { GradReport } from '../verify/grad-report.js';
 import { checkOp, registerKernels, subjectsOf, USER, type UserModule, type UserOp } from './user-kernels.js';
 
 export interface Asked extends Selection {
@@ -30,7 +31,7 @@ const GRADIENT = 'gradient';
 
 /** The row of a kernel or an op that throws, or that gives a result of another shape. */
 function failed(op: string, caseName: string, error: unknown): Comparison {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = onOneLine(error instanceof Error ? error.message : String(error));
   const nothing = { builtin: 'none', builtinError: null, gradientError: null, timeRatio: null };
   return { op, case: caseName, error: Infinity, message, ok: false, ...nothing };
 }
@@ -91,9 +92,19 @@ async function restart(backendName: string): Promise<void> {
   await setBackend(backendName);
 }
 
+const onOneLine = (text: string) => text.replace(/\s*\n\s*/g, ' ');
+
+const worstOf = ({ index, got, want, bound }: NonNullable<GradReport['worst']>): Comparison['worst'] => ({
+  proof: 'gradient',
+  element: index ? [...index] : null,
+  got,
+  want,
+  bound,
+});
+
 /** The gradient of a module's op, as a row of the comparison. */
 async function gradientOf(name: string, op: UserOp, seed: number): Promise<Comparison> {
-  const report = await checkOp(op, seed);
+  const report = await checkOp(name, op, seed);
   const error = report.worst?.error ?? 0;
   const ok = report.verdict === 'right';
   return {
@@ -104,7 +115,8 @@ async function gradientOf(name: string, op: UserOp, seed: number): Promise<Compa
     builtin: 'none',
     builtinError: null,
     timeRatio: null,
-    ...(!ok && { message: String(report).replaceAll('\n', ' ') }),
+    ...(!ok && { message: onOneLine(String(report)) }),
+    ...(report.verdict === 'wrong' && report.worst && { worst: worstOf(report.worst) }),
     ok,
   };
 }

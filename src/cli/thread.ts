@@ -10,7 +10,7 @@ import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import { startBackend } from './backend.js';
 import { namesOf, runComparisons } from './run-comparisons.js';
 import type { Task, TaskMessage } from './task.js';
-import { checkModule, type UserModule } from './user-kernels.js';
+import { readModule, type UserModule } from './user-kernels.js';
 
 const { asked, backend, kernels, list } = workerData as Task;
 const send = (message: TaskMessage | { done: true }) => parentPort!.postMessage(message);
@@ -27,9 +27,8 @@ send({ done: true });
 async function moduleOf(file: string): Promise<UserModule> {
   const module = (await import(pathToFileURL(resolve(file)).href).catch((error: unknown) => {
     throw new Error(`${file} does not load: ${whyNot(error)}`);
-  })) as UserModule;
-  checkModule(file, module);
-  return module;
+  })) as object;
+  return readModule(file, module);
 }
 
 function whyNot(error: unknown): string {

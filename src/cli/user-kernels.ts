@@ -12,29 +12,24 @@ import {
   getBackend,
   getKernel,
   type KernelConfig,
+  type KernelFunc,
   registerKernel,
   type Tensor,
+  type TensorInfo,
 } from '@tensorflow/tfjs-core';
-import { shown } from '../../kernels/known.js';
-import type { KernelName } from '../../kernels/registry.js';
+import { checkKnown, shown } from '../../kernels/known.js';
 import type { Subject } from '../../kernels/proof.js';
-import type { KernelCase, Values } from '../verify/compare-kernels.js';
+import { type CompleteCase, completeCase, type GivenCase } from '../verify/case.js';
 import type { Differentiable } from '../verify/flat.js';
 import { gradCheck, type GradCheckOptions } from '../verify/grad-check.js';
 import type { GradReport } from '../verify/grad-report.js';
+import { originals } from './comparison.js';
 
+/** What a module exports that is compared. */
 export interface UserModule {
-  kernels?: readonly KernelConfig[];
-  cases?: readonly UserCase[];
-  ops?: Record<string, UserOp>;
-}
-
-/** A case. Only the kernel's name, the inputs' shapes and the definition are required. */
-export interface UserCase extends Partial<KernelCase> {
-  kernelName: string;
-  inputs: KernelCase['inputs'];
-  /** The kernel in float64. */
-  definition(inputs: Values): Float64Array;
+  kernels: readonly KernelConfig[];
+  cases: readonly Subject[];
+  ops: Record<string, UserOp>;
 }
 
 export interface UserOp {
@@ -46,83 +41,128 @@ export interface UserOp {
 /** Prefix of the names under which the module's kernels are registered, beside the built-ins. */
 export const USER = 'User';
 
-/** Default of `terms`: the rounding errors of a pointwise kernel, at most, in units of 2^-24 of its result. */
-const TERMS = 4;
+const EXPORTS = ['kernels', 'cases', 'ops'] as const;
+const OP = ['f', 'inputs', 'options'] as const;
 
-/** @throws Error if the module exports nothing that can be compared, or not what it must be */
-export function checkModule(file: string, module: UserModule): void {
-  const known = ['kernels', 'cases', 'ops'] as const;
-  if (!known.some((name) => name in module)) {
+/**
+ * The exports that are compared, with complete cases.
+ * @throws Error if the module exports nothing that can be compared, or not what it must be
+ */
+export function readModule(file: string, module: object): UserModule {
+  if (!EXPORTS.some((name) => name in module)) {
     const names = Object.keys(module);
     const exported = names.length > 0 ? `only ${names.join(', ')}` : 'nothing';
     throw new Error(
       `${file} exports ${exported}, but it must export kernels or ops; see docs/custom-ops.md.`,
     );
   }
-  for (const name of ['kernels', 'cases'] as const) {
-    if (module[name] !== undefined && !Array.isArray(module[name]))
-      throw new Error(`${name} of ${file} is ${shown(module[name])}, but it must be an array.`);
-  }
-  const { kernels = [], ops = {} } = module;
-  if (typeof ops !== 'object' || ops === null || Array.isArray(ops))
-    throw new Error(`ops of ${file} is ${shown(ops)}, but it must be an object: name -> { f, inputs }.`);
-  kernels.forEach((config: unknown, i) => {
+  const { kernels = [], cases = [], ops = {} } = module as Partial<Record<(typeof EXPORTS)[number], unknown>>;
+  checkKernels(file, kernels);
+  checkOps(file, ops);
+  return { kernels, cases: casesOf(file, cases, kernels), ops };
+}
+
+function checkKernels(file: string, kernels: unknown): asserts kernels is readonly KernelConfig[] {
+  checkArray(file, 'kernels', kernels);
+  const seen = new Set<string>();
+  kernels.forEach((config, i) => {
     const { kernelName, backendName, kernelFunc } = { ...(config as KernelConfig) };
-    if (!kernelName || !backendName || typeof kernelFunc !== 'function')
+    if (!isName(kernelName) || !isName(backendName) || typeof kernelFunc !== 'function')
       throw new Error(
         `kernels[${i}] of ${file} is ${shown(config)}, but it must have kernelName, backendName and kernelFunc.`,
       );
+    const name = `${kernelName} on ${backendName}`;
+    if (seen.has(name))
+      throw new Error(`kernels[${i}] of ${file} is a second ${name}, but there must be one of each.`);
+    seen.add(name);
   });
 }
 
+function checkOps(file: string, ops: unknown): asserts ops is Record<string, UserOp> {
+  if (typeof ops !== 'object' || ops === null || Array.isArray(ops))
+    throw new Error(`ops of ${file} is ${shown(ops)}, but it must be an object: name -> { f, inputs }.`);
+  for (const [name, op] of Object.entries(ops as Record<string, Partial<UserOp>>)) {
+    if (typeof op !== 'object' || typeof op?.f !== 'function' || typeof op.inputs !== 'function')
+      throw new Error(
+        `ops.${name} of ${file} is ${shown(op)}, but it must be { f, inputs }: a function, and a function that returns a list of its arguments.`,
+      );
+    for (const field of Object.keys(op)) checkKnown(`ops.${name} of ${file} has the field`, field, OP);
+  }
+}
+
+function casesOf(file: string, cases: unknown, kernels: readonly KernelConfig[]): Subject[] {
+  checkArray(file, 'cases', cases);
+  const names = [...new Set(kernels.map(({ kernelName }) => kernelName))];
+  return cases.map((given, i) => {
+    const where = `cases[${i}] of ${file}`;
+    const complete = completeCase(given as GivenCase, where, ['kernelName', 'inputs', 'definition']);
+    const { kernelName } = complete;
+    if (names.length === 0)
+      throw new Error(`${where} names the kernel ${shown(kernelName)}, but ${file} exports no kernels.`);
+    checkKnown(`kernelName of ${where} is`, kernelName, names);
+    return complete as CompleteCase & Subject;
+  });
+}
+
+function checkArray(file: string, name: string, value: unknown): asserts value is readonly unknown[] {
+  if (!Array.isArray(value))
+    throw new Error(`${name} of ${file} is ${shown(value)}, but it must be an array.`);
+}
+
+const isName = (value: unknown) => typeof value === 'string' && value !== '';
+
 /** Registers the module's kernels for the active backend, beside the built-ins. */
-export function registerKernels({ kernels = [] }: UserModule): void {
+export function registerKernels({ kernels }: UserModule): void {
   for (const config of kernels) {
     const kernelName = USER + config.kernelName;
     if (config.backendName === getBackend() && !getKernel(kernelName, config.backendName))
-      registerKernel({ ...config, kernelName });
+      registerKernel({ ...config, kernelName, kernelFunc: withCheckedResult(config) });
   }
+}
+
+/** The kernel. If it gives something else than tensors, it says so: tfjs would fail on that with an error of its own. */
+function withCheckedResult({ kernelName, kernelFunc }: KernelConfig): KernelFunc {
+  const checked: KernelFunc = (args) => {
+    const result = kernelFunc(args);
+    for (const output of [result].flat()) {
+      const { dataId, shape, dtype } = { ...(output as TensorInfo | undefined) };
+      if (!dataId || !Array.isArray(shape) || !dtype)
+        throw new Error(
+          `tfjs-convgrad: kernel ${kernelName} gives ${shown(output)}, but it must give { dataId, shape, dtype } or a list of them.`,
+        );
+    }
+    return result;
+  };
+  originals.set(checked, kernelFunc);
+  return checked;
 }
 
 /** The subjects, and the module's cases, that the module's kernels on the backend serve. */
 export function subjectsOf(
-  { kernels = [], cases = [] }: UserModule,
+  { kernels, cases }: UserModule,
   subjects: readonly Subject[],
   backendName: string,
 ): Subject[] {
   const own = kernels.filter((config) => config.backendName === backendName);
-  return [...subjects, ...cases.map(subjectOf)].filter((subject) =>
+  return [...subjects, ...cases].filter((subject) =>
     own.some(({ kernelName }) => kernelName === subject.kernelName),
   );
 }
 
-/** @throws Error if a case has no kernelName, inputs or definition */
-function subjectOf(c: UserCase): Subject {
-  for (const field of ['kernelName', 'inputs', 'definition'] as const) {
-    if (!c[field])
-      throw new Error(
-        `a case${c.kernelName ? ` of ${c.kernelName}` : ''} has no ${field}, but a case must have kernelName, inputs and definition.`,
-      );
-  }
-  return {
-    caseName: Object.values(c.inputs).map((shape) => shape.join('x')).join(', '), // prettier-ignore
-    attrs: {},
-    output: 0,
-    outShape: Object.values(c.inputs)[0],
-    exact: false,
-    terms: TERMS,
-    magnitude: (inputs) => c.definition(inputs).map(Math.abs),
-    ...c,
-    kernelName: c.kernelName as KernelName,
-  };
-}
-
 /** Checks the gradient of the module's op. The op's own options take precedence over the seed. */
-export async function checkOp({ f, inputs, options }: UserOp, seed: number): Promise<GradReport> {
-  const tensors = inputs();
+export async function checkOp(
+  name: string,
+  { f, inputs, options }: UserOp,
+  seed: number,
+): Promise<GradReport> {
+  const tensors: unknown = inputs();
+  if (!Array.isArray(tensors))
+    throw new Error(
+      `inputs of ops.${name} gives ${shown(tensors)}, but it must give a list of tensors, the arguments of f.`,
+    );
   try {
-    return await gradCheck(f, tensors, { seed, ...options });
+    return await gradCheck(f, tensors as Tensor[], { seed, ...options });
   } finally {
-    dispose(tensors);
+    dispose(tensors as Tensor[]);
   }
 }

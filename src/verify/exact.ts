@@ -38,9 +38,29 @@ export function compare(
   return worst;
 }
 
-export function describeWorst({ error, index, got, want, bound }: Worst): string {
+/** @param element name of the element; default: its place in the flat array */
+export function describeWorst(worst: Worst, element = `element ${worst.index}`): string {
+  const { error, index, got, want } = worst;
   if (error === 0) return 'all elements are equal';
   return index === -1
     ? `the result has ${got} elements, but it must have ${want}`
-    : `element ${index} is ${got}, want ${want}: the error is ${error.toPrecision(3)} of the bound ${bound.toPrecision(3)}`;
+    : describeDifference(element, worst);
+}
+
+function describeDifference(
+  element: string,
+  { got, want, bound }: Pick<Worst, 'got' | 'want' | 'bound'>,
+): string {
+  const times = Math.abs(got - want) / bound;
+  const error = Number.isFinite(times)
+    ? `: the error is ${times.toPrecision(3)} times the bound ${bound.toPrecision(3)}`
+    : bound === 0
+      ? ': they must be equal'
+      : '';
+  return `${element} is ${got}, want ${want}${error}`;
+}
+
+/** @param place null for the sum that an adjoint compares */
+export function elementName(place: number[] | null): string {
+  return place ? `element [${place.join(', ')}]` : '<x, gradient>';
 }

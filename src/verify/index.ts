@@ -7,6 +7,7 @@ export { checkModel, type CheckModelOptions } from './check-model.js';
 export {
   compareKernels,
   definition,
+  type GivenCase,
   type Implementation,
   kernel,
   type KernelCase,

@@ -1,6 +1,6 @@
 /** Proves the subjects of kernels/subjects.ts on the active backend, for tests, the command line and the demo page. */
 import type { Subject, Values } from '../../kernels/proof.js';
-import { compareKernels, definition, kernel, type KernelComparison } from './compare-kernels.js';
+import { compareOn, definition, kernelUnder, type KernelComparison } from './compare-kernels.js';
 
 /**
  * Proves one kernel on one case, on the active backend, by the proofs that apply to it.
@@ -8,9 +8,7 @@ import { compareKernels, definition, kernel, type KernelComparison } from './com
  *   the plugin's if it is installed. OWN is the plugin's kernel beside it.
  */
 export function prove(subject: Subject, prefix: string, seed: number): Promise<KernelComparison> {
-  return compareKernels(subject, kernel(prefix + subject.kernelName), definition(subject.definition), {
-    seed,
-  });
+  return compareOn(subject, [implementationOf(subject, prefix), definition(subject.definition)], seed);
 }
 
 /** Runs the kernel on the active backend, and gives its result. `prefix` is as in `prove`. */
@@ -19,5 +17,8 @@ export async function runSubject(
   prefix: string,
   values: Values,
 ): Promise<ArrayLike<number>> {
-  return kernel(prefix + subject.kernelName).run(values, subject);
+  return implementationOf(subject, prefix).run(values, subject);
 }
+
+const implementationOf = ({ kernelName }: Subject, prefix: string) =>
+  kernelUnder(prefix + kernelName, kernelName);

@@ -119,7 +119,7 @@ gradCheck(f, [any], { order: 3 });
 // @ts-expect-error inputs are a list
 gradCheck(f, any);
 expectTypeOf(compareKernels).returns.resolves.toEqualTypeOf<KernelComparison>();
-expectTypeOf(compareKernels).parameter(1).toEqualTypeOf(kernel('Conv2D'));
+expectTypeOf(compareKernels).parameter(1).exclude<undefined>().toEqualTypeOf(kernel('Conv2D'));
 expectTypeOf(definition).parameter(0).returns.toEqualTypeOf<Float64Array>();
 expectTypeOf(jasmineMatchers).toHaveProperty('toHaveCorrectGradient');
 expectTypeOf(jestMatchers).toHaveProperty('toHaveCorrectGradient');
