@@ -8,72 +8,18 @@ import { OWN } from '../kernels/registry.js';
 import { subjectsOn } from '../kernels/subjects.js';
 import { maxPool } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
+import { type Fault, type Method, methodOf, NO_PROGRAM, NO_ROOM, withFault, withMethods } from './support/faults.js'; // prettier-ignore
 import { shareOf } from './support/share.js';
 import { tf } from './support/tfjs.js';
 import { numbers, expectEqual, forgetPrograms, inside, onNewContext, PATIENCE, resultsOf, runOn, tensorsOf } from './support/webgl.js'; // prettier-ignore
 
-type Method = (...args: unknown[]) => unknown;
-
-interface Fault {
-  /** The method of the context that fails. */
-  method: string;
-  /** What it does then. It gets the method itself, and its arguments. */
-  fails: (method: Method, ...args: unknown[]) => unknown;
-  says: RegExp;
-}
-
-const nothing = () => null;
-
-/** Where there is no room. They strike once, at each call in turn. */
-const NO_ROOM: Record<string, Fault> = {
-  'a texture': { method: 'createTexture', fails: nothing, says: /Unable to create WebGLTexture|no room for an array of \d+ textures/ }, // prettier-ignore
-  'a framebuffer': { method: 'createFramebuffer', fails: nothing, says: /no room for an array of \d+ textures/ }, // prettier-ignore
-  'a framebuffer that is complete': { method: 'checkFramebufferStatus', fails: () => 36061, says: /cannot draw into an array of \d+ textures of .* status is 36061|cannot draw into 2 textures of/ }, // prettier-ignore
-};
-
-/** Programs that cannot be made. They strike at each program in turn. */
-const NO_PROGRAM: Record<string, Fault> = {
-  'a shader': { method: 'createShader', fails: nothing, says: /Unable to create fragment WebGLShader|no room for a shader/ }, // prettier-ignore
-  'a program': { method: 'createProgram', fails: nothing, says: /Unable to create WebGLProgram|no room for a program/ }, // prettier-ignore
-  'a shader that compiles': {
-    method: 'shaderSource',
-    fails: (method, shader, source) => method(shader, `${source}\n no GLSL`),
-    says: /compile.*The driver says: .*ERROR: 0:\d+: .*no/is,
-  },
-  'a program that links': {
-    method: 'attachShader',
-    fails: () => undefined,
-    says: /link.*The driver says: .*shader/is,
-  },
-};
-
-/** Runs f while the context's methods are others. */
-function withMethods(methods: Record<string, Method>, f: () => void): void {
-  const gl = inside().gpgpu.gl as unknown as Record<string, unknown>;
-  Object.assign(gl, methods);
-  try {
-    f();
-  } finally {
-    for (const name of Object.keys(methods)) delete gl[name];
-  }
-}
-
-const methodOf = (name: string): Method => {
-  const { gl } = inside().gpgpu;
-  return (gl as unknown as Record<string, Method>)[name].bind(gl);
-};
-
-/** Runs f. The k-th call of the method fails. Returns whether there was one. */
-function withFault({ method, fails }: Fault, k: number, f: () => void): boolean {
-  const original = methodOf(method);
-  let calls = 0;
-  withMethods({ [method]: (...args) => (++calls === k ? fails(original, ...args) : original(...args)) }, f);
-  return calls >= k;
-}
+/** Runs f. The k-th call of the context's method fails. Returns whether there was one. */
+const struck = (fault: Fault, k: number, f: () => void) => withFault(inside().gpgpu.gl, fault, k, f) >= k;
 
 /** Runs f. After `count` programs have been linked, the method fails. Returns whether it did. */
 function withFaultAfter({ method, fails }: Fault, count: number, f: () => void): boolean {
-  const [original, link] = [methodOf(method), methodOf('linkProgram')];
+  const { gl } = inside().gpgpu;
+  const [original, link] = [methodOf(gl, method), methodOf(gl, 'linkProgram')];
   let [linked, failed] = [0, false];
   const linkProgram: Method = (program) => void (linked++, link(program));
   const faulty: Method = (...args) => {
@@ -81,7 +27,7 @@ function withFaultAfter({ method, fails }: Fault, count: number, f: () => void):
     failed = true;
     return fails(original, ...args);
   };
-  withMethods({ linkProgram, [method]: faulty }, f);
+  withMethods(gl, { linkProgram, [method]: faulty }, f);
   return failed;
 }
 
@@ -158,11 +104,11 @@ describe('webgl faults', () => {
             for (const subject of shareOf(subjects, 5)) {
               const run = () => runOn(OWN, subject, tensorsOf(subject));
               let k = 1;
-              while (strike(subject, fault.says, (f) => withFault(fault, k, f))) k++;
+              while (strike(subject, fault.says, (f) => struck(fault, k, f))) k++;
               strikes += k - 1;
               const want = resultsOf(run);
               for (let i = 1; i < k; i++) {
-                strike(subject, fault.says, (f) => withFault(fault, i, f));
+                strike(subject, fault.says, (f) => struck(fault, i, f));
                 expectEqual(resultsOf(run), want, nameOf(subject));
               }
             }
@@ -205,7 +151,7 @@ describe('webgl faults', () => {
       const subject = samples(isPlain).find(({ kernelName }) => kernelName === 'MaxPoolWithArgmax')!;
       resultsOf(() => [maxPool(tf.ones<tf.Rank.R4>([1, 2, 2, 1]), 2)]); // evaluates tfjs's flags
       const run = () => tf.tidy(() => void runOn(OWN, subject, tensorsOf(subject)));
-      withMethods({ checkFramebufferStatus: () => 36061 }, () => {
+      withMethods(inside().gpgpu.gl, { checkFramebufferStatus: () => 36061 }, () => {
         for (let i = 0; i < 2; i++)
           expect(run).toThrowError(/MaxPoolWithArgmax .* cannot draw into 2 textures/);
       });
@@ -221,9 +167,10 @@ describe('webgl faults', () => {
       const want = resultsOf(f); // uploads x
       forgetPrograms();
       const { method, fails } = NO_PROGRAM['a shader that compiles'];
-      const original = methodOf(method);
+      const { gl } = inside().gpgpu;
+      const original = methodOf(gl, method);
       tf.env().set('ENGINE_COMPILE_ONLY', true);
-      withMethods({ [method]: (...args) => fails(original, ...args) }, () => tf.tidy(() => void f()));
+      withMethods(gl, { [method]: (...args) => fails(original, ...args) }, () => tf.tidy(() => void f()));
       tf.env().set('ENGINE_COMPILE_ONLY', false);
       const backend = tf.backend() as MathBackendWebGL;
       await expectAsync(backend.checkCompileCompletionAsync()).toBeRejected();
@@ -259,7 +206,7 @@ describe('webgl faults', () => {
         };
         const x = tf.ones<tf.Rank.R4>([1, 4, 4, 2]);
         const fault = { method, fails: lose, says: /is lost/ };
-        withFault(fault, 2, () => {
+        struck(fault, 2, () => {
           expect(() => tf.tidy(() => maxPool(x, 2))).toThrowError(
             /tfjs-convgrad: MaxPool cannot run: .* is lost/,
           );

@@ -19,6 +19,7 @@ export interface Inside {
   binaryCache: Record<string, unknown>;
   gpgpu: { gl: WebGL2RenderingContext; executeProgram(): void };
   textureManager: { getNumUsedTextures(): number };
+  texData: tf.DataStorage<unknown>;
 }
 export const inside = () => tf.backend() as unknown as Inside;
 

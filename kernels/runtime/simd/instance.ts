@@ -101,14 +101,32 @@ export function addressOf(
   return scratch;
 }
 
-/** The module, or the reason why there is none: no WebAssembly, no SIMD, or a Content-Security-Policy that forbids it. */
+/**
+ * The module, or the reason why the engine cannot run it: no WebAssembly, no SIMD, a Content-Security-Policy that forbids it, or too
+ * little address space for any memory (`ulimit -v`). The last shows only at an instance.
+ */
 function compiled(level: SimdLevel): WebAssembly.Module | string {
   const known = modules.get(level);
   if (known) return known;
-  const module = compile(BINARIES[level]);
+  const module = tried(compile(BINARIES[level]));
   modules.set(level, module);
   return module;
 }
+
+function tried(module: WebAssembly.Module | string): WebAssembly.Module | string {
+  if (typeof module === 'string') return module;
+  try {
+    exportsOf(module, newMemory());
+    return module;
+  } catch (error) {
+    return String(error);
+  }
+}
+
+const newMemory = () => new WebAssembly.Memory({ initial: 1 });
+
+const exportsOf = (module: WebAssembly.Module, memory: WebAssembly.Memory) =>
+  new WebAssembly.Instance(module, { env: { memory } }).exports;
 
 /** @param base64 the module; `change` may alter its bytes, which it gets as characters */
 function compile(base64: string, change = (bytes: string) => bytes): WebAssembly.Module | string {
@@ -130,20 +148,31 @@ const shareMemory = (bytes: string) => bytes.replace(IMPORT, SHARED_IMPORT);
 function instanceFor(level: SimdLevel, heap?: Heap): Instance {
   const known = (heap ? onHeaps.get(heap) : own)?.get(level);
   if (known) return known;
-  const instance = instantiate(level, heap ?? ownHeap());
+  const instance = instantiate(level, heap);
   if (heap && !onHeaps.has(heap)) onHeaps.set(heap, new Map());
   (heap ? onHeaps.get(heap)! : own).set(level, instance);
   return instance;
 }
 
-function instantiate(level: SimdLevel, heap: Heap): Instance {
-  const { memory } = heap;
+/** @throws Error if the engine cannot run the build, or has no memory for the instance */
+function instantiate(level: SimdLevel, given?: Heap): Instance {
+  try {
+    const heap = given ?? ownHeap();
+    return instanceOn(heap, exportsFor(level, heap.memory));
+  } catch (error) {
+    throw new Error(`tfjs-convgrad: the ${level} kernels cannot run here: ${(error as Error).message}`);
+  }
+}
+
+function exportsFor(level: SimdLevel, memory: WebAssembly.Memory): WebAssembly.Exports {
   const isShared = !(memory.buffer instanceof ArrayBuffer);
   const module = isShared ? compile(BINARIES[level], shareMemory) : compiled(level);
-  if (typeof module === 'string') {
-    throw new Error(`tfjs-convgrad: the ${level} kernels cannot run here: ${module}`);
-  }
-  const exports = new WebAssembly.Instance(module, { env: { memory } }).exports;
+  if (typeof module === 'string') throw new Error(module);
+  return exportsOf(module, memory);
+}
+
+function instanceOn(heap: Heap, exports: WebAssembly.Exports): Instance {
+  const { memory } = heap;
   let held: number | undefined;
   const release = () => {
     if (held !== undefined) heap.release(held);
@@ -178,7 +207,7 @@ function views({ buffer }: WebAssembly.Memory) {
 
 /** A memory with a single block, which starts at 0. */
 function ownHeap(): Heap {
-  const memory = new WebAssembly.Memory({ initial: 1 });
+  const memory = newMemory();
   const allocate = (bytes: number): number => {
     const missing = bytes - memory.buffer.byteLength;
     try {
