@@ -95,14 +95,20 @@ describe('compareKernels', () => {
   });
 
   it('takes the result for the magnitude where a definition is not linear, or subtracts', async () => {
-    const boundOf = async (definition: (values: Values) => Float64Array) => {
-      const off = { name: 'off', rounds: true, run: (v: Values) => definition(v).map((y) => y + 1) };
-      const { rounded } = await compareKernels({ inputs: { x: [8] }, terms: 1, definition }, off);
-      return rounded.bound / Math.abs(rounded.want);
+    const definitions: Record<string, (values: Values) => Float64Array> = {
+      exponential: ({ x }) => x.map(Math.exp),
+      difference: ({ x }) => x.map((v, i) => v - x[(i + 1) % 8]),
     };
-    const relative = 2 * 2 ** -24;
-    expect(await boundOf(({ x }) => x.map((v) => v * v * v - 0.1))).toBeCloseTo(relative, 12);
-    expect(await boundOf(({ x }) => x.map((v, i) => v - x[(i + 1) % 8]))).toBeCloseTo(relative, 12);
+    for (const [name, definition] of Object.entries(definitions))
+      for (let k = 0; k < 8; k++) {
+        const run = (inputs: Values) => definition(inputs).map((y, i) => (i === k ? y + 1 : y));
+        const off = { name: 'off', rounds: true, run };
+        const { rounded } = await compareKernels({ inputs: { x: [8] }, terms: 1, definition }, off);
+        expect(rounded.index).withContext(name).toBe(k);
+        expect(rounded.bound)
+          .withContext(`${name} ${k}`)
+          .toBeCloseTo(2 * 2 ** -24 * Math.abs(rounded.want), 12);
+      }
   });
 
   it('says what magnitude and terms are where a right kernel is above their defaults', async () => {
