@@ -218,6 +218,20 @@ describeOnBackends('check_model', (backendName) => {
     PATIENCE,
   );
 
+  it('allows the gradient of a maximum to go to any of the cells that are equal, but not past them', async () => {
+    const f = (x: T4) => tf.maxPool(tf.relu(x), 3, 2, 'same');
+    const x = tf.sub<T4>(image([1, 6, 6, 2]), 0.8);
+    const loss = (y: tf.Tensor) => tf.sum(tf.mul(y, tf.reshape(tf.range(1, y.size + 1), y.shape)));
+    const check = () => checked(f, x, { gradients: true, loss });
+    const pooled = async (report: Promise<ModelReport>) =>
+      (await report).ops.find(({ kernel }) => kernel === 'MaxPoolGrad')!.state;
+    // tfjs loses the gradient of a window of zeros on wasm.
+    expect(await pooled(check())).toBe(backendName === 'wasm' ? 'wrong' : 'right');
+    expect(await pooled(whileInstalled(check))).toBe('right');
+    expect(await pooled(whileInstalled(() => withFault('MaxPoolGrad', () => true, check)))).toBe('wrong');
+    x.dispose();
+  });
+
   if (isWebgl) {
     it('finds that a dilated depthwise convolution of tfjs reads past its image', async () => {
       tf.env().set('WEBGL_CPU_FORWARD', false);
@@ -279,6 +293,56 @@ describeOnBackends('check_model', (backendName) => {
       tf.dispose([x, filter]);
     });
   }
+
+  describe('takes the attributes of', () => {
+    const filterOf = (...shape: T4['shape']) => image(shape, 5);
+    const vector = (size: number) => tf.randomUniform([size], -1, 1, 'float32', 6);
+    const fused = (x: T4, options: object) =>
+      tf.fused.conv2d({ x, filter: filterOf(3, 2, 3, 4), strides: 1, pad: 'same', ...options });
+    const models: Record<string, (x: T4) => tf.Tensor | tf.Tensor[]> = {
+      'pads and strides of every form': (x) => [
+        tf.conv2d(x, filterOf(3, 3, 3, 2), [2, 1], [[0, 0], [1, 2], [0, 1], [0, 0]]),
+        tf.conv2d(x, filterOf(3, 3, 3, 2), 2, 1, 'NHWC', 1, 'floor'),
+        tf.depthwiseConv2d(x, filterOf(3, 3, 3, 2), 1, 'same', 'NHWC', 2),
+        tf.avgPool(x, [2, 3], [1, 2], 'same'),
+        tf.maxPool(x, 3, 2, 1, 'floor'),
+      ],
+      'fused activations': (x) => [
+        fused(x, { activation: 'relu', bias: vector(4) }),
+        fused(x, { activation: 'prelu', preluActivationWeights: vector(4) }),
+        fused(x, { activation: 'leakyrelu', leakyreluAlpha: 3 }),
+        fused(x, { activation: 'elu', bias: vector(4) }),
+        fused(x, { activation: 'sigmoid' }),
+      ],
+      'matrix products and normalization': (x) => [
+        tf.matMul(tf.reshape<tf.Rank.R3>(x, [2, 6, 15]), image([1, 1, 2, 15]).reshape<tf.Tensor3D>([1, 2, 15]), false, true),
+        tf.fused.matMul({ a: tf.reshape<tf.Rank.R2>(x, [12, 15]), b: tf.reshape<tf.Rank.R2>(image([1, 1, 15, 3]), [15, 3]), bias: vector(3), activation: 'relu' }),
+        tf.batchNorm(x, vector(3), tf.abs(vector(3)), undefined, vector(3), 0.01),
+      ],
+      'whole numbers and truth values': (x) => {
+        const whole = tf.cast(tf.mul(x, 9), 'int32');
+        const isLarge = tf.greater(whole, 3);
+        return [tf.add(whole, whole), tf.mul(whole, whole), tf.sum(whole, 1), tf.max(whole, [1, 2]), tf.relu(whole), tf.where(isLarge, x, tf.neg(x)), tf.argMax(x, 3), tf.logicalAnd(isLarge, tf.logicalNot(isLarge))];
+      },
+      'what moves elements': (x) => [
+        tf.transpose(x, [3, 0, 2, 1]),
+        tf.concat([x, tf.reverse(x, 2)], -1),
+        tf.slice(x, [0, 1, 2], [2, -1, 3]),
+        tf.pad(x, [[1, 0], [0, 2], [0, 0], [1, 1]], 3),
+        tf.tile(x, [1, 2, 1, 3]),
+        tf.stack([x, x], 1),
+        ...tf.unstack(x, 3),
+        ...tf.split(x, [1, 2], 3),
+      ],
+    }; // prettier-ignore
+    for (const [name, model] of Object.entries(models)) {
+      it(name, async () => {
+        const x = image([2, 6, 5, 3]);
+        expectVerdict(await checked(model, x), 'right');
+        x.dispose();
+      });
+    }
+  });
 
   it('judges kernels that have no definition by cpu, and says so, or that it cannot', async () => {
     const x = image([1, 3, 4, 2]);
@@ -446,6 +510,16 @@ describeOnBackends('check_model', (backendName) => {
         expect(Object.getOwnPropertyDescriptor(tf.engine(), 'runKernel')).toEqual(runKernel);
       });
     }
+
+    it('a model of random values', async () => {
+      const given = x();
+      const before = memory();
+      const model = (x: tf.Tensor) => tf.mul(x, tf.randomUniform([2]));
+      await expectAsync(checkModel(model, given)).toBeRejectedWithError(
+        /output 0 differs by .* must be deterministic/,
+      );
+      expect(memory()).toEqual(before);
+    });
 
     it('a model that is not deterministic', async () => {
       let calls = 0;

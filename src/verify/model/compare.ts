@@ -47,8 +47,26 @@ export function compared(got: Operand, proof: Proof, { isHalf }: Precision, samp
     const own = Number.isNaN(ratio) ? Infinity : ratio;
     if (own > error || at < 0) [error, at, bound] = [own, i, allowed];
   }
+  if (range && !sample) {
+    const sums = sumsOf(got, proof);
+    if (sums.error > error) [error, at, bound] = [sums.error, sums.index, sums.bound];
+  }
   const worst = at < 0 ? undefined : { output, index: coordinates(at, got.shape), got: got.values[at], want: want[at], bound }; // prettier-ignore
   return { error, worst, relative: off / (largest || 1), count };
+}
+
+/** How far the sum of all elements is off, and the element that differs most from `want`. */
+function sumsOf(
+  { values }: Operand,
+  { want, bound }: Proof,
+): { error: number; index: number; bound: number } {
+  let [off, allowed, index] = [0, 0, 0];
+  for (let i = 0; i < want.length; i++) {
+    off += values[i] - want[i];
+    allowed += bound(i);
+    if (Math.abs(values[i] - want[i]) > Math.abs(values[index] - want[index])) index = i;
+  }
+  return { error: off === 0 ? 0 : Math.abs(off) / allowed, index, bound: allowed };
 }
 
 /** How far a value is from [low, high]. Equal infinities and two NaNs are not apart. */

@@ -180,7 +180,8 @@ const softmax =
     const bound = (i: number) => {
       const size = isLog ? Math.max(1, Math.abs(want[i])) : want[i];
       const units = n + OWN_UNITS + 2 * depths[i] + (where.isGpu ? 4 * (3 + 2 * depths[i]) : 0);
-      return units * UNIT * size + UNDERFLOW + stored(where, size);
+      // The difference is stored, too.
+      return units * UNIT * size + UNDERFLOW + stored(where, size * (1 + depths[i]));
     };
     return [{ shape: logits.shape, want, bound }];
   };
@@ -259,6 +260,15 @@ const MOVES: Readonly<Record<string, Prove>> = {
       return dtype === 'int32' ? Math.trunc(value) : dtype === 'bool' ? Number(value !== 0) : value;
     }),
   Fill: filled(({ value }) => value as number),
+  /** start + i * step. tfjs adds the step i times, and each sum is rounded. */
+  Range: (_inputs, { start, step }, where, { outputs: [{ shape }] }) => {
+    const want = Float64Array.from(
+      { length: sizeOf(shape) },
+      (_, i) => (start as number) + i * (step as number),
+    );
+    const size = Math.max(Math.abs(start as number), Math.abs(want[want.length - 1] ?? 0));
+    return [{ shape, want, bound: (i) => i * UNIT * size + stored(where, size) }];
+  },
   ZerosLike: filled(() => 0),
   OnesLike: filled(() => 1),
   Transpose: ({ x }, { perm }, where) => {

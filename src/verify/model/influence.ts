@@ -32,6 +32,7 @@ export async function influenceOf(
   const outputs = await forward(() => {});
   const shapes = outputs.map(({ shape }) => shape);
   const before = await valuesOf(outputs);
+  checkSame(before, await valuesOf(await forward(() => {})));
   const largest = before.map(largestOf);
   const total = before.map((values) => new Float64Array(values.length));
   const contributions: Contribution[] = [];
@@ -49,6 +50,21 @@ export async function influenceOf(
     outputs: shapes.map((shape, k) => ({ shape, largest: largest[k], off: largestOf(total[k]) })),
     contributions: contributions.filter(({ off }) => off > 0).sort((a, b) => b.off - a.off),
   };
+}
+
+/** Of the largest output: what may differ in two runs, because tfjs may run the same call in another way the next time. */
+const SAME = 2 ** -10;
+
+/** @throws Error if the outputs of two runs differ by more than rounding */
+function checkSame(before: readonly ArrayLike<number>[], after: readonly ArrayLike<number>[]): void {
+  before.forEach((values, k) => {
+    const change = largestOf(Float64Array.from(values, (value, i) => changeOf(value, after[k][i])));
+    if (change <= SAME * largestOf(values)) return;
+    throw new Error(
+      `tfjs-convgrad: model is one whose output ${k} differs by ${change} in two runs, but it must be deterministic, because it runs ` +
+        'several times: give random ops a seed, and leave out what drops values at random.',
+    );
+  });
 }
 
 /** Gives the model these values in place of the outputs of one call. Outputs of which the values are not known stay. */

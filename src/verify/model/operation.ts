@@ -26,7 +26,10 @@ export interface Proof {
   output: number;
   shape: readonly number[];
   want: ArrayLike<number>;
-  /** The least and the largest value that are right if rounding is left aside. Default: `want` is both. */
+  /**
+   * The least and the largest value that are right if rounding is left aside. Default: `want` is both. If they are given, the sum of all
+   * elements must be that of `want`.
+   */
   range?: readonly [low: ArrayLike<number>, high: ArrayLike<number>];
   bound(index: number): number;
   /** The bound if the kernel took an algorithm that rounds more. It is asked for only where `bound` is exceeded. */

@@ -30,6 +30,8 @@ const MOVED = 6;
 const UNITS = 4;
 /** What the outputs move by is the result of random roundings: it may be this many times as large by chance. */
 const SAFETY = 4;
+/** What stands between the kernel's passes is a half float there: it is off by so many times what the inputs are moved by. */
+const HALF = 2 ** -11 / (UNITS * UNIT);
 /** Units that a result may be off by itself: about as many as the functions of a library are. */
 const OWN_UNITS = 8;
 
@@ -85,7 +87,7 @@ export function referenceOf(
         if (isExact || !isFloat) return isFloat ? stored(where, size) : 0;
         const off = Math.max(...moved.map((results) => Math.abs(results[output].values[i] - values[i])));
         return (
-          SAFETY * off +
+          SAFETY * (where.isHalf ? HALF : 1) * off +
           units * UNIT * size +
           gpuError(where, kernel, x, size) +
           stored(where, size) +
