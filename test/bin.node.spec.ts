@@ -250,6 +250,24 @@ describe('tfjs-convgrad compare', () => {
     expect(message).toContain(advice);
   });
 
+  it('names the kernels of which there is no case, and says so where there is no other', () => {
+    const kernel = (name: string) => `{ kernelName: '${name}', backendName: 'cpu', kernelFunc: () => {} }`;
+    const more = `
+      import { kernels as own } from './swish.js';
+      export { cases } from './verified-swish.js';
+      export const kernels = [...own, ${kernel('Conv2d')}];`;
+    writeFileSync(join(folder, 'more.js'), more);
+    const { status, stdout } = compare(folder, '--kernels', 'more.js', '--op', 'SwishGrad');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/1 of 1 right.*\nNot compared, because no case runs them: Conv2d\.\n/);
+    const json = JSON.parse(compare(folder, '--kernels', 'more.js', '--json').stdout);
+    expect(json.notCompared).toEqual(['Conv2d']);
+    writeFileSync(join(folder, 'none.js'), `export const kernels = [${kernel('Conv2d')}];`);
+    expect(compare(folder, '--kernels', 'none.js').stderr).toContain(
+      'none.js exports Conv2d, of which there is no case.',
+    );
+  });
+
   it('says what the driver says of a shader that does not compile', () => {
     if (!findChromium()) return pending(CHROMIUM_HINT);
     const code = readFileSync(join(folder, 'swish.js'), 'utf8');

@@ -24,7 +24,7 @@ const thrown: Comparison = {
   ok: false,
 };
 
-function reportOn(comparisons: Comparison[], from?: string): string {
+function reportOn(comparisons: Comparison[], from?: string, notCompared?: string[]): string {
   const report: Report = {
     machine: 'A machine, 2 cores',
     versions: { Node: 'v20', 'TensorFlow.js': '4.22.0', Backend: 'cpu' },
@@ -32,6 +32,7 @@ function reportOn(comparisons: Comparison[], from?: string): string {
     ok: comparisons.every(({ ok }) => ok),
     comparisons,
     from,
+    notCompared,
   };
   return pageOf(report);
 }
@@ -66,6 +67,12 @@ describe('the report', () => {
     expect(html).toContain('<dt>Kernels<dd>foreign.js');
     expect(html).toContain('The kernels of foreign.js ran on random inputs.');
     expect(html.replace(/<style>[^]*?<\/style>/g, '')).not.toMatch(/\bours?\b|plugin|of tfjs-convgrad/i);
+  });
+
+  it('names the kernels of which there is no case', () => {
+    const html = reportOn([right], 'foreign.js', ['<Add>', 'Sub']);
+    expect(html).toContain('<p>Not compared, because no case runs them: &#60;Add&#62;, Sub.</p>');
+    expect(reportOn([right], 'foreign.js', [])).not.toContain('Not compared');
   });
 
   it('says that the kernels are of this package where they are', () => {

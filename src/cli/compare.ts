@@ -29,7 +29,7 @@ export interface CompareOptions extends Task {
 /** Resolves to true if everything agrees, otherwise to false. */
 export async function compareCommand(options: CompareOptions): Promise<boolean> {
   const { backend, kernels, list, json, html } = options;
-  const { names, rows, facts } = await carryOut(options);
+  const { names, rows, facts, notCompared } = await carryOut(options);
   const print = (value: object) => console.log(JSON.stringify(value, writeNumber, 2));
   if (list) {
     if (json) print(names);
@@ -40,11 +40,11 @@ export async function compareCommand(options: CompareOptions): Promise<boolean> 
   const machine = `${cpus()[0].model}, ${cpus().length} cores`;
   const date = new Date().toISOString().slice(0, 10);
   const versions = { ...facts, Backend: backend };
-  if (json) print({ ok, machine, versions, date, comparisons: rows });
-  else printComparisons(rows);
+  if (json) print({ ok, machine, versions, date, comparisons: rows, notCompared });
+  else printComparisons(rows, notCompared);
   if (html) {
     const from = kernels === undefined ? undefined : basename(kernels);
-    writeFileSync(html, pageOf({ ok, machine, versions, date, comparisons: rows, from }));
+    writeFileSync(html, pageOf({ ok, machine, versions, date, comparisons: rows, notCompared, from }));
   }
   return ok;
 }
@@ -57,10 +57,11 @@ async function carryOut({ json, timeout, ...task }: CompareOptions) {
   const names: Name[] = [];
   const rows: Comparison[] = [];
   const facts: Record<string, string> = {};
+  const notCompared: string[] = [];
   const nothing = () =>
     new Error(
       `No kernel and case on ${backend} match --op '${asked.op}' and --case '${asked.case}'` +
-        (kernels ? `: does ${kernels} export one for ${backend}?` : '. --list shows their names.'),
+        (kernels ? `: ${whyNone(kernels, backend, notCompared)}` : '. --list shows their names.'),
     );
   const onMessage = (message: TaskMessage) => {
     if ('facts' in message) Object.assign(facts, message.facts);
@@ -69,6 +70,7 @@ async function carryOut({ json, timeout, ...task }: CompareOptions) {
       names.push(...message.names);
     } else if ('total' in message) {
       total = message.total;
+      notCompared.push(...message.notCompared);
       if (total === 0) throw nothing();
       bar = progress(`Comparing on ${backend}`, total, json ? process.stderr : process.stdout);
     } else {
@@ -94,7 +96,13 @@ async function carryOut({ json, timeout, ...task }: CompareOptions) {
     clearTimeout(timer);
     bar?.stop();
   }
-  return { names, rows, facts };
+  return { names, rows, facts, notCompared };
+}
+
+function whyNone(kernels: string, backend: string, notCompared: readonly string[]): string {
+  return notCompared.length > 0
+    ? `${kernels} exports ${notCompared.join(', ')}, of which there is no case.`
+    : `does ${kernels} export one for ${backend}?`;
 }
 
 /** @param quiet whether what a user's module prints goes to standard error */

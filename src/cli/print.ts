@@ -1,12 +1,15 @@
 /** Prints comparisons and trainings as text. */
 import { median } from '../verify/time.js';
 import type { Comparison } from './comparison.js';
-import { remarksOn } from './remarks.js';
+import { noCase, remarksOn } from './remarks.js';
 import type { Name } from './run-comparisons.js';
 import { agreement, kernelTable, limitsOfTfjs, type Training, trainingTable } from './training.js';
 
-/** Prints a row for each comparison, and what is wrong below it. Errors are in units of their bounds: at most 1 is right. */
-export function printComparisons(comparisons: Comparison[]): void {
+/**
+ * Prints a row for each comparison, and what is wrong below it. Errors are in units of their bounds: at most 1 is right.
+ * @param notCompared names of kernels of which there is no case
+ */
+export function printComparisons(comparisons: Comparison[], notCompared: readonly string[] = []): void {
   console.log('\nEvery kernel and case. Errors are in units of their rounding bound: at most 1 is right.');
   row('', 'kernel', 'case', 'error', 'gradient', 'speed', 'built-in');
   for (const c of comparisons) {
@@ -17,7 +20,9 @@ export function printComparisons(comparisons: Comparison[]): void {
   const ratios = comparisons.flatMap((c) => c.timeRatio ?? []);
   const right = comparisons.filter((c) => c.ok).length;
   const speed = ratios.length > 0 ? `; the median speed is ${median(ratios).toFixed(1)}x the built-in's` : '';
-  console.log(`${right} of ${comparisons.length} right${speed}\n`);
+  console.log(`${right} of ${comparisons.length} right${speed}`);
+  if (notCompared.length > 0) console.log(noCase(notCompared));
+  console.log();
 }
 
 /** Prints the names of what could be compared: each kernel or op, and its cases below it. */

@@ -12,3 +12,7 @@ function describeElement({ proof, element, ...numbers }: WorstElement): string {
   const index = element || proof === 'adjoint' ? 0 : -1;
   return `${proof}: ${describeWorst({ error: Infinity, index, ...numbers }, elementName(element))}`;
 }
+
+export function noCase(kernels: readonly string[]): string {
+  return `Not compared, because no case runs them: ${kernels.join(', ')}.`;
+}

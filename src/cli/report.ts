@@ -3,7 +3,7 @@ import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import type { Comparison } from './comparison.js';
 import type { FeatureMap } from './feature-maps.js';
-import { remarksOn } from './remarks.js';
+import { noCase, remarksOn } from './remarks.js';
 import {
   agreement,
   kernelTable,
@@ -22,6 +22,8 @@ export interface Report {
   date: string;
   ok: boolean;
   comparisons: Comparison[];
+  /** Names of the module's kernels of which there is no case. */
+  notCompared?: string[];
   /** The module whose kernels were compared; absent for the plugin's own. */
   from?: string;
   /** Only `npm start` has examples, training and feature maps. */
@@ -57,7 +59,8 @@ ${table(
 )}`;
 }
 
-function summary({ machine, versions, date, ok, from, examples, comparisons, training }: Report): string {
+function summary(report: Report): string {
+  const { machine, versions, date, ok, from, examples, comparisons, notCompared = [], training } = report;
   const parts = [
     ...(examples ? [`${count(examples)} worked examples`] : []),
     `${count(comparisons)} comparisons right`,
@@ -66,6 +69,7 @@ function summary({ machine, versions, date, ok, from, examples, comparisons, tra
   ];
   const facts = { Kernels: from ?? 'of tfjs-convgrad', Machine: machine, ...versions, Date: date };
   return `<p class="verdict">${ok ? '✓ Everything agrees' : failed('Something disagrees')}: ${parts.join(', ')}.</p>
+${notCompared.length > 0 ? `<p>${escape(noCase(notCompared))}</p>` : ''}
 <dl>${Object.entries(facts)
     .map(([name, value]) => `<dt>${escape(name)}<dd>${escape(value)}`)
     .join('\n')}</dl>`;

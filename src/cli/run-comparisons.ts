@@ -9,7 +9,15 @@ import {
 } from '@tensorflow/tfjs-core';
 import { chosen, compareSubject, type Comparison, isChosen, type Selection } from './comparison.js';
 import type { GradReport } from '../verify/grad-report.js';
-import { checkOp, registerKernels, subjectsOf, USER, type UserModule, type UserOp } from './user-kernels.js';
+import {
+  checkOp,
+  registerKernels,
+  subjectsOf,
+  USER,
+  type UserModule,
+  type UserOp,
+  withoutCase,
+} from './user-kernels.js';
 
 export interface Asked extends Selection {
   seed: number;
@@ -23,8 +31,8 @@ export interface Name {
   case: string;
 }
 
-/** The first message has the number of rows. Each later message is a row. */
-export type CompareMessage = { total: number } | { row: Comparison };
+/** The first message has the number of rows, and the module's kernels that no case runs. Each later message is a row. */
+export type CompareMessage = { total: number; notCompared: string[] } | { row: Comparison };
 
 /** The name in the column of cases for the gradients of ops. */
 const GRADIENT = 'gradient';
@@ -44,7 +52,10 @@ function selected(asked: Asked, module: UserModule | undefined, backendName: str
     ? subjectsOf(module, all, backendName).filter(({ kernelName, caseName }) => isAsked(kernelName, caseName))
     : all;
   const ops = Object.entries(module?.ops ?? {}).filter(([name]) => isAsked(name, GRADIENT));
-  return { subjects, ops };
+  const notCompared = module
+    ? withoutCase(module, chosen({ op: '', case: '' }, backendName), backendName)
+    : [];
+  return { subjects, ops, notCompared };
 }
 
 /** The names of all that would be compared. */
@@ -61,10 +72,10 @@ export async function runComparisons(
   module: UserModule | undefined,
   onMessage: (message: CompareMessage) => void,
 ): Promise<Comparison[]> {
-  const { subjects, ops } = selected(asked, module, getBackend());
+  const { subjects, ops, notCompared } = selected(asked, module, getBackend());
   if (module) registerKernels(module);
   const prefix = module ? USER : undefined;
-  onMessage({ total: subjects.length + ops.length });
+  onMessage({ total: subjects.length + ops.length, notCompared });
   const rows: Comparison[] = [];
   const add = async (op: string, caseName: string, row: Promise<Comparison>) => {
     rows.push(

@@ -149,6 +149,14 @@ export function subjectsOf(
   );
 }
 
+/** The names of the module's kernels on the backend that no subject and no case runs. */
+export function withoutCase(module: UserModule, subjects: readonly Subject[], backendName: string): string[] {
+  const served = subjectsOf(module, subjects, backendName).map(({ kernelName }) => kernelName as string);
+  return module.kernels
+    .filter((config) => config.backendName === backendName && !served.includes(config.kernelName))
+    .map(({ kernelName }) => kernelName);
+}
+
 /** Checks the gradient of the module's op. The op's own options take precedence over the seed. */
 export async function checkOp(
   name: string,
