@@ -211,6 +211,7 @@ describeOnBackends('check_model', (backendName) => {
       ]);
       const forward = report.ops.find(({ kernel }) => kernel === 'AvgPool')!;
       expect(wrongOps(report)[0].of).toBe(forward.index);
+      report.contributions.forEach(({ index }) => expect(report.ops[index].phase).toBe('forward'));
       expect(report.slopes!.some(({ state }) => state === 'wrong')).toBeTrue();
       expectVerdict(await whileInstalled(() => checked(f, x, { gradients: true })), 'right');
       x.dispose();

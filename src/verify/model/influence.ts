@@ -17,7 +17,7 @@ function comesBefore(a: Judged, b: Judged): number {
 
 /** The candidates of those so far and one more. The others need not hold their right values. */
 export function candidatesOf(candidates: readonly Judged[], next: Judged): Judged[] {
-  if (!next.right || next.relative === 0 || next.op.phase === 'backward') return [...candidates];
+  if (!next.right || next.relative === 0 || next.op.phase !== 'forward') return [...candidates];
   return [...candidates, next].sort(comesBefore).slice(0, CANDIDATES);
 }
 

@@ -193,10 +193,11 @@ function nonFinite({ firstNonFinite }: Fields): string[] {
 
 function outputsInWords({ outputs, contributions }: Fields): string[] {
   if (contributions.length === 0) return [];
-  const off = outputs.map(({ shape, off, largest }) => `[${shape}] by ${short(off)} of ${short(largest)}`);
-  const most = contributions[0];
+  const off = outputs.map(
+    ({ shape, off, largest }) => `[${shape}] by ${short(off)}, of values up to ${short(largest)}`,
+  );
   return [
-    `With right values in the ops with the largest errors, the outputs change: ${off.join('; ')}. Most is from ${nameOf(most)}.`,
+    `The largest errors change the outputs: ${off.join('; ')}. Most is from ${nameOf(contributions[0])}.`,
   ];
 }
 

@@ -6,7 +6,8 @@
  */
 import { engine, type NamedAttrMap, type Tensor } from '@tensorflow/tfjs-core';
 
-export type Phase = 'forward' | 'backward';
+/** The model itself, the loss of its outputs, and the gradients of both. */
+export type Phase = 'forward' | 'loss' | 'backward';
 
 /** A kernel call. Its tensors are the model's own: they may be disposed of as soon as the watcher returns. */
 export interface Seen {

@@ -111,10 +111,10 @@ export function runnerOf(model: Model, inputs: ModelInputs, isTrained: boolean):
     },
     async backward(watch, loss, xs) {
       const stage: Stage = { phase: 'forward' };
-      /** Of the forward calls: where the tensors with these ids come from. */
+      /** Of the calls before the backward pass: where the tensors with these ids come from. */
       const origins = new Map<number, Stage>();
       const see: Watcher = (seen) => {
-        if (seen.phase === 'forward') {
+        if (seen.phase !== 'backward') {
           for (const { id } of seen.outputs)
             origins.set(id, { phase: 'backward', layer: seen.layer, of: seen.index });
         }
@@ -130,11 +130,12 @@ export function runnerOf(model: Model, inputs: ModelInputs, isTrained: boolean):
             'synchronous if options.gradients is true: tfjs differentiates no other',
           );
         }
-        const y = loss(...tensorsIn(result));
+        const outputs = tensorsIn(result);
+        Object.assign(stage, { phase: 'loss', layer: undefined });
+        const y = loss(...outputs);
         if (!isTensor(y) || y.size !== 1) fail('options.loss', `a function that returns ${shown(y)}`, 'one that returns a tensor of one element'); // prettier-ignore
         markGradients(stage, origins);
         stage.phase = 'backward';
-        stage.layer = undefined;
         return y;
       };
       const run = () => tidy(() => gradientsOf(value, xs) as Tensor[]) as (Tensor | null)[];
