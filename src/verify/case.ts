@@ -20,6 +20,7 @@ import { demand } from './flat.js';
 export interface GivenCase extends Partial<KernelCase> {
   /** The name under which the kernel is registered. */
   kernelName?: string;
+  /** Input name -> shape. */
   inputs: KernelCase['inputs'];
   /** The kernel in float64. It returns the elements of the result, flat and row-major. */
   definition?(inputs: Values): Float64Array;
