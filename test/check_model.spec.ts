@@ -435,6 +435,10 @@ describeOnBackends('check_model', (backendName) => {
       whole.ops.filter(({ outputs }) => tf.util.sizeFromShape([...outputs[0]]) > 100).length,
     );
     expect(String(sample)).toContain('Sampled: #0 FusedConv2D (100 elements)');
+    expectVerdict(sample, 'right');
+    const spoil = (maxElements: number) => withFault('FusedConv2D', () => true, () => checked(predict, x, { maxElements })); // prettier-ignore
+    const found = wrongOps(await spoil(Infinity)).length;
+    expect(wrongOps(await spoil(2 ** 9)).length).toBeLessThan(found); // one wrong element is seldom drawn
     tf.dispose([weights, x]);
   });
 

@@ -24,12 +24,16 @@ import { filling, TFJS_OFF_BY } from '../../../kernels/proof.js';
 import * as sums from '../../../kernels/sum/definition.js';
 import { roundingBound, UNIT } from '../rounded.js';
 import { boundOfSum, type Operand, type Operation, type Precision, type Proof, stored } from './operation.js';
+import { sampleOf } from './compare.js';
 import { formulas } from './formulas.js';
 import { winogradBound } from './winograd.js';
 
 /** What a proof may depend on besides the call. */
 export interface Circumstances extends Precision {
   backend: string;
+  /** Of an output of more elements, so many are computed and compared, which are drawn with the seed. */
+  maxElements: number;
+  seed: number;
   /** The kernel is this plugin's, which may take Winograd's algorithm for convolutions. */
   isOurs: boolean;
 }
@@ -62,13 +66,24 @@ const forward =
   (inputs, attrs, where, { kernel }) => {
     const { x, filter } = inputs;
     const g = geometryOf(x.shape, filter.shape, attrs);
+    // In NHWC a row of windows is a convolution of its own, whose padding begins further down.
+    const rows = g.dataFormat === 'NHWC' ? drawnRows(where, g.batchSize * g.outHeight, g.y.row) : undefined;
     const sum = (x: Floats, filter: Floats) =>
-      filling(sizeOf(g.outShape))((y) => definition.conv2d(x, filter, g, y));
+      filling(sizeOf(g.outShape))((y) => {
+        if (!rows) return definition.conv2d(x, filter, g, y);
+        for (const row of rows.drawn) {
+          const padTop = g.padTop - (row % g.outHeight) * g.strideHeight;
+          const image = x.subarray(Math.floor(row / g.outHeight) * g.x.batch);
+          const one = { ...g, batchSize: 1, outHeight: 1, padTop };
+          definition.conv2d(image, filter, one, y.subarray(row * g.y.row, (row + 1) * g.y.row));
+        }
+      });
     const [xs, fs] = [floats(x), floats(filter)];
     const off = TFJS_OFF_BY[where.backend as 'webgl']?.[kernel] ?? 0;
     return [
       activated(inputs, attrs, where, {
         shape: g.outShape,
+        sample: rows?.sample,
         image: g.outShape,
         dataFormat: g.dataFormat,
         want: sum(xs, fs),
@@ -109,11 +124,22 @@ const backpropFilter =
 const product: Prove = (inputs, attrs, where) => {
   const { a, b } = inputs;
   const g = matMulGeometry(a.shape, b.shape, attrs.transposeA === true, attrs.transposeB === true);
-  const sum = (a: Numbers, b: Numbers) => filling(sizeOf(g.outShape))((c) => matMul(a, b, g, c));
+  const rows = drawnRows(where, g.rows * g.aStarts.length, g.cols);
+  const sum = (a: Numbers, b: Numbers) =>
+    filling(sizeOf(g.outShape))((c) => {
+      if (!rows) return matMul(a, b, g, c);
+      for (const row of rows.drawn) {
+        const product = Math.floor(row / g.rows);
+        const aStarts = [g.aStarts[product] + (row % g.rows) * g.a.row];
+        const one = { ...g, rows: 1, aStarts, bStarts: [g.bStarts[product]] };
+        matMul(a, b, one, c.subarray(row * g.cols, (row + 1) * g.cols));
+      }
+    });
   const padded = [1, 1, ...g.outShape];
   return [
     activated(inputs, attrs, where, {
       shape: g.outShape,
+      sample: rows?.sample,
       image: [sizeOf(padded.slice(0, -3)), ...padded.slice(-3)],
       dataFormat: 'NHWC',
       want: sum(a.values, b.values),
@@ -124,9 +150,21 @@ const product: Prove = (inputs, attrs, where) => {
   ];
 };
 
+/**
+ * The rows to compute if the output has too many elements, and the elements of them to compare.
+ * @param size of a row
+ */
+function drawnRows({ maxElements, seed }: Circumstances, count: number, size: number) {
+  if (!(count * size > maxElements)) return undefined;
+  const drawn = sampleOf(count, Math.min(count, Math.ceil(maxElements / size)), seed);
+  const elements = sampleOf(drawn.length * size, maxElements, seed);
+  return { drawn, sample: elements.map((i) => drawn[Math.floor(i / size)] * size + (i % size)) };
+}
+
 /** A sum of products, before bias and activation. */
 interface Summed {
   shape: readonly number[];
+  sample?: Int32Array;
   /** The shape in four dimensions. */
   image: readonly number[];
   dataFormat: DataFormat;
@@ -150,7 +188,7 @@ function activated(
   { bias, preluActivationWeights: weights }: Inputs,
   attrs: Attrs,
   where: Precision,
-  { shape, image, dataFormat, want, magnitudes, terms, off, more }: Summed,
+  { shape, sample, image, dataFormat, want, magnitudes, terms, off, more }: Summed,
 ): Omit<Proof, 'output'> {
   const activation = ((attrs.activation as string | undefined) ?? 'linear') as ActivationName;
   if (!(activation in activations)) throw new Error(`there is no definition of activation '${activation}'`);
@@ -162,13 +200,21 @@ function activated(
   addBiasAndActivate(want, image, bias ? spreadOf(bias, floats(bias)) : none, activation, alpha);
   addBiasAndActivate(magnitudes, image, bias ? spreadOf(bias, absolute(bias.values)) : none, 'linear', none);
   const isKinked = activation === 'leakyrelu' || activation === 'prelu';
-  const slope = isKinked ? Math.max(1, ...alpha.values.map(Math.abs)) : 1;
+  const slope = isKinked
+    ? Float64Array.from(alpha.values).reduce((most, a) => Math.max(most, Math.abs(a)), 1)
+    : 1;
   const isSmooth = ['elu', 'sigmoid', 'tanh'].includes(activation);
   const bound = (i: number) =>
     slope * (roundingBound(terms + (bias ? 1 : 0), magnitudes[i]) + off + stored(where, magnitudes[i])) +
     (isKinked ? UNIT * Math.abs(want[i]) : 0) +
     (isSmooth ? ACTIVATION_UNITS * UNIT : 0);
-  return { shape, want, bound, ...(more && { widerBound: (i: number) => bound(i) + slope * more(i) }) };
+  return {
+    shape,
+    sample,
+    want,
+    bound,
+    ...(more && { widerBound: (i: number) => bound(i) + slope * more(i) }),
+  };
 }
 
 // Pooling

@@ -56,7 +56,7 @@ export function judged(kept: Kept, where: Precision & { backend: string }, setti
   const whyNot = whyNotJudged(kept, unreadable);
   const found = whyNot
     ? { reason: whyNot }
-    : provenBy(operation, { ...where, isOurs: isOurs(kernel, where.backend) }, settings.seed);
+    : provenBy(operation, { ...where, ...settings, isOurs: isOurs(kernel, where.backend) });
   const nonFinite = nonFiniteOf(op, operation);
   if ('reason' in found)
     return { op: { ...op, reason: found.reason }, relative: 0, ...(nonFinite && { nonFinite }) };
@@ -79,13 +79,16 @@ export function judged(kept: Kept, where: Precision & { backend: string }, setti
       ...(sampled !== undefined && { sampled }),
     },
     relative: Math.max(...results.map(({ relative }) => relative)),
-    right: found.proofs.map(({ want, output }) => ({
-      values: want,
-      shape: operation.outputs[output].shape,
-      dtype: operation.outputs[output].dtype,
-    })),
+    right: rightValues(operation, found.proofs),
     ...(nonFinite && { nonFinite }),
   };
+}
+
+/** Undefined if not all are known, or if the outputs are of other shapes. */
+function rightValues({ outputs }: Operation, proofs: readonly Proof[]): Judged['right'] {
+  const isKnown = proofs.every((p) => !p.sample && p.shape.join() === outputs[p.output].shape.join());
+  if (!isKnown) return undefined;
+  return proofs.map(({ want, output }) => ({ values: want, shape: outputs[output].shape, dtype: outputs[output].dtype })); // prettier-ignore
 }
 
 function whyNotJudged({ kernel, operation }: Kept, unreadable: readonly string[]): string | undefined {
@@ -97,14 +100,14 @@ function whyNotJudged({ kernel, operation }: Kept, unreadable: readonly string[]
 
 type Proven = { proofs: Proof[]; by: 'definition' | 'cpu' } | { reason: string };
 
-function provenBy(operation: Operation, where: Circumstances, seed: number): Proven {
+function provenBy(operation: Operation, where: Circumstances): Proven {
   try {
     const proofs = proofsOf(operation, where);
     if (proofs) return { proofs, by: 'definition' };
   } catch (error) {
     return { reason: `its definition does not take these arguments: ${(error as Error).message}` };
   }
-  const reference = referenceOf(operation, where, seed);
+  const reference = referenceOf(operation, where, where.seed);
   return 'reason' in reference ? reference : { proofs: reference, by: 'cpu' };
 }
 
@@ -125,7 +128,7 @@ function resultOf(
     got,
     proof,
     where,
-    isSample ? sampleOf(got.values.length, maxElements, seed) : undefined,
+    isSample ? (proof.sample ?? sampleOf(got.values.length, maxElements, seed)) : undefined,
   );
   const overflows = result.worst && isHalfOverflow(where, result.worst);
   return { ...result, isSample, ...(overflows && { reason: 'half floats hold at most 65504' }) };

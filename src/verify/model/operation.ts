@@ -32,6 +32,8 @@ export interface Proof {
    */
   range?: readonly [low: ArrayLike<number>, high: ArrayLike<number>];
   bound(index: number): number;
+  /** The elements that `want` has, if it has not all. */
+  sample?: Int32Array;
   /** The bound if the kernel took an algorithm that rounds more. It is asked for only where `bound` is exceeded. */
   widerBound?(index: number): number;
 }
