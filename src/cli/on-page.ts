@@ -79,7 +79,8 @@ function importMap(): Record<string, string> {
   ]);
   for (const name of TFJS) {
     const folder = folderOf(name);
-    const file = folder && readdirSync(join(folder, 'dist')).find((file) => file.endsWith('.fesm.min.js'));
+    const dist = folder && join(folder, 'dist');
+    const file = dist && existsSync(dist) && readdirSync(dist).find((file) => file.endsWith('.fesm.min.js'));
     if (file) imports[name] = `/packages/${name}/dist/${file}`;
   }
   const { exports } = JSON.parse(readFileSync(`${ROOT}/package.json`, 'utf8')) as {
