@@ -3,8 +3,9 @@
  * in another, so that a check does not need to know their shapes. It reads tensors asynchronously, and leaves no tensor
  * behind.
  */
-import { readOptions } from '../../kernels/known.js';
 import { engine, tensor, type Tensor, tidy, util } from '@tensorflow/tfjs-core';
+import { readOptions } from '../../kernels/known.js';
+import { withAdvice } from './advice.js';
 
 /** A function from tensors to a tensor or a list of tensors. Outputs that are not float32 have no gradient. */
 export type Differentiable = (...inputs: never[]) => Tensor | Tensor[];
@@ -182,7 +183,7 @@ function gradientsOf(y: () => Tensor, xs: Tensor[], dy: Tensor): (Tensor | null)
     return engine().gradients(y, xs, dy, true).grads;
   } catch (error) {
     engine().state.activeTape?.forEach(({ saved }) => saved?.forEach((t) => t.dispose()));
-    throw error;
+    throw withAdvice(error);
   }
 }
 

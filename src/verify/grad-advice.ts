@@ -1,5 +1,8 @@
 /** The advice of a GradReport: what the entries suggest about the cause, and what to try. It claims only what the entries show. */
-import { type Entry, type GradReport, isAlive } from './grad-report.js';
+import type { Entry, GradReport } from './grad-report.js';
+
+/** The entry is not 0, as far as its bound can tell. */
+export const isAlive = ({ got, want, bound }: Entry) => Math.abs(got) > bound || Math.abs(want) > bound;
 
 /** What a person should look at first. */
 export function adviceOn(

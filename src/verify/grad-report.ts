@@ -1,5 +1,5 @@
 /** The results of gradCheck and checkAdjoint, as fields and as text. */
-import { adviceOn } from './grad-advice.js';
+import { adviceOn, isAlive } from './grad-advice.js';
 
 export interface Place {
   /** The number of f's argument, from 0. */
@@ -154,9 +154,6 @@ function shown(entry?: Entry): GradReport['worst'] {
   const place = { input, index, ...(together && { together }), output, outputIndex };
   return { ...place, got, want, ...(range && { range }), bound, error: errorOf(entry) };
 }
-
-/** The entry is not 0, as far as its bound can tell. */
-export const isAlive = ({ got, want, bound }: Entry) => Math.abs(got) > bound || Math.abs(want) > bound;
 
 function kinksOf(entries: readonly Entry[]): string[] {
   const at = entries.filter(({ state }) => state === 'kink').map(placeOf);

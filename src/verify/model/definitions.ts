@@ -425,7 +425,7 @@ const nameOf = (kernel: string) => kernel.replace(/^Convgrad/, '');
 export function proofsOf(operation: Operation, where: Circumstances): Proof[] | undefined {
   const name = nameOf(operation.kernel);
   proofs ??= PROOFS();
-  if (!Object.hasOwn(proofs, name)) return undefined;
+  if (!Object.prototype.hasOwnProperty.call(proofs, name)) return undefined;
   const inputs = Object.fromEntries(operation.inputs.map((input) => [input.name, input]));
   return proofs[name](inputs, operation.attrs, where, operation).map((proof, output) => ({
     ...proof,
