@@ -108,7 +108,12 @@ async function buildCommand() {
     format: 'esm',
     minify: true,
     outdir: 'dist/bin',
-    external: ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-*'],
+    external: [
+      '@tensorflow/tfjs-core',
+      '@tensorflow/tfjs-backend-*',
+      '@tensorflow/tfjs-layers',
+      '@tensorflow/tfjs-converter',
+    ],
     alias: { '@tensorflow/tfjs-core/dist': './node_modules/@tensorflow/tfjs-core/dist' },
     ignoreAnnotations: true,
     metafile: true,

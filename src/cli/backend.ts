@@ -25,11 +25,15 @@ export function checkInstalled(name: string): void {
     throw new Error(`${name} is not installed in ${process.cwd()}: npm install ${name}`);
 }
 
+/** Imports a package of the user's project. @throws Error if it is not installed */
+export async function importFromProject(name: string): Promise<object> {
+  checkInstalled(name);
+  return import(pathToFileURL(project.resolve(name)).href) as Promise<object>;
+}
+
 /** Loads the backend's package, and makes the backend active. */
 export async function startBackend(backendName: string): Promise<void> {
-  const name = packageOfBackend(backendName);
-  checkInstalled(name);
-  await import(pathToFileURL(project.resolve(name)).href);
+  await importFromProject(packageOfBackend(backendName));
   if (!(await setBackend(backendName).catch(() => false)))
     throw new Error(`Backend ${backendName} does not start in this Node.`);
 }

@@ -5,11 +5,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { basename } from 'node:path';
-import { Worker } from 'node:worker_threads';
-import { aborted } from './browser.js';
 import { ROOT } from './backend.js';
 import type { Comparison } from './comparison.js';
 import { writeNumber } from './numbers.js';
+import { inThread } from './in-thread.js';
 import { onPage } from './on-page.js';
 import { printComparisons, printNames } from './print.js';
 import { type Progress, progress } from './progress.js';
@@ -89,7 +88,7 @@ async function carryOut({ json, timeout, ...task }: CompareOptions) {
     );
   }, 1000 * timeout);
   try {
-    if (inBrowser) await onPage(task, onMessage, limit.signal);
+    if (inBrowser) await onPage(task, kernels, onMessage, limit.signal);
     else await inThread(task, onMessage, limit.signal, json);
     bar?.done();
   } finally {
@@ -103,36 +102,6 @@ function whyNone(kernels: string, backend: string, notCompared: readonly string[
   return notCompared.length > 0
     ? `${kernels} exports ${notCompared.join(', ')}, of which there is no case.`
     : `does ${kernels} export one for ${backend}?`;
-}
-
-/** @param quiet whether what a user's module prints goes to standard error */
-async function inThread(
-  task: Task,
-  onMessage: (message: TaskMessage) => void,
-  signal: AbortSignal,
-  quiet: boolean,
-): Promise<void> {
-  const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: task, stdout: quiet });
-  if (quiet) worker.stdout.pipe(process.stderr);
-  const done = new Promise<void>((resolve, reject) => {
-    worker.on('message', (message: TaskMessage | { done: true }) => {
-      if ('done' in message) return resolve();
-      try {
-        onMessage(message);
-      } catch (error) {
-        reject(error as Error);
-      }
-    });
-    worker.once('error', reject);
-    worker.once('exit', (code) =>
-      reject(new Error(`The comparison ended early: something ended its thread, with exit code ${code}.`)),
-    );
-  });
-  try {
-    await Promise.race([done, aborted(signal)]);
-  } finally {
-    await worker.terminate();
-  }
 }
 
 export function version(): string {

@@ -1,13 +1,13 @@
 /**
- * Compares in a browser. The page loads tfjs's packages as they are installed in the user's project, this package, and the user's
+ * Has a task done in a browser. The page loads tfjs's packages as they are installed in the user's project, this package, and the user's
  * module as it is.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkInstalled, folderOf, ROOT } from './backend.js';
 import { inBrowser, SENDER } from './browser.js';
-import type { Task, TaskMessage } from './task.js';
+import type { AnyTask } from './task.js';
 
 /** tfjs's packages that a page can load, if they are installed: each has one file that imports almost nothing but tfjs's packages. */
 const TFJS = ['tfjs', 'tfjs-core', 'tfjs-converter', 'tfjs-data', 'tfjs-layers', 'tfjs-backend-cpu', 'tfjs-backend-wasm', 'tfjs-backend-webgl', 'tfjs-backend-webgpu'].map((name) => `@tensorflow/${name}`); // prettier-ignore
@@ -27,31 +27,34 @@ const BROUGHT = [
 const NODE = ['fs', 'os', 'path', 'perf_hooks'];
 const NOTHING = 'data:text/javascript,export default {}';
 
-export async function onPage(
-  task: Task,
-  onMessage: (message: TaskMessage) => void,
+/** @param file the module, or the model.json, that the page loads */
+export async function onPage<Message extends object>(
+  task: AnyTask,
+  file: string | undefined,
+  onMessage: (message: Message) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const { kernels } = task;
   for (const name of ['tfjs-core', 'tfjs-backend-webgl']) checkInstalled(`@tensorflow/${name}`);
-  if (kernels !== undefined) checkPlace(kernels);
+  const isModel = file !== undefined && extname(file) === '.json';
+  if (file !== undefined && !isModel) checkPlace(file);
   const missing: string[] = [];
   const fileOf = (path: string) => {
-    const file = path === SCRIPT ? fileURLToPath(new URL('./page.js', import.meta.url)) : placeOf(path);
-    if (path.startsWith('/project/') && !(file && existsSync(file))) missing.push(path.slice(9));
-    return file === undefined ? undefined : { file };
+    const found =
+      path === SCRIPT ? fileURLToPath(new URL('./page.js', import.meta.url)) : placeOf(path, file);
+    if (path.startsWith('/project/') && !(found && existsSync(found))) missing.push(path.slice(9));
+    return found === undefined ? undefined : { file: found };
   };
-  const url = kernels && `/project/${inProject(kernels)}`;
+  const url = file && (isModel ? `/model/${basename(file)}` : `/project/${inProject(file)}`);
   const page = `<!doctype html><meta charset="utf-8">
 <script type="importmap">${JSON.stringify({ imports: importMap() })}</script>
 <script type="module">
   ${SENDER}
   import '@tensorflow/tfjs-backend-webgl';
-  import { comparePage } from '${SCRIPT}';
-  await comparePage(${JSON.stringify(task)}, ${JSON.stringify(url)}, send);
+  import { onThisPage } from '${SCRIPT}';
+  await onThisPage(${JSON.stringify(task)}, ${JSON.stringify(url)}, send);
 </script>`;
   try {
-    await inBrowser<TaskMessage>(page, fileOf, onMessage, { signal });
+    await inBrowser<Message>(page, fileOf, onMessage, { signal });
   } catch (error) {
     throw new Error(explained((error as Error).message, missing));
   }
@@ -60,15 +63,11 @@ export async function onPage(
 /** The module's path in the user's project, as in a URL. */
 const inProject = (file: string) => relative(process.cwd(), resolve(file)).split(sep).join('/');
 
-function checkPlace(kernels: string): void {
-  if (/^\.\.|:/.test(inProject(kernels)))
-    throw new Error(
-      `--kernels is ${kernels}, but it must be in ${process.cwd()}: the page can read no other folder.`,
-    );
-  if (kernels.endsWith('.cjs'))
-    throw new Error(
-      `--kernels is ${kernels}, but on webgl it must be an ES module: a page cannot load CommonJS.`,
-    );
+function checkPlace(file: string): void {
+  if (/^\.\.|:/.test(inProject(file)))
+    throw new Error(`${file} must be in ${process.cwd()}: the page can read no other folder.`);
+  if (file.endsWith('.cjs'))
+    throw new Error(`${file} must be an ES module on webgl: a page cannot load CommonJS.`);
 }
 
 /** What a module on the page may import by name -> the URL that serves it. */
@@ -93,10 +92,11 @@ function importMap(): Record<string, string> {
   return imports;
 }
 
-/** The file for a URL: of a package, or of the user's project. */
-function placeOf(path: string): string | undefined {
+/** The file for a URL: of a package, of the user's project, or beside the model. */
+function placeOf(path: string, model: string | undefined): string | undefined {
   const [, kind, ...rest] = path.split('/');
   if (rest.includes('..')) return undefined;
+  if (kind === 'model' && model) return join(dirname(model), ...rest);
   if (kind === 'project') return join(process.cwd(), ...rest);
   if (kind !== 'packages') return undefined;
   const name = rest.splice(0, rest[0].startsWith('@') ? 2 : 1).join('/');

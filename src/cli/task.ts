@@ -1,6 +1,9 @@
-/** What `compare` hands to the thread or the page that compares, and what comes back. */
+/** What a command hands to the thread or the page that does the work. What comes back of `compare` is here, too. */
 import type { BackendName } from '../../kernels/registry.js';
+import type { ModelTask } from './model/task.js';
 import type { Asked, CompareMessage, Name } from './run-comparisons.js';
+
+export type AnyTask = Task | ModelTask;
 
 export interface Task {
   asked: Asked;

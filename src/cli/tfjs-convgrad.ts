@@ -2,15 +2,31 @@
  * The command `tfjs-convgrad`. Its exit code is 0 if everything agrees, 1 if something disagrees, 2 if it cannot tell.
  */
 import { Command } from 'commander';
-import { BACKENDS } from '../../kernels/registry.js';
+import { type BackendName, BACKENDS } from '../../kernels/registry.js';
 import { compareCommand, type CompareOptions, version } from './compare.js';
 import type { OwnCase, Selection } from './comparison.js';
-import { oneOf, padding, script, shapes, whole, writable } from './options.js';
+import { modelCommand, type ModelOptions } from './model/command.js';
+import type { Shapes } from './model/task.js';
+import {
+  inputShapes,
+  listOf,
+  NO_SHAPES,
+  oneOf,
+  padding,
+  script,
+  shapes,
+  whole,
+  writable,
+} from './options.js';
 
 /** Milliseconds for which one kernel and case are timed. */
 const TIMED_MS = 20;
 /** Default of --timeout, in seconds. Everything takes half a minute on cpu and a few minutes on webgl without a GPU. */
 const TIMEOUT = 1800;
+/** How often a model is timed with each set of kernels. */
+const REPEAT = 5;
+/** The most elements of an op's output that are compared. More take long, and rarely show more. */
+const ELEMENTS = 10_000;
 const CANNOT_TELL = 2;
 const NAME = 'tfjs-convgrad';
 
@@ -23,6 +39,8 @@ interface Given
   shape?: Pick<OwnCase, 'x' | 'window'>;
 }
 
+type GivenModel = Omit<ModelOptions, 'backends' | 'shapes'> & { backend: BackendName[]; shape: Shapes };
+
 const EXAMPLES = `
 Examples:
   ${NAME} compare                                    every kernel on cpu
@@ -32,6 +50,8 @@ Examples:
   ${NAME} compare --kernels mine.js --backend webgl  kernels of your own, in a browser
   ${NAME} compare --html report.html                 a report to read or to pass on
   ${NAME} compare --json > report.json               for a program; Infinity and NaN are texts
+  ${NAME} model model.json --shape 1x224x224x3       a whole model: is each op right, and how fast
+  ${NAME} model mine.mjs --gradients --backend cpu,wasm,webgl
 
 Exit code: 0 if everything is right, 1 if something is wrong, 2 if nothing could be said.
 On webgl an installed Chrome or Chromium runs the kernels. CHROME_BIN says where it is if it is not found.`;
@@ -70,6 +90,37 @@ program
     const own = shape && { ...shape, strides: strides ?? 1, pad: pad ?? 'valid' };
     const asked = { op, case: caseName, seed, own, milliseconds: TIMED_MS };
     const right = await compareCommand({ ...given, asked });
+    process.exitCode = right ? 0 : 1;
+  });
+
+program
+  .command('model')
+  .description(
+    "Checks and times a whole model, kernel by kernel, with tfjs's kernels and with the plugin's. PLACE is the path or the URL of a " +
+      'model.json, or a module that exports model, or load, and may export inputs and loss.',
+  )
+  .argument('<place>', 'path or URL of a model.json, or path of a module')
+  .option('--backend <list>', `backends to run on, of ${BACKENDS.join(',')}`, listOf(BACKENDS), ['wasm'])
+  .option(
+    '--shape <list>',
+    'shapes of the inputs: 1x224x224x3, or by name: image=1x224x224x3,mask=1x224x224',
+    inputShapes,
+    NO_SHAPES,
+  )
+  .option('--gradients', 'run it backward, too, and check its gradients', false)
+  .option('--repeat <number>', 'time each side so often', whole(1000), REPEAT)
+  .option(
+    '--elements <number>',
+    'compare at most this many elements of each output',
+    whole(2 ** 31),
+    ELEMENTS,
+  )
+  .option('--seed <number>', 'seed of all random data', whole(2 ** 31), 1)
+  .option('--timeout <seconds>', 'give up after so many seconds', whole(86_400), TIMEOUT)
+  .option('--json', 'print JSON on standard output, and nothing else', false)
+  .option('--html <file>', 'write an HTML report to this file', writable)
+  .action(async (place: string, { backend, shape, ...given }: GivenModel) => {
+    const right = await modelCommand(place, { ...given, backends: backend, shapes: shape });
     process.exitCode = right ? 0 : 1;
   });
 

@@ -1,5 +1,5 @@
 /**
- * The thread in which the command compares on cpu and wasm. A kernel that never ends blocks only this thread, and one that ends the
+ * The thread in which the command works on cpu and wasm. A kernel that never ends blocks only this thread, and one that ends the
  * process ends only this thread.
  */
 import { resolve } from 'node:path';
@@ -7,28 +7,51 @@ import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 import { enableProdMode, version_core } from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
-import { startBackend } from './backend.js';
+import { importFromProject, isInstalled, startBackend } from './backend.js';
+import { handlerOf } from './model/files.js';
+import { loadedFrom, loadModel } from './model/load.js';
+import { runModel } from './model/run.js';
+import type { ModelMessage, ModelTask } from './model/task.js';
 import { namesOf, runComparisons } from './run-comparisons.js';
-import type { Task, TaskMessage } from './task.js';
-import { readModule, type UserModule } from './user-kernels.js';
+import type { AnyTask, Task, TaskMessage } from './task.js';
+import { readModule } from './user-kernels.js';
 
-const { asked, backend, kernels, list } = workerData as Task;
-const send = (message: TaskMessage | { done: true }) => parentPort!.postMessage(message);
+const task = workerData as AnyTask;
+const send = (message: TaskMessage | ModelMessage | { done: true }) => parentPort!.postMessage(message);
 
 enableProdMode(); // no advice to use another backend
-const needsBackend = !list || kernels !== undefined; // a module's kernels may look at the backend
-if (needsBackend) await startBackend(backend);
-send({ facts: { 'TensorFlow.js': version_core, Node: process.version } });
-const module = kernels === undefined ? undefined : await moduleOf(kernels);
-if (list) send({ names: namesOf(asked, module, backend) });
-else await runComparisons(asked, module, send);
+if ('model' in task) await checkTheModel(task);
+else await compare(task);
 send({ done: true });
 
-async function moduleOf(file: string): Promise<UserModule> {
-  const module = (await import(pathToFileURL(resolve(file)).href).catch((error: unknown) => {
+async function compare({ asked, backend, kernels, list }: Task): Promise<void> {
+  const needsBackend = !list || kernels !== undefined; // a module's kernels may look at the backend
+  if (needsBackend) await start(backend);
+  const module = kernels === undefined ? undefined : readModule(kernels, await moduleOf(kernels));
+  if (list) send({ names: namesOf(asked, module, backend) });
+  else await runComparisons(asked, module, send);
+}
+
+async function checkTheModel(task: ModelTask): Promise<void> {
+  const { model, format, backend } = task;
+  if (backend !== 'cpu' && isInstalled('cpu')) await startBackend('cpu'); // with which kernels are compared
+  await start(backend);
+  const loaded =
+    format === 'module'
+      ? await loadedFrom(model, await moduleOf(model))
+      : await loadModel(format, handlerOf(model), importFromProject);
+  await runModel(loaded, task, send);
+}
+
+async function start(backend: string): Promise<void> {
+  await startBackend(backend);
+  send({ facts: { 'TensorFlow.js': version_core, Node: process.version } });
+}
+
+async function moduleOf(file: string): Promise<object> {
+  return import(pathToFileURL(resolve(file)).href).catch((error: unknown) => {
     throw new Error(`${file} does not load: ${whyNot(error)}`);
-  })) as object;
-  return readModule(file, module);
+  });
 }
 
 function whyNot(error: unknown): string {

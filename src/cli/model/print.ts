@@ -1,0 +1,61 @@
+/** Prints what `model` has found. */
+import type { ModelRun } from './command.js';
+import { kernelsOf, speedUps, verdictOf } from './tables.js';
+import type { ModelResult, Side } from './task.js';
+
+export function printModel({ results, gradients }: ModelRun): void {
+  for (const result of results) printResult(result);
+  console.log(`\n${gradients ? 'A run forward and backward' : 'A prediction'}, on each backend:`);
+  printTable([
+    ['backend', "tfjs's kernels", "the plugin's", 'ms, tfjs', 'ms, plugin', 'expected', 'measured'],
+    ...results.map((result) => {
+      const { expected, measured } = speedUps(result);
+      const { tfjs, plugin } = result.whole;
+      return [result.backend, verdictOf(result.tfjs), verdictOf(result.plugin), ms(tfjs), ms(plugin), ratio(expected), ratio(measured)]; // prettier-ignore
+    }),
+  ]);
+  console.log(
+    'expected: how many times faster with the plugin by the times of the kernels; measured: by those of whole runs.',
+  );
+}
+
+function printResult(result: ModelResult): void {
+  const shapes = result.inputs.map(({ name, shape }) => `${name} ${shape.join('x')}`);
+  console.log(`\n== ${result.backend}: ${shapes.join(', ')}`);
+  printSide("With tfjs's kernels", result.tfjs);
+  printSide("With the plugin's", result.plugin);
+  console.log();
+  printTable([
+    ['kernel', 'calls', 'whose', 'error, tfjs', 'error, plugin', 'ms, tfjs', 'ms, plugin', 'speed', 'share'],
+    ...kernelsOf(result).map((row) => [
+      row.kernel,
+      String(row.calls),
+      row.isOurs ? 'plugin' : 'tfjs',
+      error(row.errors.tfjs, row.isWrong.tfjs),
+      error(row.errors.plugin, row.isWrong.plugin),
+      ms(row.tfjs),
+      ms(row.plugin),
+      ratio(row.tfjs !== null && row.plugin !== null ? row.tfjs / row.plugin : null),
+      row.share === null ? '-' : `${(100 * row.share).toFixed(0)}%`,
+    ]),
+  ]);
+}
+
+/** The report's text without its table, which here has times of its own. */
+function printSide(title: string, side: Side): void {
+  if ('error' in side) console.log(`${title}: it throws: ${side.error}`);
+  else console.log(`${title}: ${side.report.text.split('\n\n')[0]}`);
+}
+
+function printTable(rows: string[][]): void {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  for (const row of rows)
+    console.log(
+      row.map((cell, c) => (c === 0 ? cell.padEnd(widths[c]) : cell.padStart(widths[c]))).join('  '),
+    );
+}
+
+const ms = (value: number | null) => (value === null ? '-' : String(Number(value.toPrecision(3))));
+const ratio = (value: number | null) => (value === null ? '-' : `${value.toFixed(1)}x`);
+const error = (value: number | null, isWrong: boolean) =>
+  value === null ? '-' : `${isWrong ? 'WRONG ' : ''}${value === 0 ? '0' : value.toPrecision(2)}`;

@@ -1,0 +1,2 @@
+import type { ModelRun } from './command.js';
+export const modelPageOf = (run: ModelRun): string => JSON.stringify(run);

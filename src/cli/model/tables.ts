@@ -1,0 +1,58 @@
+/** The tables of a model's results, for the terminal and for the page. */
+import type { ModelOp } from '../../verify/model/model-report.js';
+import type { KernelRow, ModelResult, Side } from './task.js';
+
+/** A kernel of the model: how right it is, and how fast. */
+export interface KernelSummary extends KernelRow {
+  /** The largest error in units of its bound, with tfjs's kernels and with the plugin's; null if it was not judged. */
+  errors: { tfjs: number | null; plugin: number | null };
+  isWrong: { tfjs: boolean; plugin: boolean };
+  /** Share of the time with tfjs's kernels. */
+  share: number | null;
+}
+
+const opsOf = (side: Side): readonly ModelOp[] => ('report' in side ? side.report.ops : []);
+
+/** The kernels that were timed, the slowest first, and those that were only checked. */
+export function kernelsOf({ kernels, tfjs, plugin }: ModelResult): KernelSummary[] {
+  const all = kernels.reduce((sum, { tfjs }) => sum + (tfjs ?? 0), 0);
+  const names = new Set([...kernels.map(({ kernel }) => kernel), ...[...opsOf(plugin), ...opsOf(tfjs)].map(({ kernel }) => kernel)]); // prettier-ignore
+  return [...names].map((kernel) => {
+    const own = { tfjs: opsOf(tfjs).filter((op) => op.kernel === kernel), plugin: opsOf(plugin).filter((op) => op.kernel === kernel) }; // prettier-ignore
+    const calls = Math.max(own.tfjs.length, own.plugin.length);
+    const row = kernels.find((row) => row.kernel === kernel) ?? { kernel, calls, isOurs: false, tfjs: null, plugin: null }; // prettier-ignore
+    return {
+      ...row,
+      errors: { tfjs: largestError(own.tfjs), plugin: largestError(own.plugin) },
+      isWrong: { tfjs: own.tfjs.some(isWrong), plugin: own.plugin.some(isWrong) },
+      share: all > 0 && row.tfjs !== null ? row.tfjs / all : null,
+    };
+  });
+}
+
+const isWrong = ({ state }: ModelOp) => state === 'wrong';
+
+function largestError(ops: readonly ModelOp[]): number | null {
+  const errors = ops.flatMap(({ error }) => error ?? []);
+  return errors.length > 0 ? Math.max(...errors) : null;
+}
+
+/** How many times faster the whole model should be by the times of its kernels, and is; null if it was not measured. */
+export function speedUps({ kernels, whole }: ModelResult): {
+  expected: number | null;
+  measured: number | null;
+} {
+  const sum = (side: 'tfjs' | 'plugin') => kernels.reduce((total, row) => total + (row[side] ?? 0), 0);
+  const isTimed = kernels.some(({ tfjs }) => tfjs !== null) && kernels.some(({ plugin }) => plugin !== null);
+  return {
+    expected: isTimed ? sum('tfjs') / sum('plugin') : null,
+    measured: whole.tfjs !== null && whole.plugin !== null ? whole.tfjs / whole.plugin : null,
+  };
+}
+
+/** 'right', 'WRONG' or 'unsure', or what was thrown. */
+export function verdictOf(side: Side): string {
+  if ('error' in side) return 'throws';
+  const { verdict } = side.report;
+  return verdict === 'wrong' ? 'WRONG' : verdict;
+}
