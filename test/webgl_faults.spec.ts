@@ -196,6 +196,54 @@ describe('webgl faults', () => {
     });
   });
 
+  for (const isUsedBefore of [true, false]) {
+    it(`a context that was lost and is restored, ${isUsedBefore ? 'after' : 'before'} the first kernel`, async () => {
+      await onNewContext(async () => {
+        const { gl } = inside().gpgpu;
+        const heard = (name: string) =>
+          new Promise((resolve) => {
+            gl.canvas.addEventListener(name, (event) => resolve(event.preventDefault()), { once: true }); // tfjs prevents it, too
+          });
+        const run = () => tf.tidy(() => maxPool(tf.ones<tf.Rank.R4>([1, 2, 2, 1]), 2).dataSync());
+        if (isUsedBefore) expect([...run()]).toEqual([1]);
+        const extension = gl.getExtension('WEBGL_lose_context')!;
+        const [lost, restored] = ['webglcontextlost', 'webglcontextrestored'].map(heard);
+        extension.loseContext();
+        await lost;
+        await new Promise((resolve) => setTimeout(resolve)); // the event is over
+        extension.restoreContext();
+        await restored;
+        expect(gl.isContextLost()).toBeFalse();
+        const before = counts();
+        expect(run).toThrowError(
+          /tfjs-convgrad: MaxPool cannot run: the WebGL context of this backend was lost/,
+        );
+        expect(counts()).toEqual(before);
+      });
+    });
+  }
+
+  it('no method of the context or the backend, whether a kernel runs through or fails', async () => {
+    await onNewContext(
+      async () => {
+        const backend = tf.backend() as MathBackendWebGL;
+        const methods = () => [
+          backend.gpgpu.gl.getShaderInfoLog,
+          backend.gpgpu.gl.getProgramInfoLog,
+          backend.write,
+        ];
+        const before = methods();
+        const x = tf.ones<tf.Rank.R4>([1, 2, 2, 1]);
+        tf.tidy(() => void maxPool(x, 2));
+        expect(methods()).toEqual(before);
+        struck(NO_ROOM['a texture'], 1, () => expect(() => maxPool(x, 1)).toThrowError(/MaxPool failed/));
+        expect(methods()).toEqual(before);
+        x.dispose();
+      },
+      { WEBGL_DELETE_TEXTURE_THRESHOLD: 0 },
+    );
+  });
+
   for (const method of ['drawElements', 'createTexture', 'linkProgram']) {
     it(`a context that is lost at ${method}`, async () => {
       await onNewContext(async () => {

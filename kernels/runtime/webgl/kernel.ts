@@ -26,9 +26,9 @@ export function webglKernel(name: string, kernel: Kernel<MathBackendWebGL>): Ker
   const webgl: Kernel<MathBackendWebGL> = (args) => {
     const { backend, inputs } = args;
     checkContext(name, backend);
-    if (isCompileOnly()) lendTextures(backend, Object.values(inputs));
     const { made, words, end } = watch(backend);
     try {
+      if (isCompileOnly()) lendTextures(backend, Object.values(inputs));
       const result = kernel(args);
       checkContext(name, backend);
       return result;
@@ -44,14 +44,29 @@ export function webglKernel(name: string, kernel: Kernel<MathBackendWebGL>): Ker
   return webgl as Kernel;
 }
 
-/** @throws Error if the context is lost. After that, nothing that is drawn or read means anything. */
-function checkContext(name: string, { gpgpu }: MathBackendWebGL): void {
-  if (gpgpu.gl.isContextLost()) {
+/** @throws Error if the context is lost, or was. After that, nothing that is drawn or read means anything. */
+function checkContext(name: string, backend: MathBackendWebGL): void {
+  const isLost = backend.gpgpu.gl.isContextLost();
+  if (isLost || wasLost(backend)) {
     throw new Error(
-      `tfjs-convgrad: ${name} cannot run: the WebGL context of this backend is lost, with all its tensors. ` +
+      `tfjs-convgrad: ${name} cannot run: the WebGL context of this backend ${isLost ? 'is' : 'was'} lost, with all its tensors. ` +
         'Remove the backend and register it anew.',
     );
   }
+}
+
+const contexts = new WeakMap<MathBackendWebGL, { wasLost: boolean }>();
+
+/** Whether the context was lost before, and the browser has restored it: without the backend's textures and programs. */
+function wasLost(backend: MathBackendWebGL): boolean {
+  const known = contexts.get(backend);
+  if (known) return known.wasLost;
+  const { gl, vertexBuffer } = backend.gpgpu;
+  const context = { wasLost: !gl.isBuffer(vertexBuffer) };
+  const { canvas } = gl as { canvas?: Partial<EventTarget> }; // React Native has none
+  canvas?.addEventListener?.('webglcontextlost', () => (context.wasLost = true), { once: true });
+  contexts.set(backend, context);
+  return context.wasLost;
 }
 
 /** Until `end`: the data that the backend makes, and what the driver says about shaders and programs. */
