@@ -16,7 +16,11 @@ type T4 = tf.Tensor4D;
 const FAULT = 1 / 128;
 
 const image = (shape: T4['shape'], seed = 3) => tf.randomUniform<tf.Rank.R4>(shape, -1, 1, 'float32', seed);
-const memory = () => [tf.memory().numTensors, tf.memory().numDataBuffers];
+/** The cpu backend counts too: kernels run there without the engine. */
+const memory = () => {
+  const { numTensors, numDataBuffers } = tf.memory();
+  return [numTensors, numDataBuffers, (tf.engine().findBackend('cpu') as tf.KernelBackend).numDataIds()];
+};
 const wrongOps = ({ ops }: ModelReport) => ops.filter(({ state }) => state === 'wrong');
 const nameOf = ({ index, kernel, phase }: ModelOp) => `${phase} ${index} ${kernel}`;
 
@@ -24,7 +28,7 @@ const nameOf = ({ index, kernel, phase }: ModelOp) => `${phase} ${index} ${kerne
 async function checked(...args: Parameters<typeof checkModel>): Promise<ModelReport> {
   const before = memory();
   const report = await checkModel(...args);
-  expect(memory()).withContext('tensors, data buffers').toEqual(before);
+  expect(memory()).withContext('tensors, data buffers, data ids on cpu').toEqual(before);
   return report;
 }
 
@@ -32,7 +36,7 @@ function expectVerdict(report: ModelReport, verdict: ModelReport['verdict']): vo
   expect(report.verdict).withContext(String(report)).toBe(verdict);
 }
 
-/** Runs f while a kernel of the active backend gives, for the chosen calls, one value of its result too large by `fault`. */
+/** Runs f while a kernel of the active backend gives, for the chosen calls, one value of its last output too large by `fault`. */
 async function withFault<T>(
   kernelName: string,
   isWrong: (inputs: Record<string, tf.TensorInfo>) => boolean,
@@ -42,8 +46,10 @@ async function withFault<T>(
   const config = tf.getKernel(kernelName, tf.getBackend());
   const add = tf.getKernel('Add', tf.getBackend());
   const kernelFunc: tf.KernelFunc = (args) => {
-    const result = config.kernelFunc(args) as tf.TensorInfo;
-    if (!isWrong(args.inputs as Record<string, tf.TensorInfo>)) return result;
+    const made = config.kernelFunc(args);
+    if (!isWrong(args.inputs as Record<string, tf.TensorInfo>)) return made;
+    const results = [made].flat();
+    const result = results.pop()!;
     const backend = args.backend as tf.KernelBackend;
     const { shape } = result;
     const faults = new Float32Array(tf.util.sizeFromShape(shape));
@@ -51,7 +57,7 @@ async function withFault<T>(
     const b = { dataId: backend.write(faults, shape, 'float32'), shape, dtype: 'float32' } as const;
     const spoiled = add.kernelFunc({ inputs: { a: result, b }, attrs: {}, backend });
     [result, b].forEach(({ dataId }) => backend.disposeData(dataId));
-    return spoiled;
+    return Array.isArray(made) ? [...results, spoiled as tf.TensorInfo] : spoiled;
   };
   tf.unregisterKernel(kernelName, config.backendName);
   tf.registerKernel({ ...config, kernelFunc });
@@ -343,6 +349,15 @@ describeOnBackends('check_model', (backendName) => {
         x.dispose();
       });
     }
+  });
+
+  it('judges every output of a kernel', async () => {
+    const x = image([1, 2, 2, 4]);
+    const f = (x: T4) => tf.split(x, 4, 3);
+    const report = await withFault('SplitV', () => true, () => checked(f, x)); // prettier-ignore
+    expect(wrongOps(report).map(({ worst }) => worst!.output)).toEqual([3]);
+    expect(String(report)).toContain('output 3, element [0,1,0,0] is');
+    x.dispose();
   });
 
   it('judges kernels that have no definition by cpu, and says so, or that it cannot', async () => {
