@@ -212,7 +212,7 @@ function tensorsIn(result: unknown): Tensor[] {
 /** Runs `run`. Meanwhile the layers of a tf.LayersModel, also those of models in it, say when they are called. */
 async function named<T>(model: unknown, stage: Stage, run: () => T | Promise<T>): Promise<T> {
   const layers = isObject(model) && Array.isArray(model.layers) ? layersIn(model.layers as Layer[]) : [];
-  const undo = layers.map((layer) => {
+  const undo = [...new Set(layers)].map((layer) => {
     const before = Object.getOwnPropertyDescriptor(layer, 'call');
     const { call } = layer;
     layer.call = (...args) => {
