@@ -192,4 +192,55 @@ describeOnBackends('malformed calls', () => {
       expect(() => geometry([1, 4, 4, 2], filter, { stride: 2 })).toThrowError(/Did you mean 'strides'\?/);
     }
   });
+
+  it('of the numeric functions are refused in words: arrays of another length, and what is none', async () => {
+    const floats = (length: number) => new Float32Array(length);
+    const [conv, grouped] = [numeric.convGeometry([1, 4, 5, 4], [2, 2, 4, 6]), numeric.depthwiseGeometry([1, 4, 5, 4], [2, 2, 4, 1])]; // prettier-ignore
+    const pool = numeric.poolGeometry([1, 4, 5, 4], 2);
+    const [x, y, filter] = [80, 72, 96];
+    const [deepY, deepFilter, poolY] = [48, 16, 16];
+    const four = () => ({ mean: floats(4), variance: floats(4), offset: floats(4), scale: floats(4) });
+    // A number is the length of an array.
+    const calls: Partial<Record<keyof typeof numeric, unknown[]>> = {
+      conv2d: [x, filter, conv, y],
+      conv2dBackpropInput: [y, filter, conv, x],
+      conv2dBackpropFilter: [x, y, conv, filter],
+      biasGrad: [y, conv, 6],
+      im2col: [x, conv],
+      depthwiseConv2d: [x, deepFilter, grouped, deepY],
+      depthwiseConv2dBackpropInput: [deepY, deepFilter, grouped, x],
+      depthwiseConv2dBackpropFilter: [x, deepY, grouped, deepFilter],
+      oihwToHwio: [filter, [6, 4, 2, 2]],
+      hwioToOihw: [filter, [2, 2, 4, 6]],
+      maxPool: [x, pool, poolY, poolY],
+      avgPool: [x, pool, poolY],
+      avgPoolGrad: [poolY, pool, x],
+      batchNorm: [x, { ...four(), epsilon: 1 }, x],
+      batchNormGrad: [x, x, { ...four(), epsilon: 1 }, { ...four(), x: floats(x) }],
+    };
+    for (const [name, given] of Object.entries(calls)) {
+      const f = any(numeric[name as keyof typeof numeric]);
+      const args = given.map((value) => (typeof value === 'number' ? floats(value) : value));
+      expect(() => f(...args))
+        .withContext(name)
+        .not.toThrow();
+      for (let i = 0; i < args.length; i++) {
+        const call = (value: unknown) => f(...args.slice(0, i), value, ...args.slice(i + 1));
+        await refuses(name, `argument ${i}`, call);
+        const length = given[i];
+        if (typeof length !== 'number') continue;
+        for (const other of [length - 1, length + 1]) {
+          expect(() => call(floats(other)))
+            .withContext(`${name}, argument ${i}`)
+            .toThrowError(/^tfjs-convgrad: /);
+        }
+      }
+    }
+    const maxPoolGrad = any(numeric.maxPoolGrad);
+    expect(() => maxPoolGrad(floats(poolY), new Int32Array(poolY), floats(x))).not.toThrow();
+    expect(() => maxPoolGrad(floats(poolY - 1), new Int32Array(poolY), floats(x))).toThrowError(/dy of maxPoolGrad is a typed array of length 15, but it must be a typed array of length 16/); // prettier-ignore
+    expect(() => numeric.conv2d(floats(79), floats(filter), conv, floats(y))).toThrowError(
+      'tfjs-convgrad: x of conv2d is a typed array of length 79, but it must be a typed array of length 80.',
+    );
+  });
 });
