@@ -1,6 +1,20 @@
 /** The report of a run: one HTML page that needs no other file. Its plots and pictures are inline SVG. */
 import * as Plot from '@observablehq/plot';
-import { parseHTML } from 'linkedom';
+import {
+  BLUE,
+  bounded,
+  draw,
+  escape,
+  failed,
+  FAILED,
+  figure,
+  format,
+  GREEN,
+  ORANGE,
+  pageWith,
+  table,
+  verdict,
+} from './html.js';
 import type { Comparison } from './comparison.js';
 import type { FeatureMap } from './feature-maps.js';
 import { noCase, remarksOn } from './remarks.js';
@@ -35,20 +49,12 @@ export interface Report {
 
 export function pageOf(report: Report): string {
   const { examples, training, featureMaps } = report;
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>tfjs-convgrad: report</title>
-<style>${STYLE}</style>
-<h1>tfjs-convgrad: report</h1>
-${summary(report)}
+  const content = `${summary(report)}
 ${examples ? examplesSection(examples) : ''}
 ${comparisonSection(report)}
 ${training ? trainingSection(training) : ''}
-${featureMaps ? `<h2>Feature maps</h2>\n<div class="pictures">${featureMaps.map(picture).join('\n')}</div>` : ''}
-</html>
-`;
+${featureMaps ? `<h2>Feature maps</h2>\n<div class="pictures">${featureMaps.map(picture).join('\n')}</div>` : ''}`;
+  return pageWith('tfjs-convgrad: report', content);
 }
 
 function examplesSection(examples: Example[]): string {
@@ -192,24 +198,6 @@ ${table(
 
 // Plots
 
-const BLUE = '#4a90d9';
-const ORANGE = '#f28e2b';
-const GREEN = '#3f8f3a';
-const FAILED = 'var(--failed)';
-
-/** Width of a plot. It is drawn larger or smaller, so that its texts can be read on a phone and on a desk. */
-const WIDTH = 440;
-
-const { document } = parseHTML('<html></html>');
-
-const draw = (options: Plot.PlotOptions): string =>
-  Plot.plot({
-    document: document as unknown as Document,
-    style: { fontSize: '13px' },
-    width: WIDTH,
-    ...options,
-  }).outerHTML;
-
 /** Whether the error, which may be NaN, is above all that the plot has a place for. */
 const isAboveAll = ({ error }: Comparison) => !(error <= 2);
 
@@ -305,76 +293,3 @@ function picture({ title, width, height, values }: FeatureMap): string {
   });
   return figure(title, svg);
 }
-
-// HTML
-
-/** A text; a number, shown to three digits; null for nothing; or a text that says that something passed or failed. */
-type Cell = string | number | null | { text: string; ok: boolean };
-
-const verdict = (ok: boolean): Cell => ({ text: ok ? 'ok' : 'FAILED', ok });
-const bounded = (error: number | null): Cell =>
-  error === null || error <= 1 ? error : { text: format(error), ok: false };
-
-function table(head: string[], rows: Cell[][]): string {
-  return `<div class="scroll"><table>
-<thead><tr>${head.map((name) => `<th scope="col">${name}`).join('')}</thead>
-<tbody>${rows.map((row) => `<tr>${row.map(td).join('')}`).join('\n')}</tbody>
-</table></div>`;
-}
-
-/** A text with more characters than this scrolls in its cell. */
-const LONG = 80;
-
-function td(cell: Cell): string {
-  if (cell === null) return '<td class="number">–';
-  if (typeof cell === 'number') return `<td class="number">${format(cell)}`;
-  if (typeof cell === 'string')
-    return `<td>${cell.length > LONG ? `<div class="long">${escape(cell)}</div>` : escape(cell)}`;
-  return cell.ok ? `<td>${escape(cell.text)}` : `<td>${failed(cell.text)}`;
-}
-
-const failed = (text: string): string => `<strong class="failed">✗ ${escape(text)}</strong>`;
-
-const figure = (caption: string, content: string): string =>
-  `<figure><div class="scroll">${content}</div><figcaption>${escape(caption)}</figcaption></figure>`;
-
-function format(value: number): string {
-  if (value === Infinity) return '∞';
-  const size = Math.abs(value);
-  return size > 0 && (size < 1e-3 || size >= 1e5)
-    ? value.toExponential(1)
-    : String(Number(value.toPrecision(3)));
-}
-
-const escape = (text: string): string => text.replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`);
-
-const STYLE = `
-:root { color-scheme: light dark; --line: color-mix(in srgb, CanvasText 18%, Canvas); --failed: light-dark(#b3001b, #ff7b72); }
-body { max-width: 72rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: break-word; }
-h2 { margin-top: 2.5rem; }
-table { border-collapse: collapse; font-size: 0.875rem; }
-th, td { padding: 0.25rem 0.75rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-th { white-space: nowrap; }
-td:first-child { white-space: nowrap; }
-.long { width: 22rem; white-space: normal; max-height: 4.5rem; overflow: auto; overflow-wrap: anywhere; }
-.number { font-variant-numeric: tabular-nums; }
-.scroll { overflow-x: auto; margin: 1rem 0; }
-.failed { color: var(--failed); }
-td .failed { white-space: nowrap; }
-.verdict { font-size: 1.25rem; }
-dl { display: grid; grid-template-columns: max-content auto; gap: 0 1rem; }
-dt { font-weight: bold; }
-dd { margin: 0; }
-details { margin: 0.5rem 0; }
-summary { cursor: pointer; }
-.plots { display: flex; flex-wrap: wrap; gap: 0 2rem; }
-.plots > * { flex: 1 1 20rem; max-width: 35rem; }
-figure { margin: 1.5rem 0; max-width: 35rem; }
-figure figure { margin: 0; }
-figcaption { font-size: 0.875rem; }
-svg { --plot-background: Canvas; }
-figure [class*="-swatches"] { font-size: 0.8125rem; }
-figure svg[width="${WIDTH}"] { width: 100%; }
-figure svg[aria-label] { border: 1px solid var(--line); }
-.pictures { display: flex; flex-wrap: wrap; gap: 0 2rem; }
-`;

@@ -1,6 +1,6 @@
 /** Prints what `model` has found. */
 import type { ModelRun } from './command.js';
-import { kernelsOf, speedUps, verdictOf } from './tables.js';
+import { kernelsOf, ownShare, speedUps, verdictOf } from './tables.js';
 import type { ModelResult, Side } from './task.js';
 
 export function printModel({ results, gradients }: ModelRun): void {
@@ -24,7 +24,7 @@ function printResult(result: ModelResult): void {
   console.log(`\n== ${result.backend}: ${shapes.join(', ')}`);
   printSide("With tfjs's kernels", result.tfjs);
   printSide("With the plugin's", result.plugin);
-  console.log();
+  console.log(`${ownShare(result)}\n`);
   printTable([
     ['kernel', 'calls', 'whose', 'error, tfjs', 'error, plugin', 'ms, tfjs', 'ms, plugin', 'speed', 'share'],
     ...kernelsOf(result).map((row) => [

@@ -45,6 +45,7 @@ export async function runModel(
       inputs: list.map(({ shape }, i) => ({ name: names[i], shape })),
       tfjs,
       plugin,
+      ours: await withPlugin(async ({ active }) => active.map(({ kernelName }) => kernelName)),
       ...times,
     };
     tell({ result });
@@ -179,9 +180,8 @@ async function timed(
       }
     }
   }
-  const ours = await withPlugin(async ({ active }) => new Set(active.map(({ kernelName }) => kernelName)));
   return {
-    kernels: rowsOf(byKernel.tfjs, byKernel.plugin, (kernel) => ours.has(kernel)),
+    kernels: rowsOf(byKernel.tfjs, byKernel.plugin),
     whole: { tfjs: medianOr(whole.tfjs), plugin: medianOr(whole.plugin) },
   };
 }
@@ -214,11 +214,7 @@ async function workOf(
   return async () => read(await runner.backward(() => {}, lossOf, xs));
 }
 
-function rowsOf(
-  tfjs: readonly KernelTime[][],
-  plugin: readonly KernelTime[][],
-  isOurs: (kernel: string) => boolean,
-): KernelRow[] {
+function rowsOf(tfjs: readonly KernelTime[][], plugin: readonly KernelTime[][]): KernelRow[] {
   const names = [...new Set([...tfjs, ...plugin].flat().map(({ kernelName }) => kernelName))];
   const of = (runs: readonly KernelTime[][], name: string) => runs.flatMap((run) => run.find(({ kernelName }) => kernelName === name) ?? []); // prettier-ignore
   const rows = names.map((kernel) => {
@@ -226,7 +222,6 @@ function rowsOf(
     return {
       kernel,
       calls: (b[0] ?? a[0]).calls,
-      isOurs: isOurs(kernel),
       tfjs: medianOr(a.map(({ milliseconds }) => milliseconds)),
       plugin: medianOr(b.map(({ milliseconds }) => milliseconds)),
     };

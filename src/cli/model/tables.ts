@@ -4,6 +4,8 @@ import type { KernelRow, ModelResult, Side } from './task.js';
 
 /** A kernel of the model: how right it is, and how fast. */
 export interface KernelSummary extends KernelRow {
+  /** The plugin has a kernel of its own in this place. */
+  isOurs: boolean;
   /** The largest error in units of its bound, with tfjs's kernels and with the plugin's; null if it was not judged. */
   errors: { tfjs: number | null; plugin: number | null };
   isWrong: { tfjs: boolean; plugin: boolean };
@@ -14,20 +16,30 @@ export interface KernelSummary extends KernelRow {
 const opsOf = (side: Side): readonly ModelOp[] => ('report' in side ? side.report.ops : []);
 
 /** The kernels that were timed, the slowest first, and those that were only checked. */
-export function kernelsOf({ kernels, tfjs, plugin }: ModelResult): KernelSummary[] {
+export function kernelsOf({ kernels, ours, tfjs, plugin }: ModelResult): KernelSummary[] {
   const all = kernels.reduce((sum, { tfjs }) => sum + (tfjs ?? 0), 0);
   const names = new Set([...kernels.map(({ kernel }) => kernel), ...[...opsOf(plugin), ...opsOf(tfjs)].map(({ kernel }) => kernel)]); // prettier-ignore
   return [...names].map((kernel) => {
     const own = { tfjs: opsOf(tfjs).filter((op) => op.kernel === kernel), plugin: opsOf(plugin).filter((op) => op.kernel === kernel) }; // prettier-ignore
     const calls = Math.max(own.tfjs.length, own.plugin.length);
-    const row = kernels.find((row) => row.kernel === kernel) ?? { kernel, calls, isOurs: false, tfjs: null, plugin: null }; // prettier-ignore
+    const row = kernels.find((row) => row.kernel === kernel) ?? { kernel, calls, tfjs: null, plugin: null }; // prettier-ignore
     return {
       ...row,
+      isOurs: ours.includes(kernel),
       errors: { tfjs: largestError(own.tfjs), plugin: largestError(own.plugin) },
       isWrong: { tfjs: own.tfjs.some(isWrong), plugin: own.plugin.some(isWrong) },
       share: all > 0 && row.tfjs !== null ? row.tfjs / all : null,
     };
   });
+}
+
+/** How much of the model the plugin's own kernels are, as a sentence. */
+export function ownShare(result: ModelResult): string {
+  const all = kernelsOf(result);
+  const own = all.filter(({ isOurs }) => isOurs);
+  const share = own.reduce((sum, { share }) => sum + (share ?? 0), 0);
+  const time = share > 0 ? `, which take ${(100 * share).toFixed(0)}% of the time of tfjs's` : '';
+  return `Of the model's ${all.length} kernels the plugin has ${own.length} of its own${time}.`;
 }
 
 const isWrong = ({ state }: ModelOp) => state === 'wrong';

@@ -34,8 +34,6 @@ export type Side = { report: PlainReport } | { error: string };
 export interface KernelRow {
   kernel: string;
   calls: number;
-  /** The plugin has a kernel of its own in this place. */
-  isOurs: boolean;
   /** Milliseconds of all calls, medians; null where they were not measured. */
   tfjs: number | null;
   plugin: number | null;
@@ -47,6 +45,9 @@ export interface ModelResult {
   inputs: { name: string; shape: number[] }[];
   tfjs: Side;
   plugin: Side;
+  /** Names of the kernels that the plugin has of its own on this backend. */
+  ours: string[];
+  /** Those that were timed, the slowest first. */
   kernels: KernelRow[];
   /** Milliseconds of a whole run, medians; null if it throws. */
   whole: { tfjs: number | null; plugin: number | null };
