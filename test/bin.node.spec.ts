@@ -2,19 +2,9 @@
  * Specs of the published command, as built, in a project that has tfjs installed; they also run the code of
  * docs/custom-ops.md. And specs of `npm start`.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -22,35 +12,7 @@ import { setTimeout } from 'node:timers/promises';
 import { CHROMIUM_HINT, findChromium } from '../src/cli/browser.js';
 import { progress } from '../src/cli/progress.js';
 import { agreement, trainingOf } from '../src/cli/training.js';
-
-/** Makes a folder that has these packages of this repository installed. */
-function withTfjs(packages: string[]): string {
-  const folder = mkdtempSync(join(tmpdir(), 'tfjs-convgrad-'));
-  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
-  const modules = join(folder, 'node_modules');
-  mkdirSync(join(modules, '@tensorflow'), { recursive: true });
-  for (const name of packages) {
-    symlinkSync(resolve('node_modules/@tensorflow', name), join(modules, '@tensorflow', name), 'junction');
-  }
-  return folder;
-}
-
-/** The same, with this package as it is published. */
-function project(packages: string[]): string {
-  const folder = withTfjs(packages);
-  const modules = join(folder, 'node_modules');
-  mkdirSync(join(modules, 'tfjs-convgrad'));
-  cpSync('package.json', join(modules, 'tfjs-convgrad/package.json'));
-  cpSync('dist', join(modules, 'tfjs-convgrad/dist'), { recursive: true });
-  return folder;
-}
-
-const BIN = 'node_modules/tfjs-convgrad/dist/bin/tfjs-convgrad.js';
-
-function run(folder: string, ...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
-  return { status, stdout, stderr };
-}
+import { BIN, project, run, withTfjs } from './support/project.js';
 
 /** The command lines of all processes that name the text, where there is /proc. */
 function processesThatName(text: string): string[] {
@@ -79,8 +41,6 @@ describe('tfjs-convgrad compare', () => {
   let folder: string;
 
   beforeAll(() => {
-    const { status, stderr } = run('.', 'build.mjs');
-    if (status !== 0) throw new Error(stderr);
     folder = project([
       'tfjs-core',
       'tfjs-backend-cpu',
