@@ -122,15 +122,19 @@ const PLACES: Record<string, [kernelName: string, input: string, shape: string]>
 
 /** A graph that chooses between two branches as it runs, so that tfjs can only run it asynchronously. */
 async function branchingModel(): Promise<GraphModel> {
-  const float = { dtype: { type: 'DT_FLOAT' } };
-  const node = [
+  return graphOf([
     { name: 'x', op: 'Placeholder', attr: float },
     { name: 'isUp', op: 'Placeholder', attr: { dtype: { type: 'DT_BOOL' } } },
     { name: 'switch', op: 'Switch', input: ['x', 'isUp'], attr: { T: { type: 'DT_FLOAT' } } },
     { name: 'up', op: 'Exp', input: ['switch:1'], attr: {} },
     { name: 'down', op: 'Neg', input: ['switch'], attr: {} },
     { name: 'y', op: 'Merge', input: ['up', 'down'], attr: {} },
-  ];
+  ]);
+}
+
+const float = { dtype: { type: 'DT_FLOAT' } };
+
+async function graphOf(node: object[]): Promise<GraphModel> {
   const modelTopology = { node, versions: { producer: '1' } };
   return loadGraphModel(tf.io.fromMemory({ modelTopology, weightSpecs: [], weightData: new ArrayBuffer(0) }));
 }
@@ -238,6 +242,27 @@ describeOnBackends('check_model', (backendName) => {
     expect(await pooled(whileInstalled(() => withFault('MaxPoolGrad', () => true, check)))).toBe('wrong');
     x.dispose();
   });
+
+  it(
+    'knows how far off elementary functions may be',
+    async () => {
+      const any = [tf.abs, tf.asinh, tf.atan, tf.cos, tf.cosh, tf.elu, tf.exp, tf.expm1, tf.leakyRelu, tf.selu, tf.sigmoid, tf.sin, tf.sinh, tf.softplus, tf.square, tf.tanh, tf.floor, tf.round, tf.sign];
+      const positive = [tf.log, tf.log1p, tf.reciprocal, tf.rsqrt, tf.sqrt];
+      const inside = [tf.acos, tf.asin, tf.atanh, tf.tan];
+      const f = (x: tf.Tensor) => {
+        const y = tf.add(tf.abs(x), 0.01);
+        return [any.map((op) => op(x)), positive.map((op) => op(y)), inside.map((op) => op(tf.mul(x, 0.2))), tf.acosh(tf.add(y, 1))].flat();
+      };
+      const x = tf.randomUniform([300], -4, 4, 'float32', 9);
+      const report = await checked(f, x);
+      expect(wrongOps(report).map(nameOf)).withContext(String(report)).toEqual([]);
+      expect(report.ops.filter(({ by }) => by !== 'definition').map(nameOf)).toEqual([]);
+      const spoiled = await withFault('Tanh', () => true, () => checked(f, x), 1e-4);
+      expect(wrongOps(spoiled).map(({ kernel }) => kernel)).toEqual(['Tanh']);
+      x.dispose();
+    },
+    PATIENCE,
+  ); // prettier-ignore
 
   if (isWebgl) {
     it('finds that a dilated depthwise convolution of tfjs reads past its image', async () => {
@@ -410,6 +435,14 @@ describeOnBackends('check_model', (backendName) => {
     expect(Object.keys(model.layers[1])).not.toContain('call');
     model.dispose();
 
+    const plain = await graphOf([
+      { name: 'x', op: 'Placeholder', attr: float },
+      { name: 'y', op: 'Tanh', input: ['x'], attr: {} },
+    ]);
+    const { parameters, verdict } = await checked(plain, { x }, { gradients: true });
+    expect([verdict, parameters!.map(({ name }) => name)]).toEqual(['right', ['x']]);
+    plain.dispose();
+
     const graph = await branchingModel();
     for (const [isUp, kernel] of [
       [true, 'Exp'],
@@ -456,6 +489,15 @@ describeOnBackends('check_model', (backendName) => {
     const found = wrongOps(await spoil(Infinity)).length;
     expect(wrongOps(await spoil(2 ** 9)).length).toBeLessThan(found); // one wrong element is seldom drawn
     tf.dispose([weights, x]);
+  });
+
+  it('samples products of many matrices', async () => {
+    const [a, b] = [[2, 12, 40], [2, 12, 9]].map((shape, i) => tf.randomUniform<tf.Rank.R3>(shape as [number, number, number], -1, 1, 'float32', i + 1)); // prettier-ignore
+    const f = (a: tf.Tensor3D, b: tf.Tensor3D) => tf.matMul(a, b, true, false);
+    const report = await checked(f, [a, b], { maxElements: 100 });
+    expectVerdict(report, 'right');
+    expect(report.ops.map(({ sampled, by }) => [sampled, by])).toEqual([[100, 'definition']]);
+    tf.dispose([a, b]);
   });
 
   describe('with gradients', () => {

@@ -67,32 +67,53 @@ export function boundOfSum(
 }
 
 /**
- * The largest errors of elementary functions in the shading languages of GPUs, of x and of y = f(x). Functions that are not listed are
- * compositions of sums, products and exponential functions: they count as `exponential`. Source: the Vulkan specification, "Precision and operation of SPIR-V
- * instructions".
+ * The largest errors of functions in the shading languages of GPUs, of the magnitudes of x and of y = f(x). A function that is composed
+ * of others has the errors of these. Source: the Vulkan specification, "Precision and operation of SPIR-V instructions".
  */
 const ULP = 2 * UNIT;
-const exponential = (x: number, y: number) => (3 + 2 * x) * ULP * Math.max(1, y);
-const inverse = (_x: number, y: number) => 4096 * ULP * Math.max(1, y);
-const wave = (_x: number, y: number) => 2 ** -11 * Math.max(1, y * y);
-const logarithm = (_x: number, y: number) => 3 * ULP * y + 2 ** -21;
-const GPU_ERRORS: Readonly<Record<string, (x: number, y: number) => number>> = {
+type GpuError = (x: number, y: number) => number;
+/** Quotients and roots. */
+const relative: GpuError = (_x, y) => 3 * ULP * y;
+/** Of an exponential function; also for kernels of which nothing is known. */
+export const exponential: GpuError = (x, y) => (3 + 2 * x) * ULP * Math.max(1, y);
+const inverse: GpuError = (_x, y) => 4096 * ULP * Math.max(1, y);
+const wave: GpuError = (_x, y) => 2 ** -11 * Math.max(1, y * y);
+const logarithm: GpuError = (_x, y) => 3 * ULP * y + 2 ** -21;
+/** log(x + sqrt(x^2 + 1)): a root and a sum of the size of x, which for x < 0 cancel to 1 / 2x. */
+const inverseHyperbolic: GpuError = (x, y) => logarithm(x, y) + 8 * ULP * Math.max(1, x * x);
+const GPU_ERRORS: Readonly<Record<string, GpuError>> = {
   Acos: inverse,
-  Acosh: logarithm,
+  Acosh: inverseHyperbolic,
   Asin: inverse,
-  Asinh: logarithm,
+  Asinh: inverseHyperbolic,
   Atan: inverse,
   Atan2: inverse,
   Atanh: logarithm,
   Cos: wave,
+  Cosh: exponential,
+  Elu: exponential,
+  Erf: exponential,
+  Exp: exponential,
+  Expm1: exponential,
   Log: logarithm,
   Log1p: logarithm,
   Pow: (x, y) => exponential(16 * Math.max(1, x), y),
+  Selu: exponential,
+  Sigmoid: exponential,
   Sin: wave,
+  Sinh: exponential,
+  Softplus: (x, y) => exponential(x, y) + logarithm(x, y),
   Tan: wave,
+  Tanh: exponential,
 };
 
 /** How far off a GPU's function of this kernel may be at x, where it is y: both are magnitudes. */
-export function gpuError({ isGpu }: Precision, kernel: string, x: number, y: number): number {
-  return isGpu ? (GPU_ERRORS[kernel] ?? exponential)(x, y) : 0;
+export function gpuError(
+  { isGpu }: Precision,
+  kernel: string,
+  x: number,
+  y: number,
+  otherwise = relative,
+): number {
+  return isGpu ? (GPU_ERRORS[kernel] ?? otherwise)(x, y) : 0;
 }

@@ -12,7 +12,15 @@ import type { Numbers } from '../../../kernels/arrays.js';
 import { sizeOf } from '../../../kernels/geometry.js';
 import { random } from '../data.js';
 import { UNIT } from '../rounded.js';
-import { gpuError, type Operand, type Operation, type Precision, type Proof, stored } from './operation.js';
+import {
+  exponential,
+  gpuError,
+  type Operand,
+  type Operation,
+  type Precision,
+  type Proof,
+  stored,
+} from './operation.js';
 
 export const REFERENCE = 'cpu';
 
@@ -89,7 +97,7 @@ export function referenceOf(
         return (
           SAFETY * (where.isHalf ? HALF : 1) * off +
           units * UNIT * size +
-          gpuError(where, kernel, x, size) +
+          gpuError(where, kernel, x, size, exponential) +
           stored(where, size) +
           2 ** -126
         );
