@@ -10,7 +10,7 @@
  *
  * Source: tfjs's own kernels of these names.
  */
-import { broadcastIndex, broadcastShape, broadcastSteps } from '../../../kernels/broadcast.js';
+import { broadcastIndex, broadcastShape } from '../../../kernels/broadcast.js';
 import { sizeOf } from '../../../kernels/geometry.js';
 import { axesOf, summedShape } from '../../../kernels/sum/definition.js';
 import { UNDERFLOW, UNIT } from '../rounded.js';
@@ -224,46 +224,47 @@ const place =
 
 // What only moves elements
 
-/** The value of each element of a result, by its coordinates. */
+function exactly(where: Precision, shape: readonly number[], want: ArrayLike<number>): Formula[] {
+  return [{ shape, want, bound: (i) => stored(where, Math.abs(want[i])) }];
+}
+
+/** Each element of the result by its coordinates, which are valueAt's own. */
 function moved(
   where: Precision,
   shape: readonly number[],
-  valueAt: (at: number[], i: number) => number,
+  valueAt: (position: number[]) => number,
 ): Formula[] {
-  const want = Float64Array.from({ length: sizeOf(shape) }, (_, i) => valueAt(coordinates(i, shape), i));
-  return [{ shape, want, bound: (i) => stored(where, Math.abs(want[i])) }];
+  const values = Float64Array.from({ length: sizeOf(shape) }, (_, i) => valueAt(coordinates(i, shape)));
+  return exactly(where, shape, values);
 }
 
 /** The element of a tensor at these coordinates. */
 function at({ values, shape }: Operand, position: readonly number[]): number {
-  const steps = broadcastSteps(shape, shape.length);
-  return values[position.reduce((sum, place, d) => sum + place * steps[d], 0)];
+  let i = 0;
+  for (let d = 0; d < shape.length; d++) i = i * shape[d] + position[d];
+  return values[i];
 }
 
-const same: Prove = ({ x }, _attrs, where, { outputs }) =>
-  moved(where, outputs[0].shape, (_at, i) => x.values[i]);
+const same: Prove = ({ x }, _attrs, where, { outputs }) => exactly(where, outputs[0].shape, x.values);
 
 const filled =
   (valueOf: (attrs: Operation['attrs']) => number): Prove =>
-  (_inputs, attrs, where, { outputs }) =>
-    moved(where, outputs[0].shape, () => valueOf(attrs));
+  (_inputs, attrs, where, { outputs: [{ shape }] }) =>
+    exactly(where, shape, new Float64Array(sizeOf(shape)).fill(valueOf(attrs)));
+
+const castTo = (dtype: unknown) => (value: number) =>
+  dtype === 'int32' ? Math.trunc(value) : dtype === 'bool' ? Number(value !== 0) : value;
 
 const MOVES: Readonly<Record<string, Prove>> = {
   Identity: same,
   Reshape: same,
-  Cast: ({ x }, { dtype }, where) =>
-    moved(where, x.shape, (_at, i) => {
-      const value = x.values[i];
-      return dtype === 'int32' ? Math.trunc(value) : dtype === 'bool' ? Number(value !== 0) : value;
-    }),
+  Cast: ({ x }, { dtype }, where) => exactly(where, x.shape, Float64Array.from(x.values as Float32Array, castTo(dtype))), // prettier-ignore
   Fill: filled(({ value }) => value as number),
-  /** start + i * step. tfjs adds the step i times, and each sum is rounded. */
-  Range: (_inputs, { start, step }, where, { outputs: [{ shape }] }) => {
-    const want = Float64Array.from(
-      { length: sizeOf(shape) },
-      (_, i) => (start as number) + i * (step as number),
-    );
-    const size = Math.max(Math.abs(start as number), Math.abs(want[want.length - 1] ?? 0));
+  /** start + i * step. tfjs adds the step i times, and each sum of float32 is rounded. */
+  Range: (_inputs, attrs, where, { outputs: [{ shape, dtype }] }) => {
+    const [start, step] = [attrs.start as number, attrs.step as number];
+    const want = Float64Array.from({ length: sizeOf(shape) }, (_, i) => start + i * step);
+    const size = dtype === 'float32' ? Math.max(Math.abs(start), Math.abs(want[want.length - 1] ?? 0)) : 0;
     return [{ shape, want, bound: (i) => i * UNIT * size + stored(where, size) }];
   },
   ZerosLike: filled(() => 0),
@@ -334,7 +335,8 @@ const MOVES: Readonly<Record<string, Prove>> = {
   },
   Select: ({ condition, t, e }, _attrs, where) => {
     const step = t.values.length / condition.values.length; // of rows, if the condition has one dimension
-    return moved(where, t.shape, (_at, i) => (condition.values[Math.floor(i / step)] ? t : e).values[i]);
+    const chosen = (_: number, i: number) => (condition.values[Math.floor(i / step)] ? t : e).values[i];
+    return exactly(where, t.shape, Float64Array.from(t.values as Float32Array, chosen));
   },
 };
 

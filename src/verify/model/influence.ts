@@ -74,7 +74,7 @@ function replacing(index: number, right: NonNullable<Judged['right']>): Watcher 
     return seen.outputs.map((output, k) => {
       if (!right[k]) return output;
       const { values, shape, dtype } = right[k];
-      if (!engine().state.activeTape) output.dispose(); // tfjs does it with those that it records
+      if (engine().state.gradientDepth === 0) output.dispose(); // tfjs does it with those that it records
       return tensor(Float32Array.from(values), [...shape], dtype);
     });
   };
