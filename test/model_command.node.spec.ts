@@ -97,7 +97,7 @@ describe('tfjs-convgrad model', () => {
       expect(stdout).toContain("With the plugin's: The model is right on cpu");
       expect(stdout).toMatch(/AvgPoolGrad +1 +plugin +WRONG/);
       expect(stdout).toMatch(
-        /^Of the model's \d+ kernels the plugin has \d+ of its own, which take \d+% of the time/m,
+        /^Of the model's \d+ kernels the plugin has \d+ of its own: \d+% of the time/m,
       );
       expect(stdout).toMatch(/^cpu +WRONG +right +\S+ +\S+ +[\d.]+x +[\d.]+x$/m);
       expect(stdout).toMatch(/^wasm +throws +right +- +\S+ +- +-$/m);

@@ -38,7 +38,7 @@ export function ownShare(result: ModelResult): string {
   const all = kernelsOf(result);
   const own = all.filter(({ isOurs }) => isOurs);
   const share = own.reduce((sum, { share }) => sum + (share ?? 0), 0);
-  const time = share > 0 ? `, which take ${(100 * share).toFixed(0)}% of the time of tfjs's` : '';
+  const time = share > 0 ? `: ${(100 * share).toFixed(0)}% of the time with tfjs's` : '';
   return `Of the model's ${all.length} kernels the plugin has ${own.length} of its own${time}.`;
 }
 
