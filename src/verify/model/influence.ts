@@ -2,7 +2,7 @@
  * What the errors of single ops do to the model's outputs. The model runs again with the right values in place of an op's outputs: what
  * changes in its outputs is what the op's error does to them.
  */
-import { engine, tensor, type Tensor } from '@tensorflow/tfjs-core';
+import { tensor, type Tensor } from '@tensorflow/tfjs-core';
 import type { Judged } from './judge.js';
 import type { Contribution, ModelOutput } from './model-report.js';
 import type { Watcher } from './record.js';
@@ -67,14 +67,13 @@ function checkSame(before: readonly ArrayLike<number>[], after: readonly ArrayLi
   });
 }
 
-/** Gives the model these values in place of the outputs of one call. Outputs of which the values are not known stay. */
+/** Gives the model these values in place of the outputs of one call. The scope of the op disposes of the outputs. Outputs of which the values are not known stay. */
 function replacing(index: number, right: NonNullable<Judged['right']>): Watcher {
   return (seen) => {
     if (seen.index !== index) return undefined;
     return seen.outputs.map((output, k) => {
       if (!right[k]) return output;
       const { values, shape, dtype } = right[k];
-      if (engine().state.gradientDepth === 0) output.dispose(); // tfjs does it with those that it records
       return tensor(Float32Array.from(values), [...shape], dtype);
     });
   };
