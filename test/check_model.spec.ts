@@ -417,6 +417,15 @@ describeOnBackends('check_model', (backendName) => {
     x.dispose();
   });
 
+  it('blames no op for values that were not finite before it, or that it is told', async () => {
+    const x = tf.tensor1d([NaN, 1]);
+    const report = await checked((x: tf.Tensor) => tf.add(tf.neg(x), tf.fill([2], -Infinity)), x);
+    expect(report.firstNonFinite).toBeUndefined();
+    expect(wrongOps(report)).toEqual([]);
+    expectVerdict(report, 'unsure');
+    x.dispose();
+  });
+
   it('is JSON, with texts for Infinity', async () => {
     const x = tf.tensor1d([1, 2]);
     const report = await withFault('Relu', () => true, () => checked((x: tf.Tensor) => tf.relu(x), x)); // prettier-ignore
