@@ -90,17 +90,16 @@ describe('tfjs-convgrad model', () => {
     "finds what is wrong with tfjs's kernels in a module's model, and prints both",
     () => {
       const html = join(folder, 'report.html');
-      const { status, stdout, stderr } = model('pooling.js', '--backend', 'cpu,WASM', '--gradients', '--html', html); // prettier-ignore
+      const { status, stdout, stderr } = model('pooling.js', '--backend', 'cpu,WASM', '--gradients', '--ops', '--html', html); // prettier-ignore
       expect(status).withContext(stderr).toBe(0);
       expect(stdout).toMatch(/== cpu: .* 1x6x6x2\nWith tfjs's kernels: The model is WRONG on cpu/);
       expect(stdout).toMatch(/WRONG: #\d+ AvgPoolGrad of layer pool, backward, .* times the bound/);
       expect(stdout).toContain("With the plugin's: The model is right on cpu");
       expect(stdout).toMatch(/AvgPoolGrad +1 +plugin +WRONG/);
-      expect(stdout).toMatch(
-        /^Of the model's \d+ kernels the plugin has \d+ of its own: \d+% of the time/m,
-      );
+      expect(stdout).toMatch(/^Of the model's \d+ kernels the plugin has \d+ of its own: \d+% of the time/m);
       expect(stdout).toMatch(/^cpu +WRONG +right +\S+ +\S+ +[\d.]+x +[\d.]+x$/m);
       expect(stdout).toMatch(/^wasm +throws +right +- +\S+ +- +-$/m);
+      expect(stdout).toMatch(/^#0 FusedConv2D +conv +1x6x6x2 3x3x2x4 4 +right +- +0\.\d+/m); // the backward passes differ
       const page = readFileSync(html, 'utf8');
       expect(page.match(/<svg/g)!.length).toBe(6); // two for each report; tfjs's kernels throw on wasm
       expect(page).toContain('With the plugin no op is wrong');

@@ -107,6 +107,7 @@ program
     inputShapes,
     NO_SHAPES,
   )
+  .option('--ops', 'print every op, beside the kernels', false)
   .option('--gradients', 'run it backward, too, and check its gradients', false)
   .option('--repeat <number>', 'time each side so often', whole(1000), REPEAT)
   .option(

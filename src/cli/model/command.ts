@@ -14,6 +14,8 @@ import type { ModelMessage, ModelResult, ModelTask } from './task.js';
 
 export interface ModelOptions extends Omit<ModelTask, 'model' | 'format' | 'backend'> {
   backends: readonly BackendName[];
+  /** Print every op, beside the kernels. */
+  ops: boolean;
   /** Print JSON on standard output, and nothing else there. */
   json: boolean;
   /** File in which to write an HTML report. */
@@ -40,7 +42,7 @@ const STEPS = 3;
  * @returns whether no op is wrong with the plugin
  */
 export async function modelCommand(place: string, options: ModelOptions): Promise<boolean> {
-  const { backends, json, html, timeout, ...asked } = options;
+  const { backends, ops, json, html, timeout, ...asked } = options;
   const { path, remove } = await localCopyOf(place);
   const limit = new AbortController();
   const timer = setTimeout(
@@ -72,7 +74,7 @@ export async function modelCommand(place: string, options: ModelOptions): Promis
   const date = new Date().toISOString().slice(0, 10);
   const run = { model: basename(place), gradients: options.gradients, machine, versions, date, results };
   if (json) console.log(JSON.stringify(run, writeNumber, 2));
-  else printModel(run);
+  else printModel(run, ops);
   if (html) writeFileSync(html, modelPageOf(run));
   return results.every(({ plugin }) => 'report' in plugin && plugin.report.verdict !== 'wrong');
 }

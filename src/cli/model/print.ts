@@ -1,10 +1,14 @@
 /** Prints what `model` has found. */
 import type { ModelRun } from './command.js';
-import { kernelsOf, ownShare, speedUps, verdictOf } from './tables.js';
+import { kernelsOf, opsIn, ownShare, placeOf, speedUps, verdictOf } from './tables.js';
 import type { ModelResult, Side } from './task.js';
 
-export function printModel({ results, gradients }: ModelRun): void {
-  for (const result of results) printResult(result);
+/** @param ops also print every op */
+export function printModel({ results, gradients }: ModelRun, ops: boolean): void {
+  for (const result of results) {
+    printResult(result);
+    if (ops) printOps(result);
+  }
   console.log(`\n${gradients ? 'A run forward and backward' : 'A prediction'}, on each backend:`);
   printTable([
     ['backend', "tfjs's kernels", "the plugin's", 'ms, tfjs', 'ms, plugin', 'expected', 'measured'],
@@ -38,6 +42,20 @@ function printResult(result: ModelResult): void {
       ratio(row.tfjs !== null && row.plugin !== null ? row.tfjs / row.plugin : null),
       row.share === null ? '-' : `${(100 * row.share).toFixed(0)}%`,
     ]),
+  ]);
+}
+
+/** Milliseconds of an op are those of one run. */
+function printOps(result: ModelResult): void {
+  console.log();
+  printTable([
+    ['op', 'layer', 'inputs', 'state', 'error, tfjs', 'error, plugin', 'ms, tfjs', 'ms, plugin'],
+    ...opsIn(result).map(({ op, tfjs }) => {
+      const { layer, shapes } = placeOf(op);
+      const errors = [tfjs, op].map((one) => error(one?.error ?? null, one?.state === 'wrong'));
+      const times = [tfjs, op].map((one) => ms(one?.milliseconds ?? null));
+      return [`#${op.index} ${op.kernel}`, layer, shapes, op.state, ...errors, ...times];
+    }),
   ]);
 }
 

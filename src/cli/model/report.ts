@@ -15,7 +15,7 @@ import {
   table,
 } from '../html.js';
 import type { ModelRun } from './command.js';
-import { kernelsOf, ownShare, speedUps, verdictOf } from './tables.js';
+import { kernelsOf, opsIn, ownShare, placeOf, speedUps, verdictOf } from './tables.js';
 import type { ModelResult, Side } from './task.js';
 
 export function modelPageOf(run: ModelRun): string {
@@ -94,7 +94,16 @@ ${table(
     row.share === null ? null : `${(100 * row.share).toFixed(0)}%`,
   ]),
 )}
-<p>${escape(ownShare(result))} An error is that of the worst element, in units of what rounding may do: up to 1 is right.</p>`;
+<p>${escape(ownShare(result))} An error is that of the worst element, in units of what rounding may do: up to 1 is right.</p>
+<details><summary>Every op</summary>
+${table(
+  ['Op', 'Layer', 'Inputs', 'State', 'Error, tfjs', 'Error, plugin', 'ms, tfjs', 'ms, plugin'],
+  opsIn(result).map(({ op, tfjs }) => {
+    const { layer, shapes } = placeOf(op);
+    const errors = [tfjs, op].map((one) => errorCell(one?.error ?? null, one?.state === 'wrong'));
+    return [`#${op.index} ${op.kernel}`, layer, shapes, op.state, ...errors, tfjs?.milliseconds ?? null, op.milliseconds]; // prettier-ignore
+  }),
+)}</details>`;
 }
 
 const errorCell = (error: number | null, isWrong: boolean): Cell =>

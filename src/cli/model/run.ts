@@ -20,9 +20,8 @@ export interface Loaded {
   loss?: ModelLoss;
 }
 
-/** Runs before each measurement: so many, or for so many milliseconds. */
-const WARM_RUNS = 8;
-const WARM_MS = 500;
+/** How long each side runs before the first measurement. */
+const WARM_MS = 1000;
 
 export async function runModel(
   loaded: Loaded,
@@ -163,13 +162,13 @@ async function timed(
   const whole = { tfjs: [] as number[], plugin: [] as number[] };
   const byKernel = { tfjs: [] as KernelTime[][], plugin: [] as KernelTime[][] };
   for (const name of ['tfjs', 'plugin'] as const) {
-    await sides[name](work).catch(() => (whole[name] = [])); // warms up
+    await sides[name](() => warmUp(work, WARM_MS)).catch(() => {}); // the check says what is thrown
   }
   for (let i = 0; i < task.repeat; i++) {
     for (const name of ['tfjs', 'plugin'] as const) {
       try {
         await sides[name](async () => {
-          await warmUp(work);
+          await warmUp(work, 0);
           const start = performance.now();
           await work();
           whole[name].push(performance.now() - start);
@@ -186,10 +185,11 @@ async function timed(
   };
 }
 
-/** After install() the first runs make what later ones use again, and are compiled better while they run. */
-async function warmUp(work: () => Promise<void>): Promise<void> {
+/** The first runs make what later ones use again, and engines compile code better that has run for a while. */
+async function warmUp(work: () => Promise<void>, milliseconds: number): Promise<void> {
   const start = performance.now();
-  for (let i = 0; i < WARM_RUNS && (i === 0 || performance.now() - start < WARM_MS); i++) await work();
+  do await work();
+  while (performance.now() - start < milliseconds);
 }
 
 const medianOr = (values: readonly number[]) => (values.length > 0 ? median(values) : null);

@@ -49,6 +49,26 @@ function largestError(ops: readonly ModelOp[]): number | null {
   return errors.length > 0 ? Math.max(...errors) : null;
 }
 
+/** An op of the model, with the same op of tfjs's kernels if these ran the same sequence of ops. */
+export interface OpPair {
+  op: ModelOp;
+  tfjs?: ModelOp;
+}
+
+/** Every op, in the order of the model, as it ran with the plugin or, if that throws, with tfjs's kernels. */
+export function opsIn({ tfjs, plugin }: ModelResult): OpPair[] {
+  const [theirs, ours] = [opsOf(tfjs), opsOf(plugin)];
+  if (ours.length === 0) return theirs.map((op) => ({ op }));
+  const isSame = ours.length === theirs.length && ours.every(({ kernel }, i) => kernel === theirs[i].kernel);
+  return ours.map((op, i) => ({ op, ...(isSame && { tfjs: theirs[i] }) }));
+}
+
+/** Whose op it is, and the shapes that it got. */
+export function placeOf({ layer, phase, inputs }: ModelOp): { layer: string; shapes: string } {
+  const shapes = Object.values(inputs).map((shape) => (shape.length > 0 ? shape.join('x') : 'scalar'));
+  return { layer: [layer ?? '', ...(phase === 'forward' ? [] : [phase])].filter(Boolean).join(', '), shapes: shapes.join(' ') }; // prettier-ignore
+}
+
 /** How many times faster the whole model should be by the times of its kernels, and is; null if it was not measured. */
 export function speedUps({ kernels, whole }: ModelResult): {
   expected: number | null;
