@@ -371,10 +371,27 @@ describeOnBackends('check_model', (backendName) => {
     for (const [name, model] of Object.entries(models)) {
       it(name, async () => {
         const x = image([2, 6, 5, 3]);
-        expectVerdict(await checked(model, x), 'right');
+        const report = await checked(model, x);
+        expectVerdict(report, 'right');
+        const kernels = new Set(report.ops.map(({ kernel }) => kernel));
+        for (const kernel of name === 'whole numbers and truth values' ? [] : kernels) {
+          const spoiled = await withFault(kernel, () => true, () => checked(model, x), 1e-4); // prettier-ignore
+          expect(wrongOps(spoiled).map(({ kernel }) => kernel)).toContain(kernel);
+        }
         x.dispose();
       });
     }
+  });
+
+  it('tells an Infinity that is an overflow from one that is not', async () => {
+    const x = tf.tensor1d([1, 1e30, 2]);
+    const square = await checked((x: tf.Tensor) => tf.square(x), x);
+    expect(square.ops[0].state).toBe('right');
+    expect(square.firstNonFinite!.elements).toEqual([{ output: 0, index: [1], value: Infinity }]);
+    const f = (x: tf.Tensor) => tf.relu(x);
+    const relu = await withFault('Relu', () => true, () => checked(f, x), Infinity); // prettier-ignore
+    expect(wrongOps(relu).map(({ kernel }) => kernel)).toEqual(['Relu']);
+    x.dispose();
   });
 
   it('judges every output of a kernel', async () => {
