@@ -622,6 +622,36 @@ describeOnBackends('check_model', (backendName) => {
     });
   });
 
+  it('says how far it is, waits, and can be ended anywhere', async () => {
+    const w = tf.variable(tf.ones([3, 2]));
+    const x = tf.tensor2d([1, 2, 3], [1, 3]);
+    const model = (x: tf.Tensor2D) => tf.matMul(x, w as tf.Tensor as tf.Tensor2D);
+    const steps: [done: number, all: number][] = [];
+    const weights = () => Array.from(w.dataSync());
+    let isPaused = false;
+    const onProgress = async (done: number, all: number) => {
+      expect(isPaused).toBe(false);
+      isPaused = true;
+      await new Promise((resolve) => setTimeout(resolve));
+      isPaused = false;
+      steps.push([done, all]);
+    };
+    const { ops } = await checked(model, x, { gradients: true, onProgress });
+    const last = steps.findIndex(([done]) => done === ops.length);
+    expect(steps.slice(0, last)).toEqual(ops.map((_, i) => [i, ops.length]));
+    expect(steps.length - last).toBeGreaterThan(10); // runs along random directions
+    const before = memory();
+    for (const end of [0, 1, last, last + 3]) {
+      let count = 0;
+      const stop = () => void (count++ >= end && fail());
+      await expectAsync(checkModel(model, x, { gradients: true, onProgress: stop })).toBeRejectedWithError(
+        'stop',
+      );
+      expect([...memory(), weights()]).toEqual([...before, [1, 1, 1, 1, 1, 1]]);
+    }
+    tf.dispose([w, x]);
+  });
+
   function fail(): never {
     throw new Error('stop');
   }

@@ -35,6 +35,12 @@ export interface CheckModelOptions {
   maxElements?: number;
   /** The tensors that are kept at one time may take this many bytes, but those of one op always are. Default: 64 MiB. */
   maxBytes?: number;
+  /**
+   * Called, and awaited, before each kernel call is judged, with how many were judged and how many there are; with gradients also before
+   * each run along a random direction. So a page can show how far the check is, and stays usable. If it throws, the check ends with that
+   * error.
+   */
+  onProgress?: (done: number, all: number) => void | Promise<void>;
 }
 
 /**
@@ -51,7 +57,7 @@ export async function checkModel(
   inputs: ModelInputs,
   options: CheckModelOptions = {},
 ): Promise<ModelReport> {
-  const { gradients, loss, seed, maxElements, maxBytes } = settingsOf(options);
+  const { gradients, loss, seed, maxElements, maxBytes, onProgress } = settingsOf(options);
   const runner = runnerOf(model, inputs, gradients);
   const parameters = gradients ? await parametersOf(runner) : [];
   const lossOf = loss ?? innerProduct(seed);
@@ -77,11 +83,13 @@ export async function checkModel(
   let candidates: Judged[] = [];
   for (const window of windowsOf(notes, maxBytes)) {
     for (const kept of await captured(run, notes, window)) {
+      await onProgress?.(all.length, notes.length);
       const next = judged(kept, where, { seed, maxElements });
       candidates = candidatesOf(candidates, next);
       all.push({ op: next.op, nonFinite: next.nonFinite });
     }
   }
+  const pause = () => onProgress?.(notes.length, notes.length);
   const firstNonFinite = all.find(({ nonFinite }) => nonFinite)?.nonFinite;
   return modelReportOf({
     backend: getBackend(),
@@ -90,16 +98,16 @@ export async function checkModel(
     ops: all.map(({ op }) => op),
     ...(firstNonFinite && { firstNonFinite }),
     ...(await influenceOf(forward, candidates)),
-    ...(gradients && (await checkParameters(runner, lossOf, parameters, { seed }))),
+    ...(gradients && (await checkParameters(runner, lossOf, parameters, { seed, pause }))),
   });
 }
 
-const NAMES = ['gradients', 'loss', 'seed', 'maxElements', 'maxBytes'] as const;
+const NAMES = ['gradients', 'loss', 'seed', 'maxElements', 'maxBytes', 'onProgress'] as const;
 
 /** @throws Error naming the option, what it was and what is allowed */
 function settingsOf(options: CheckModelOptions) {
   const given = readOptions('checkModel', options, NAMES);
-  const { gradients = false, loss, seed = 1, maxElements = Infinity, maxBytes = 2 ** 26 } = given;
+  const { gradients = false, loss, seed = 1, maxElements = Infinity, maxBytes = 2 ** 26, onProgress } = given;
   const demand = (isMet: boolean, name: (typeof NAMES)[number], allowed: string) => {
     if (!isMet)
       throw new Error(`tfjs-convgrad: ${name} is ${shown(given[name])}, but it must be ${allowed}.`);
@@ -110,5 +118,10 @@ function settingsOf(options: CheckModelOptions) {
   demand(Number.isInteger(seed), 'seed', 'a whole number');
   demand(maxElements > 0, 'maxElements', 'a number above 0');
   demand(maxBytes > 0, 'maxBytes', 'a number above 0');
-  return { gradients, loss, seed, maxElements, maxBytes };
+  demand(
+    onProgress === undefined || typeof onProgress === 'function',
+    'onProgress',
+    'a function of two numbers',
+  );
+  return { gradients, loss, seed, maxElements, maxBytes, onProgress };
 }

@@ -83,11 +83,12 @@ export function innerProduct(seed: number): ModelLoss {
 
 const cotangentsOf = (outputs: readonly Tensor[], seed: number) => outputs.map(({ size }, k) => Float32Array.from(signed(size, seed + k))); // prettier-ignore
 
+/** @param pause awaited before each run of the model. If it throws, so does this. */
 export async function checkParameters(
   runner: Runner,
   loss: ModelLoss,
   parameters: readonly Parameter[],
-  { seed }: { seed: number },
+  { seed, pause }: { seed: number; pause: () => unknown },
 ): Promise<{ parameters: ModelParameter[]; slopes: ModelSlope[] }> {
   const kernels: string[] = [];
   const tensors = parameters.map(({ tensor }) => tensor);
@@ -100,7 +101,7 @@ export async function checkParameters(
   try {
     for (let k = 0; k < DIRECTIONS; k++) {
       const direction = values.map((value, p) => directionOf(value, gradients[p], next));
-      const f = lossAlong(runner, loss, parameters, values, direction);
+      const f = lossAlong(runner, loss, parameters, values, direction, pause);
       let got = 0;
       gradients.forEach((gradient, p) => gradient.forEach((g, i) => (got += g * direction[p][i])));
       found.push(await slopeOf(f, got, approximation, next));
@@ -148,8 +149,10 @@ function lossAlong(
   parameters: readonly Parameter[],
   values: readonly Float64Array[],
   direction: readonly Float64Array[],
+  pause: () => unknown,
 ): Outputs {
   return async ([t]) => {
+    await pause();
     const inputs = [...runner.inputs];
     const moved = parameters.map(({ tensor: { shape } }, p) => tensor(Float32Array.from(values[p], (value, i) => value + t * direction[p][i]), shape)); // prettier-ignore
     let outputs: Tensor[] = [];
@@ -189,12 +192,12 @@ async function slopeOf(
   return { got, want, bound, state };
 }
 
-/** Weights can be moved to one place at a time, so the calls wait for each other. */
+/** Weights can be moved to one place at a time, so the calls wait for each other. After one that throws, none is made. */
 function inTurn(f: Outputs): Outputs {
   let last: Promise<unknown> = Promise.resolve();
   return (x) => {
     const next = last.then(() => f(x));
-    last = next.catch(() => {});
+    last = next;
     return next;
   };
 }
