@@ -195,12 +195,12 @@ describe('tfjs-convgrad model', () => {
         [['data.json'], 'data.json is no model: it has no modelTopology or no weightsManifest.'],
         [['nothing.js'], 'nothing.js exports models, but it must export model or load, a function that returns the model.'], // prettier-ignore
         [[UPSCALER], 'The model takes LR in any size of ?x?x?x3: give one, such as --shape LR=1x64x64x3.'],
-        [[UPSCALER, '--shape', 'HR=1x8x8x3'], '--shape names the input HR, but the inputs are LR.'],
+        [[UPSCALER, '--shape', 'HR=1x8x8x3'], 'A shape is given for the input HR, but the inputs are LR.'],
         [
           [UPSCALER, '--shape', '1x8x8x4'],
-          '--shape gives LR the shape 1x8x8x4, but the model wants ?x?x?x3.',
+          'The shape of LR is given as 1x8x8x4, but the model wants ?x?x?x3.',
         ],
-        [[UPSCALER, '--shape', '1x8x8x3,2x2'], '--shape has 2 shapes, but the model has 1 inputs: LR.'],
+        [[UPSCALER, '--shape', '1x8x8x3,2x2'], '2 shapes are given, but the model has 1 inputs: LR.'],
         [[UPSCALER, '--shape', '1xax8'], 'It must be shapes, such as 1x224x224x3'],
         [[UPSCALER, '--backend', 'cpu,gpu'], 'It must be one of cpu, wasm, webgl.'],
       ];

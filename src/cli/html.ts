@@ -1,6 +1,7 @@
 /** Parts of the reports: pages of HTML that need no other file. Their plots are inline SVG. */
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
+import { type Cell, format } from './cells.js';
 
 export const BLUE = '#4a90d9';
 export const ORANGE = '#f28e2b';
@@ -19,9 +20,6 @@ export const draw = (options: Plot.PlotOptions): string =>
     width: WIDTH,
     ...options,
   }).outerHTML;
-
-/** A text; a number, shown to three digits; null for nothing; or a text that says that something passed or failed. */
-export type Cell = string | number | null | { text: string; ok: boolean };
 
 export const verdict = (ok: boolean): Cell => ({ text: ok ? 'ok' : 'FAILED', ok });
 export const bounded = (error: number | null): Cell =>
@@ -49,14 +47,6 @@ export const failed = (text: string): string => `<strong class="failed">✗ ${es
 
 export const figure = (caption: string, content: string): string =>
   `<figure><div class="scroll">${content}</div><figcaption>${escape(caption)}</figcaption></figure>`;
-
-export function format(value: number): string {
-  if (value === Infinity) return '∞';
-  const size = Math.abs(value);
-  return size > 0 && (size < 1e-3 || size >= 1e5)
-    ? value.toExponential(1)
-    : String(Number(value.toPrecision(3)));
-}
 
 export const escape = (text: string): string => text.replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`);
 

@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, extname, resolve } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import type { OwnCase } from './comparison.js';
-import type { Shapes } from './model/task.js';
+import { SHAPES_ALLOWED, type Shapes, shapesIn } from './model/shapes.js';
 
 /** A whole number from 1 to `largest`. */
 export function whole(largest: number): (text: string) => number {
@@ -29,22 +29,11 @@ export function listOf<Name extends string>(names: readonly Name[]): (text: stri
   return (text) => [...new Set(text.split(',').map((name) => one(name.trim())))];
 }
 
-export const NO_SHAPES: Shapes = { inOrder: [], byName: {} };
-
-/** Shapes of a model's inputs, in order or by name, such as '1x224x224x3' or 'image=1x224x224x3,mask=1x224x224'. */
+/** Shapes of a model's inputs, in order or by name. */
 export function inputShapes(text: string): Shapes {
-  const shapes: Shapes = { inOrder: [], byName: {} };
-  for (const part of text.split(',')) {
-    const [, name, sizes] = /^(?:(.*)=)?(.*)$/.exec(part.trim())!;
-    const shape = sizes === '' ? [] : sizes.split('x').map(Number);
-    if (!shape.every((size) => Number.isInteger(size) && size >= 0))
-      throw new InvalidArgumentError(
-        'It must be shapes, such as 1x224x224x3, or by name: image=1x224x224x3,mask=1x224x224.',
-      );
-    if (name === undefined) shapes.inOrder.push(shape);
-    else shapes.byName[name] = shape;
-  }
-  return shapes;
+  const shapes = shapesIn(text);
+  if (shapes) return shapes;
+  throw new InvalidArgumentError(`It must be ${SHAPES_ALLOWED}.`);
 }
 
 /** A file whose folder exists, or ''. */

@@ -1,8 +1,8 @@
 /** Script of the page that the command line opens in a browser. It does the task there, and sends what it finds. */
-import { backend, enableProdMode, setBackend, version_core } from '@tensorflow/tfjs-core';
-import type { MathBackendWebGL } from '@tensorflow/tfjs-backend-webgl';
+import { enableProdMode, setBackend, version_core } from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/public/chained_ops/register_all_chained_ops.js';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
+import { browserName, gpuName } from './device.js';
 import { namesOf, runComparisons } from './run-comparisons.js';
 import { loadedFrom, loadModel } from './model/load.js';
 import { runModel } from './model/run.js';
@@ -60,12 +60,4 @@ async function moduleOf(file: string, url: string): Promise<object> {
   return import(url).catch((error: unknown) => {
     throw new Error(`${file} does not load: ${error}`);
   });
-}
-
-const browserName = () => /(Headless)?Chrome\/\d+/.exec(navigator.userAgent)?.[0] ?? navigator.userAgent;
-
-function gpuName(): string {
-  const { gl } = (backend() as MathBackendWebGL).gpgpu;
-  const extension = gl.getExtension('WEBGL_debug_renderer_info');
-  return String(gl.getParameter(extension ? extension.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
 }

@@ -1,5 +1,6 @@
 /** The report of a run: one HTML page that needs no other file. Its plots and pictures are inline SVG. */
 import * as Plot from '@observablehq/plot';
+import { format } from './cells.js';
 import {
   BLUE,
   bounded,
@@ -8,7 +9,6 @@ import {
   failed,
   FAILED,
   figure,
-  format,
   GREEN,
   ORANGE,
   pageWith,

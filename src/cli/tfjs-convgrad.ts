@@ -6,18 +6,8 @@ import { type BackendName, BACKENDS } from '../../kernels/registry.js';
 import { compareCommand, type CompareOptions, version } from './compare.js';
 import type { OwnCase, Selection } from './comparison.js';
 import { modelCommand, type ModelOptions } from './model/command.js';
-import type { Shapes } from './model/task.js';
-import {
-  inputShapes,
-  listOf,
-  NO_SHAPES,
-  oneOf,
-  padding,
-  script,
-  shapes,
-  whole,
-  writable,
-} from './options.js';
+import { NO_SHAPES, type Shapes } from './model/shapes.js';
+import { inputShapes, listOf, oneOf, padding, script, shapes, whole, writable } from './options.js';
 
 /** Milliseconds for which one kernel and case are timed. */
 const TIMED_MS = 20;

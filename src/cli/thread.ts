@@ -8,7 +8,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { enableProdMode, version_core } from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import { importFromProject, isInstalled, startBackend } from './backend.js';
-import { handlerOf } from './model/files.js';
+import { localHandler } from './model/files.js';
 import { loadedFrom, loadModel } from './model/load.js';
 import { runModel } from './model/run.js';
 import type { ModelMessage, ModelTask } from './model/task.js';
@@ -39,7 +39,7 @@ async function checkTheModel(task: ModelTask): Promise<void> {
   const loaded =
     format === 'module'
       ? await loadedFrom(model, await moduleOf(model))
-      : await loadModel(format, handlerOf(model), importFromProject);
+      : await loadModel(format, localHandler(model), importFromProject);
   await runModel(loaded, task, send);
 }
 

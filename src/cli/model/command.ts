@@ -8,9 +8,9 @@ import { writeNumber } from '../numbers.js';
 import { onPage } from '../on-page.js';
 import { type Progress, progress } from '../progress.js';
 import { formatOf, localCopyOf } from './files.js';
-import { printModel } from './print.js';
 import { modelPageOf } from './report.js';
 import type { ModelMessage, ModelResult, ModelTask } from './task.js';
+import { modelText } from './text.js';
 
 export interface ModelOptions extends Omit<ModelTask, 'model' | 'format' | 'backend'> {
   backends: readonly BackendName[];
@@ -74,7 +74,7 @@ export async function modelCommand(place: string, options: ModelOptions): Promis
   const date = new Date().toISOString().slice(0, 10);
   const run = { model: basename(place), gradients: options.gradients, machine, versions, date, results };
   if (json) console.log(JSON.stringify(run, writeNumber, 2));
-  else printModel(run, ops);
+  else console.log(modelText(run, ops));
   if (html) writeFileSync(html, modelPageOf(run));
   return results.every(({ plugin }) => 'report' in plugin && plugin.report.verdict !== 'wrong');
 }

@@ -1,12 +1,9 @@
-/**
- * The files of a model as tfjs saves it: model.json, which has the topology and names the files of weights beside it. A model on a server
- * is copied into a folder first, so that a thread and a page read it alike.
- */
+/** The files of a model on this machine. A model on a server is copied into a folder first, so that a thread and a page read it alike. */
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, extname, join } from 'node:path';
-import { io } from '@tensorflow/tfjs-core';
+import { handlerOf, parseModel, storedFormat, weightFilesOf } from './artifacts.js';
 
 /** How a model is stored. A module exports it. */
 export type Format = 'layers-model' | 'graph-model' | 'module';
@@ -19,31 +16,14 @@ export function formatOf(path: string): Format {
   if (statSync(path).isDirectory()) throw new Error(`${path} is a folder, but it must be a file such as ${join(path, 'model.json')}.`); // prettier-ignore
   if (MODULES.includes(extname(path))) return 'module';
   if (extname(path) !== '.json') throw new Error(`${path} must be a model.json, or a module: ${MODULES.join(', ')}.`); // prettier-ignore
-  const { modelTopology, weightsManifest } = parse(path);
-  if (!modelTopology || !weightsManifest)
-    throw new Error(`${path} is no model: it has no modelTopology or no weightsManifest.`);
-  return 'node' in modelTopology ? 'graph-model' : 'layers-model';
+  return storedFormat(read(path));
 }
 
-function parse(path: string): io.ModelJSON {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as io.ModelJSON;
-  } catch (error) {
-    throw new Error(`${path} is no JSON: ${(error as Error).message}`);
-  }
-}
+const read = (path: string) => parseModel(readFileSync(path, 'utf8'), path);
 
 /** What loadLayersModel and loadGraphModel take for a model.json on this machine. */
-export function handlerOf(path: string): io.IOHandler {
-  const load = () =>
-    io.getModelArtifactsForJSON(parse(path), async (manifest) => {
-      const files = manifest.flatMap(({ paths }) => paths).map((name) => readFile(join(dirname(path), name)));
-      const specs = manifest.flatMap(({ weights }) => weights);
-      const buffers = await Promise.all(files);
-      return [specs, io.concatenateArrayBuffers(buffers.map((b) => b.buffer.slice(b.byteOffset, b.byteOffset + b.byteLength) as ArrayBuffer))]; // prettier-ignore
-    });
-  return { load };
-}
+export const localHandler = (path: string) =>
+  handlerOf(read(path), async (name) => new Uint8Array(await readFile(join(dirname(path), name))).buffer);
 
 /** A file on this machine, and what removes it again if it was copied from a server. */
 export interface Local {
@@ -59,8 +39,7 @@ export async function localCopyOf(place: string): Promise<Local> {
   try {
     const path = join(folder, basename(new URL(place).pathname) || 'model.json');
     writeFileSync(path, await fetched(place));
-    const { weightsManifest = [] } = parse(path);
-    for (const name of weightsManifest.flatMap(({ paths }) => paths)) {
+    for (const name of weightFilesOf(read(path))) {
       const file = join(folder, name);
       if (!file.startsWith(join(folder, '/'))) throw new Error(`${place} names weights outside of its folder: ${name}.`); // prettier-ignore
       await mkdir(dirname(file), { recursive: true });

@@ -1,21 +1,20 @@
 /** The HTML report of `model`: what is right and how fast, on each backend, and pictures of the ops along the model. */
 import * as Plot from '@observablehq/plot';
 import type { ModelOp } from '../../verify/model/model-report.js';
-import {
-  BLUE,
-  type Cell,
-  draw,
-  escape,
-  FAILED,
-  failed,
-  figure,
-  format,
-  ORANGE,
-  pageWith,
-  table,
-} from '../html.js';
+import { type Cell, format } from '../cells.js';
+import { BLUE, draw, escape, FAILED, failed, figure, ORANGE, pageWith, table } from '../html.js';
 import type { ModelRun } from './command.js';
-import { kernelsOf, opsIn, ownShare, placeOf, speedUps, verdictOf } from './tables.js';
+import {
+  ERROR_UNIT,
+  errorCell,
+  KERNEL_COLUMNS,
+  kernelCells,
+  opsIn,
+  ownShare,
+  placeOf,
+  speedUps,
+  verdictOf,
+} from './tables.js';
 import type { ModelResult, Side } from './task.js';
 
 export function modelPageOf(run: ModelRun): string {
@@ -70,31 +69,8 @@ function resultSection(result: ModelResult): string {
 ${sideSection("With tfjs's kernels", result.tfjs)}
 ${sideSection("With the plugin's kernels", result.plugin)}
 <h3>Kernels</h3>
-${table(
-  [
-    'Kernel',
-    'Calls',
-    'Whose',
-    'Error, tfjs',
-    'Error, plugin',
-    'ms, tfjs',
-    'ms, plugin',
-    'Speed',
-    'Share of the time',
-  ],
-  kernelsOf(result).map((row) => [
-    row.kernel,
-    row.calls,
-    row.isOurs ? 'plugin' : 'tfjs',
-    errorCell(row.errors.tfjs, row.isWrong.tfjs),
-    errorCell(row.errors.plugin, row.isWrong.plugin),
-    row.tfjs,
-    row.plugin,
-    row.tfjs !== null && row.plugin !== null ? row.tfjs / row.plugin : null,
-    row.share === null ? null : `${(100 * row.share).toFixed(0)}%`,
-  ]),
-)}
-<p>${escape(ownShare(result))} An error is that of the worst element, in units of what rounding may do: up to 1 is right.</p>
+${table(KERNEL_COLUMNS, kernelCells(result))}
+<p>${escape(ownShare(result))} ${escape(ERROR_UNIT)}</p>
 <details><summary>Every op</summary>
 ${table(
   ['Op', 'Layer', 'Inputs', 'State', 'Error, tfjs', 'Error, plugin', 'ms, tfjs', 'ms, plugin'],
@@ -105,9 +81,6 @@ ${table(
   }),
 )}</details>`;
 }
-
-const errorCell = (error: number | null, isWrong: boolean): Cell =>
-  isWrong ? { text: format(error ?? Infinity), ok: false } : error;
 
 function sideSection(title: string, side: Side): string {
   if ('error' in side) return `<h3>${escape(title)}</h3>\n<p>${failed(`It throws: ${side.error}`)}</p>`;

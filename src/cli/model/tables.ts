@@ -1,4 +1,5 @@
 /** The tables of a model's results, for the terminal and for the page. */
+import { type Cell, format } from '../cells.js';
 import type { ModelOp } from '../../verify/model/model-report.js';
 import type { KernelRow, ModelResult, Side } from './task.js';
 
@@ -32,6 +33,38 @@ export function kernelsOf({ kernels, ours, tfjs, plugin }: ModelResult): KernelS
     };
   });
 }
+
+export const KERNEL_COLUMNS = [
+  'Kernel',
+  'Calls',
+  'Whose',
+  'Error, tfjs',
+  'Error, plugin',
+  'ms, tfjs',
+  'ms, plugin',
+  'Speed',
+  'Share of the time',
+];
+
+export const ERROR_UNIT =
+  'An error is that of the worst element, in units of what rounding may do: up to 1 is right.';
+
+export function kernelCells(result: ModelResult): Cell[][] {
+  return kernelsOf(result).map((row) => [
+    row.kernel,
+    row.calls,
+    row.isOurs ? 'plugin' : 'tfjs',
+    errorCell(row.errors.tfjs, row.isWrong.tfjs),
+    errorCell(row.errors.plugin, row.isWrong.plugin),
+    row.tfjs,
+    row.plugin,
+    row.tfjs !== null && row.plugin !== null ? row.tfjs / row.plugin : null,
+    row.share === null ? null : `${(100 * row.share).toFixed(0)}%`,
+  ]);
+}
+
+export const errorCell = (error: number | null, isWrong: boolean): Cell =>
+  isWrong ? { text: format(error ?? Infinity), ok: false } : error;
 
 /** How much of the model the plugin's own kernels are, as a sentence. */
 export function ownShare(result: ModelResult): string {

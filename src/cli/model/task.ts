@@ -2,6 +2,7 @@
 import type { BackendName } from '../../../kernels/registry.js';
 import type { Format } from './files.js';
 import type { ModelReport } from '../../verify/model/model-report.js';
+import type { Shapes } from './shapes.js';
 
 export interface ModelTask {
   /** Path of a model.json, or of a module. */
@@ -17,11 +18,6 @@ export interface ModelTask {
   seed: number;
   /** The most elements of each output that are compared. */
   elements: number;
-}
-
-export interface Shapes {
-  inOrder: number[][];
-  byName: Record<string, number[]>;
 }
 
 /** A report without its methods, and its text. */
