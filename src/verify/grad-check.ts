@@ -443,11 +443,16 @@ function allowNoise(cotangent: Cotangent, entries: readonly Found[]): void {
 
 const isRandom = ({ index, together }: Direction) => index === undefined && together === undefined;
 
-/** The error of <gradient, v>, per unit of the element as in an entry, if each element of the gradient is off by its noise. */
+/**
+ * The error of <gradient, v>, per unit of the element as in an entry, if each element of the gradient is off by its noise. Where the
+ * gradient is not finite, there is no noise to speak of.
+ */
 function roundingAlong({ part, index, together, v }: Direction, noise: Float64Array): number {
-  const one = index === undefined ? together : [index];
-  if (one) return one.reduce((sum, i) => sum + noise[part.start + i], 0);
-  return noise.reduce((sum, value, i) => sum + value * Math.abs(v[i]), 0);
+  const some = index === undefined ? together : [index];
+  const error = some
+    ? some.reduce((sum, i) => sum + noise[part.start + i], 0)
+    : noise.reduce((sum, value, i) => sum + value * Math.abs(v[i]), 0);
+  return error < Infinity ? error : 0;
 }
 
 /**

@@ -73,7 +73,7 @@ export async function installed(name: string, tarball?: string): Promise<string>
   cpSync(`test/consumers/${name}`, folder, { recursive: true });
   const install = (...args: string[]) => npm(folder, ...args, '--ignore-scripts', '--no-audit', '--no-fund');
   await install('ci', '--prefer-offline');
-  if (tarball) await install('install', tarball, '--offline', '--no-save', '--no-package-lock');
+  if (tarball) await install('install', tarball, '--prefer-offline', '--no-save', '--no-package-lock');
   return folder;
 }
 

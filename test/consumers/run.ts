@@ -54,7 +54,8 @@ async function main({ all, filter, tarball: given }: Options): Promise<void> {
       if (consumer.needsBrowser && noBrowser) say('skipped', noBrowser);
       else say('passed', await consumer.run(await parentOf(consumer), tarball));
     } catch (error) {
-      if (error instanceof NoNetwork) say('skipped', error.message);
+      // Where CI runs, a registry must be reached: what is skipped there would be skipped for good.
+      if (error instanceof NoNetwork && !process.env.CI) say('skipped', error.message);
       else say('failed', (error as Error).message);
     }
   };
