@@ -94,16 +94,20 @@ describe('the report', () => {
     expect(marksOf(html, 'Error').length).toBe(4);
   });
 
-  it('says so where no case has a speed, instead of an empty plot', () => {
-    const html = reportOn([thrown, { ...thrown, case: 'valid' }]);
-    expect(html).toContain('There are no speeds');
-    expect(html).not.toContain('<figcaption>Speed');
+  it('says nothing of speeds where no case was timed', () => {
+    const html = reportOn([thrown, { ...right, timeRatio: null }]);
+    expect(html.replace(/<style>[^]*?<\/style>/g, '')).not.toMatch(/speed/i);
+  });
+
+  it("plots a gradient's error where that is larger", () => {
+    const html = reportOn([{ ...right, error: 0.25, gradientError: 0.75 }, { ...right, case: '1x1', error: 0.5 }]); // prettier-ignore
+    expect(marksOf(html, 'Error').sort()).toEqual(['Conv2D, 1x1: 0.5', 'Conv2D, same: 0.75']);
   });
 
   it('lists failed cases first, in a list that is open, with what is wrong', () => {
     const html = reportOn([right, { ...thrown, case: 'valid' }, { ...right, op: 'MaxPool' }]);
     const failing = between(html, '<details open><summary>Conv2D', '</details>');
-    expect(failing).toMatch(/✗ 1\u00a0of\u00a02 right/);
+    expect(failing).toContain('✗ 1 of 2 failed');
     expect(failing.indexOf('<td>valid')).toBeLessThan(failing.indexOf('<td>same'));
     expect(failing).toContain('✗ ∞');
     expect(failing).toContain('not yet');

@@ -38,7 +38,10 @@ export interface Comparison {
    * null for forward kernels.
    */
   gradientError: number | null;
-  /** The built-in's time divided by the kernel's time; null if the built-in gives no result, or if the clock is too coarse for them. */
+  /**
+   * The built-in's time divided by the kernel's time; null if they were not timed, if the built-in gives no result, or if the clock is too
+   * coarse for them.
+   */
   timeRatio: number | null;
   /** What a kernel that gives no result throws; what is wrong with a gradient; or what a case may lack whose kernel is above its bound. */
   message?: string;
@@ -116,13 +119,13 @@ function kernelFuncOf(name: string): KernelFunc | undefined {
 
 /**
  * Compares one kernel on one case, on the active backend.
- * @param milliseconds how long the built-in and the kernel are timed, in turn; 0: one round
+ * @param milliseconds how long the built-in and the kernel are timed, in turn; 0: one round; null: not at all
  * @param prefix prefix of the kernel's registered name; default: the plugin's
  */
 export async function compareSubject(
   subject: Subject,
   seed: number,
-  milliseconds: number,
+  milliseconds: number | null,
   prefix = OWN,
 ): Promise<Comparison> {
   if (prefix === OWN) registerOwn();
@@ -138,7 +141,7 @@ export async function compareSubject(
   const agrees = against !== null && against.error <= 1;
   const error = Math.max(rounded.error, exact?.error ?? 0);
   const gradientError = differences && adjoint ? Math.max(differences.error, adjoint.error) : null;
-  const time = async () => {
+  const time = async (milliseconds: number) => {
     const run = (prefix: string) => () => runSubject(subject, prefix, values);
     const { a, b } = await alternate(run(''), run(prefix), milliseconds);
     return a > 0 && b > 0 ? a / b : null; // a page's clock may stand still for a whole kernel
@@ -152,7 +155,7 @@ export async function compareSubject(
     builtin: agrees ? 'equal' : (differs ?? (builtin ? 'differs' : 'none')),
     builtinError: builtin && compare(builtin, subject.definition(values), bound).error,
     gradientError,
-    timeRatio: builtin && (await time()),
+    timeRatio: builtin && milliseconds !== null ? await time(milliseconds) : null,
     ...(advice && { message: advice }),
     ...(!ok && { worst: worstOf(proofs, subject) }),
     ok,

@@ -31,12 +31,14 @@ export function featureMaps(digits: Digits): FeatureMap[] {
       height: SIDE,
       values: [...digits.images.subarray(0, SIDE * SIDE)],
     },
+    { title: 'filter, left to right', width: 3, height: 3, values: LEFT_RIGHT },
     {
       title: 'left-right edges, relu',
       width: size,
       height: size,
       values: [...y.filter((_, i) => i % 2 === 0)],
     },
+    { title: 'filter, above to below', width: 3, height: 3, values: ABOVE_BELOW },
     {
       title: 'above-below edges, relu',
       width: size,

@@ -21,11 +21,17 @@ export const draw = (options: Plot.PlotOptions): string =>
     ...options,
   }).outerHTML;
 
+/** The start of a long text, with all of it behind it. */
+export interface Folded {
+  brief: string;
+  all: string;
+}
+
 export const verdict = (ok: boolean): Cell => ({ text: ok ? 'ok' : 'FAILED', ok });
 export const bounded = (error: number | null): Cell =>
   error === null || error <= 1 ? error : { text: format(error), ok: false };
 
-export function table(head: string[], rows: Cell[][]): string {
+export function table(head: string[], rows: (Cell | Folded)[][]): string {
   return `<div class="scroll"><table>
 <thead><tr>${head.map((name) => `<th scope="col">${name}`).join('')}</thead>
 <tbody>${rows.map((row) => `<tr>${row.map(td).join('')}`).join('\n')}</tbody>
@@ -35,11 +41,13 @@ export function table(head: string[], rows: Cell[][]): string {
 /** A text with more characters than this scrolls in its cell. */
 const LONG = 80;
 
-function td(cell: Cell): string {
+function td(cell: Cell | Folded): string {
   if (cell === null) return '<td class="number">–';
   if (typeof cell === 'number') return `<td class="number">${format(cell)}`;
   if (typeof cell === 'string')
     return `<td>${cell.length > LONG ? `<div class="long">${escape(cell)}</div>` : escape(cell)}`;
+  if ('brief' in cell)
+    return `<td><details><summary>${escape(cell.brief)}</summary><div class="long">${escape(cell.all)}</div></details>`;
   return cell.ok ? `<td>${escape(cell.text)}` : `<td>${failed(cell.text)}`;
 }
 
@@ -70,6 +78,7 @@ table { border-collapse: collapse; font-size: 0.875rem; }
 th, td { padding: 0.25rem 0.75rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 th { white-space: nowrap; }
 td:first-child { white-space: nowrap; }
+td:not(.number):not(:first-child) { overflow-wrap: anywhere; min-width: 6rem; }
 .long { width: 22rem; white-space: normal; max-height: 4.5rem; overflow: auto; overflow-wrap: anywhere; }
 .number { font-variant-numeric: tabular-nums; }
 .scroll { overflow-x: auto; margin: 1rem 0; }

@@ -2,6 +2,7 @@
  * `npm start`:
  *   - reproduces the worked examples;
  *   - compares every kernel with its definition, the built-in and its numerical gradient;
+ *   - times three kernels on shapes of real networks;
  *   - trains a CNN on digits, without the plugin, and with it on cpu and wasm;
  *   - writes a report.
  */
@@ -18,10 +19,11 @@ import type { Comparison } from './comparison.js';
 import { backwardOnTenDigits, featureMaps } from './feature-maps.js';
 import { type Digits, loadDigits } from './mnist.js';
 import { whole, writable } from './options.js';
-import { mark, printComparisons, printTraining } from './print.js';
+import { mark, printKernels, printSpeeds, printTraining } from './print.js';
 import { type Progress, progress } from './progress.js';
 import { pageOf } from './report.js';
 import { runComparisons } from './run-comparisons.js';
+import { measureSpeeds, type Speed, SPEED_STEPS } from './speeds.js';
 import { train } from './train.js';
 import { HELD_OUT, type Run, type Training, trainingOf } from './training.js';
 import { type Example, workedExamples } from './worked-examples.js';
@@ -40,9 +42,6 @@ const BATCH = 16;
 const DIGITS = 10_000;
 /** Number of training steps with the built-ins, which are slow. */
 const BUILTIN_STEPS = 4;
-/** Milliseconds for which one kernel and case are timed. */
-const TIMED_MS = 20;
-
 async function main(options: Options): Promise<boolean> {
   tf.enableProdMode(); // no advice to use another backend
   await tf.setBackend('cpu');
@@ -54,7 +53,9 @@ async function main(options: Options): Promise<boolean> {
   const examples = [...workedExamples(), backwardOnTenDigits(digits)];
   printExamples(examples);
   const comparisons = await compareAll(options);
-  printComparisons(comparisons);
+  printKernels(comparisons);
+  const speeds = await measureAll();
+  printSpeeds(speeds);
   const training = options.training ? await trainAll(digits, test, options) : undefined;
   if (training) printTraining(training);
 
@@ -62,7 +63,7 @@ async function main(options: Options): Promise<boolean> {
   if (options.report) {
     const date = new Date().toISOString().slice(0, 10);
     const maps = featureMaps(digits);
-    const parts = { examples, comparisons, training, featureMaps: maps };
+    const parts = { examples, comparisons, speeds, training, featureMaps: maps };
     writeFileSync(options.report, pageOf({ machine, versions, date, ok, ...parts }));
     console.log(`\nReport: ${options.report}`);
   }
@@ -81,11 +82,16 @@ function printExamples(examples: Example[]): void {
 
 async function compareAll({ op, case: caseName, seed }: Options): Promise<Comparison[]> {
   let bar: Progress | undefined;
-  return runComparisons({ op, case: caseName, seed, milliseconds: TIMED_MS }, undefined, (message) => {
+  return runComparisons({ op, case: caseName, seed, milliseconds: 0 }, undefined, (message) => {
     if ('row' in message) bar?.step(`${message.row.op}, ${message.row.case}`);
     else if (message.total > 0) bar = progress('Comparing kernels', message.total);
     else program.error(`No kernel and case match --op '${op}' and --case '${caseName}'.`);
   }).finally(() => bar?.done());
+}
+
+async function measureAll(): Promise<Speed[]> {
+  const bar = progress('Timing kernels', SPEED_STEPS);
+  return measureSpeeds((name) => bar.step(name)).finally(() => bar.done());
 }
 
 /**

@@ -9,6 +9,7 @@ import {
   failed,
   FAILED,
   figure,
+  type Folded,
   GREEN,
   ORANGE,
   pageWith,
@@ -27,6 +28,7 @@ import {
   type Training,
   trainingTable,
 } from './training.js';
+import { type Speed, speedTable } from './speeds.js';
 import { median } from '../verify/time.js';
 import type { Example } from './worked-examples.js';
 
@@ -40,20 +42,22 @@ export interface Report {
   notCompared?: string[];
   /** The module whose kernels were compared; absent for the plugin's own. */
   from?: string;
-  /** Only `npm start` has examples, training and feature maps. */
+  /** Only `npm start` has examples, speeds, training and feature maps. */
   examples?: Example[];
+  speeds?: Speed[];
   /** Absent if the training was skipped. */
   training?: Training;
   featureMaps?: FeatureMap[];
 }
 
 export function pageOf(report: Report): string {
-  const { examples, training, featureMaps } = report;
+  const { examples, speeds, training, featureMaps } = report;
   const content = `${summary(report)}
 ${examples ? examplesSection(examples) : ''}
 ${comparisonSection(report)}
+${speeds ? speedSection(speeds) : ''}
 ${training ? trainingSection(training) : ''}
-${featureMaps ? `<h2>Feature maps</h2>\n<div class="pictures">${featureMaps.map(picture).join('\n')}</div>` : ''}`;
+${featureMaps ? mapsSection(featureMaps) : ''}`;
   return pageWith('tfjs-convgrad: report', content);
 }
 
@@ -61,8 +65,22 @@ function examplesSection(examples: Example[]): string {
   return `<h2>Worked examples</h2>
 ${table(
   ['Id', 'Verdict', 'Example', 'Result', 'Expected'],
-  examples.map(({ id, title, got, want, ok }) => [id, verdict(ok), title, got, want]),
+  examples.map(({ id, title, got, want, ok }) => [id, verdict(ok), title, folded(got), folded(want)]),
 )}`;
+}
+
+/** A result of more characters than this is folded. */
+const LONG_RESULT = 60;
+
+/** A long array as the number of its values, their sum and the first ones. */
+function folded(text: string): string | Folded {
+  if (text.length <= LONG_RESULT || !text.startsWith('[')) return text;
+  const values = (text.match(/-?\d+(\.\d+)?(e[-+]?\d+)?/g) ?? []).map(Number);
+  const sum = Number(values.reduce((total, value) => total + value, 0).toPrecision(6));
+  return {
+    brief: `${values.length} values, their sum ${sum}: ${values.slice(0, 4).join(', ')} ...`,
+    all: text,
+  };
 }
 
 function summary(report: Report): string {
@@ -99,19 +117,15 @@ with the result of that kernel, the built-in.</p>
 <dt>Error<dd>How far the worst element is off, in units of what rounding may do: 0 is exact, up to 1 is right, above 1 is wrong.
 ∞ means that a sum of whole numbers is wrong, or that there is no result.
 <dt>Gradient error<dd>The same for a gradient, against differences of the op.
-<dt>Speed<dd>Time of the built-in divided by the time of the kernel: above 1 the kernel is faster than the built-in.
+${isTimed ? '<dt>Speed<dd>Time of the built-in divided by the time of the kernel: above 1 the kernel is faster than the built-in.' : ''}
 </dl>
-${overview(ops)}
+${overview(ops, isTimed)}
 <div class="plots">
-${figure(`Error of each case.${comparisons.some(isAboveAll) ? ' Errors above 2 are drawn at 2.' : ''}`, errorPlot(comparisons))}
-${
-  isTimed
-    ? figure('Speed of each case that has a built-in.', speedPlot(comparisons))
-    : '<p>There are no speeds: no case has a built-in that gives a result.</p>'
-}
+${figure(`Error of each case, or of its gradient if that is larger.${comparisons.some(isAboveAll) ? ' Errors above 2 are drawn at 2.' : ''}`, errorPlot(comparisons))}
+${isTimed ? figure('Speed of each case that was timed.', speedPlot(comparisons)) : ''}
 </div>
 <h2>Every case</h2>
-${ops.map(({ op, rows }) => caseList(op, rows)).join('\n')}`;
+${ops.map(({ op, rows }) => caseList(op, rows, isTimed)).join('\n')}`;
 }
 
 /** A kernel, and its comparisons. */
@@ -120,9 +134,9 @@ interface Op {
   rows: Comparison[];
 }
 
-function overview(ops: Op[]): string {
+function overview(ops: Op[], isTimed: boolean): string {
   return table(
-    ['Kernel', 'Right', 'Largest error', 'Largest gradient error', 'Median speed'],
+    ['Kernel', 'Right', 'Largest error', 'Largest gradient error', ...(isTimed ? ['Median speed'] : [])],
     ops.map(({ op, rows }) => {
       const speeds = rows.flatMap(({ timeRatio }) => timeRatio ?? []);
       return [
@@ -130,7 +144,7 @@ function overview(ops: Op[]): string {
         rows.every(({ ok }) => ok) ? count(rows) : { text: count(rows), ok: false },
         bounded(largest(rows.map(({ error }) => error))),
         bounded(largest(rows.map(({ gradientError }) => gradientError))),
-        speeds.length > 0 ? median(speeds) : null,
+        ...(isTimed ? [speeds.length > 0 ? median(speeds) : null] : []),
       ];
     }),
   );
@@ -142,20 +156,29 @@ function largest(errors: (number | null)[]): number | null {
 }
 
 /** The cases of a kernel, those that failed first. */
-function caseList(op: string, rows: Comparison[]): string {
+function caseList(op: string, rows: Comparison[], isTimed: boolean): string {
   const ok = rows.every((row) => row.ok);
   const sorted = [...rows].sort((a, b) => Number(a.ok) - Number(b.ok));
-  const right = `${count(rows)} right`;
+  const failures = rows.filter(({ ok }) => !ok).length;
+  const right = failures > 0 ? `${failures} of ${rows.length} failed` : `${count(rows)} right`;
   return `<details${ok ? '' : ' open'}><summary>${escape(op)}: ${ok ? right : failed(right)}</summary>
 ${table(
-  ['Case', 'Verdict', 'Error', 'Gradient error', 'Error of the built-in', 'Speed', 'Remark'],
+  [
+    'Case',
+    'Verdict',
+    'Error',
+    'Gradient error',
+    'Error of the built-in',
+    ...(isTimed ? ['Speed'] : []),
+    'Remark',
+  ],
   sorted.map((c) => [
     c.case,
     verdict(c.ok),
     bounded(c.error),
     bounded(c.gradientError),
     c.builtinError,
-    c.timeRatio,
+    ...(isTimed ? [c.timeRatio] : []),
     remarkOn(c),
   ]),
 )}</details>`;
@@ -176,6 +199,22 @@ function onBuiltin(builtin: string): string {
   return `the built-in differs, see docs/deviations.md, ${builtin}`;
 }
 
+function speedSection(speeds: Speed[]): string {
+  const [head, ...rows] = speedTable(speeds);
+  return `<h2>Speed</h2>
+<p>On cpu, on shapes of real networks. Both sides ran in turn, five times. The table says how many times faster the plugin is than tfjs's own
+kernels: the median, the least and the largest of the five. It shows no more digits than these allow.</p>
+${table(head, rows)}`;
+}
+
+function mapsSection(maps: FeatureMap[]): string {
+  return `<h2>Feature maps</h2>
+<p>A digit, and what two filters make of it. Each cell of a map is the sum of 3 x 3 cells of the digit, each multiplied by the filter's
+cell in its place. Where that sum is negative, relu makes it 0. So a map is dark where grey values fall from left to right, or from above to
+below, and white where they do not.</p>
+<div class="pictures">${maps.map(picture).join('\n')}</div>`;
+}
+
 function trainingSection(training: Training): string {
   const runs = training.runs.filter(({ losses }) => losses.length > 0);
   const [head, ...rows] = trainingTable(training);
@@ -186,7 +225,7 @@ function trainingSection(training: Training): string {
 ${escape(limitsOfTfjs(training).join(' '))}</p>
 ${table(head, rows)}
 ${table(kernelHead, kernelRows)}
-${figure('Loss of each step', lossPlot(runs))}
+${figure(lossCaption(runs), lossPlot(runs))}
 ${table(
   ['Step', ...runs.map(({ title }) => `Loss, ${title}`)],
   Array.from({ length: sharedSteps(training) }, (_, i) => [
@@ -196,15 +235,29 @@ ${table(
 )}`;
 }
 
+function lossCaption(runs: Run[]): string {
+  const [first, ...others] = runs.map(({ losses }) => losses.length);
+  const most = Math.max(first, ...others);
+  return first < most
+    ? `Loss of each step. tfjs's own kernels take only the first ${first} of ${most} steps, because they are slow.`
+    : 'Loss of each step.';
+}
+
 // Plots
 
-/** Whether the error, which may be NaN, is above all that the plot has a place for. */
-const isAboveAll = ({ error }: Comparison) => !(error <= 2);
+/** The error, or that of the gradient if it is larger. NaN counts as the largest. */
+function largerError({ error, gradientError }: Comparison): number {
+  const errors = [error, gradientError ?? 0];
+  return errors.some(Number.isNaN) ? Infinity : Math.max(...errors);
+}
+
+/** Whether the error is above all that the plot has a place for. */
+const isAboveAll = (c: Comparison) => largerError(c) > 2;
 
 const errorPlot = (comparisons: Comparison[]): string =>
   strip(comparisons, {
-    value: (c) => (isAboveAll(c) ? 2 : c.error),
-    x: { domain: [0, comparisons.some(({ error }) => !(error <= 1)) ? 2 : 1], label: 'Error' },
+    value: (c) => (isAboveAll(c) ? 2 : largerError(c)),
+    x: { domain: [0, comparisons.some((c) => largerError(c) > 1) ? 2 : 1], label: 'Error' },
   });
 
 const speedPlot = (comparisons: Comparison[]): string =>

@@ -21,7 +21,7 @@ import {
 
 export interface Asked extends Selection {
   seed: number;
-  /** How long one kernel and case are timed; 0: one round. */
+  /** How long a kernel is timed on shapes of the user's; 0: one round. */
   milliseconds: number;
 }
 
@@ -55,7 +55,9 @@ function selected(asked: Asked, module: UserModule | undefined, backendName: str
   const notCompared = module
     ? withoutCase(module, chosen({ op: '', case: '' }, backendName), backendName)
     : [];
-  return { subjects, ops, notCompared };
+  // The named cases are small, so that they show what is right. Their times would say nothing.
+  const untimed = new Set(asked.own ? [] : all);
+  return { subjects, untimed, ops, notCompared };
 }
 
 /** The names of all that would be compared. */
@@ -72,7 +74,7 @@ export async function runComparisons(
   module: UserModule | undefined,
   onMessage: (message: CompareMessage) => void,
 ): Promise<Comparison[]> {
-  const { subjects, ops, notCompared } = selected(asked, module, getBackend());
+  const { subjects, untimed, ops, notCompared } = selected(asked, module, getBackend());
   if (module) registerKernels(module);
   const prefix = module ? USER : undefined;
   onMessage({ total: subjects.length + ops.length, notCompared });
@@ -87,7 +89,8 @@ export async function runComparisons(
     onMessage({ row: rows[rows.length - 1] });
   };
   for (const subject of subjects) {
-    const row = compareSubject(subject, asked.seed, asked.milliseconds, prefix);
+    const milliseconds = untimed.has(subject) ? null : asked.milliseconds;
+    const row = compareSubject(subject, asked.seed, milliseconds, prefix);
     await add(subject.kernelName, subject.caseName, row);
   }
   for (const [name, op] of ops) await add(name, GRADIENT, gradientOf(name, op, asked.seed));

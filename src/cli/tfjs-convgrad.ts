@@ -1,7 +1,7 @@
 /**
  * The command `tfjs-convgrad`. Its exit code is 0 if everything agrees, 1 if something disagrees, 2 if it cannot tell.
  */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { type BackendName, BACKENDS } from '../../kernels/registry.js';
 import { compareCommand, type CompareOptions, version } from './compare.js';
 import type { OwnCase, Selection } from './comparison.js';
@@ -29,7 +29,7 @@ interface Given
   shape?: Pick<OwnCase, 'x' | 'window'>;
 }
 
-type GivenModel = Omit<ModelOptions, 'backends' | 'shapes'> & { backend: BackendName[]; shape: Shapes };
+type GivenModel = Omit<ModelOptions, 'backends' | 'shapes'> & { backend: BackendName[]; shape?: Shapes };
 
 const EXAMPLES = `
 Examples:
@@ -41,7 +41,7 @@ Examples:
   ${NAME} compare --html report.html                 a report to read or to pass on
   ${NAME} compare --json > report.json               for a program; Infinity and NaN are texts
   ${NAME} model model.json --shape 1x224x224x3       a whole model: is each op right, and how fast
-  ${NAME} model mine.mjs --gradients --backend cpu,wasm,webgl
+  ${NAME} model mine.mjs --gradients --backend cpu,webgl     the same forward and backward, on two backends
 
 Exit code: 0 if everything is right, 1 if something is wrong, 2 if nothing could be said.
 On webgl an installed Chrome or Chromium runs the kernels. CHROME_BIN says where it is if it is not found.`;
@@ -90,12 +90,15 @@ program
       'model.json, or a module that exports model, or load, and may export inputs and loss.',
   )
   .argument('<place>', 'path or URL of a model.json, or path of a module')
-  .option('--backend <list>', `backends to run on, of ${BACKENDS.join(',')}`, listOf(BACKENDS), ['wasm'])
+  .addOption(
+    new Option('--backend <list>', `backends to run on, of ${BACKENDS.join(',')}`)
+      .argParser(listOf(BACKENDS))
+      .default(['wasm'], 'wasm'),
+  )
   .option(
     '--shape <list>',
     'shapes of the inputs: 1x224x224x3, or by name: image=1x224x224x3,mask=1x224x224',
     inputShapes,
-    NO_SHAPES,
   )
   .option('--ops', 'print every op, beside the kernels', false)
   .option('--gradients', 'run it backward, too, and check its gradients', false)
@@ -111,7 +114,7 @@ program
   .option('--json', 'print JSON on standard output, and nothing else', false)
   .option('--html <file>', 'write an HTML report to this file', writable)
   .action(async (place: string, { backend, shape, ...given }: GivenModel) => {
-    const right = await modelCommand(place, { ...given, backends: backend, shapes: shape });
+    const right = await modelCommand(place, { ...given, backends: backend, shapes: shape ?? NO_SHAPES });
     process.exitCode = right ? 0 : 1;
   });
 

@@ -35,7 +35,14 @@ export interface Example {
   ok: boolean;
 }
 
-type Run = () => [got: unknown, want: unknown];
+/** A result that is right if `ok`, in words. */
+interface Measured {
+  got: string;
+  want: string;
+  ok: boolean;
+}
+
+type Run = () => [got: unknown, want: unknown] | Measured;
 
 const EXAMPLES: [id: string, title: string, run: Run][] = [
   ['A1', 'forward, 3x3 image, 2x2 filter, no flip', primerForward],
@@ -69,17 +76,17 @@ const EXAMPLES: [id: string, title: string, run: Run][] = [
 
 /** Runs all examples. If an example throws, the error's message is its result. */
 export function workedExamples(): Example[] {
-  return EXAMPLES.map(([id, title, run]) => {
-    const [got, want] = attempt(run).map((value) => JSON.stringify(value));
-    return { id, title, got, want, ok: got === want };
-  });
+  return EXAMPLES.map(([id, title, run]) => ({ id, title, ...attempt(run) }));
 }
 
-function attempt(run: Run): [unknown, unknown] {
+function attempt(run: Run): Measured {
   try {
-    return run();
+    const result = run();
+    if (!Array.isArray(result)) return result;
+    const [got, want] = result.map((value) => JSON.stringify(value));
+    return { got, want, ok: got === want };
   } catch (error) {
-    return [`${error}`, 'no error'];
+    return { got: `${error}`, want: 'no error', ok: false };
   }
 }
 
@@ -155,9 +162,9 @@ function batchedForward(): [unknown, unknown] {
 
 function refusedStride(): [unknown, unknown] {
   const options = { strides: 2, dimRoundingMode: 'exact' } as const;
-  const [message] = attempt(() => [conv2d(image(6), filterOf(3), options).shape, '']);
+  const { got } = attempt(() => [conv2d(image(6), filterOf(3), options).shape, '']);
   return [
-    message,
+    got,
     "Error: tfjs-convgrad: stride along the height is 2, but with dimRoundingMode 'exact' it must divide 3.",
   ];
 }
@@ -235,9 +242,22 @@ function productInput(): [unknown, unknown] {
   return [inputAsProduct((fy, fx) => [2 - fy, 1 - fx]), inputGradient()];
 }
 
-function unreversedInput(): [unknown, unknown] {
-  const same = inputAsProduct((fy, fx) => [fy, fx]).every((value, i) => value === inputGradient()[i]);
-  return [same ? 'equal' : 'different', 'different'];
+function unreversedInput(): Measured {
+  const off = largestDifference(
+    inputAsProduct((fy, fx) => [fy, fx]),
+    inputGradient(),
+  );
+  return { got: `the largest difference is ${off}`, want: 'above 0', ok: off > 0 };
+}
+
+const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  Array.from(a).reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0);
+
+/** Relative errors of gradients by their names. Each must be below the limit. */
+function gradientErrors(errors: Record<string, number>, limit: number): Measured {
+  const got = Object.entries(errors).map(([name, error]) => `${name} ${error.toExponential(1)}`);
+  const ok = Object.values(errors).every((error) => error < limit);
+  return { got: got.join(', '), want: `each below ${limit.toExponential(0)}`, ok };
 }
 
 // C: a whole CNN, channels first
@@ -288,7 +308,7 @@ function overlapping(): [unknown, unknown] {
 }
 
 /** x (1,1,5,5), two 3x3 filters, stride 1, pad 1, relu. The loss is a sum of y with fixed weights. */
-function convGradientCheck(): [unknown, unknown] {
+function convGradientCheck(): Measured {
   const g = numeric.convGeometry([1, 1, 5, 5], [3, 3, 1, 2], { dataFormat: 'NCHW', pad: 1 });
   const { relu } = numeric.activations;
   const x = floats(25, 4);
@@ -312,15 +332,15 @@ function convGradientCheck(): [unknown, unknown] {
   numeric.conv2dBackpropFilter(x, dz, g, dW);
   numeric.biasGrad(dz, g, db);
   numeric.conv2dBackpropInput(dz, w, g, dX);
-  const errors = [
-    relativeError(dW, w, (at) => loss(x, at, b)),
-    relativeError(db, b, (at) => loss(x, w, at)),
-    relativeError(dX, x, (at) => loss(at, w, b)),
-  ];
-  return [errors.map((error) => error < 1e-6), [true, true, true]];
+  const errors = {
+    dW: relativeError(dW, w, (at) => loss(x, at, b)),
+    db: relativeError(db, b, (at) => loss(x, w, at)),
+    dx: relativeError(dX, x, (at) => loss(at, w, b)),
+  };
+  return gradientErrors(errors, 1e-6);
 }
 
-function poolGradientCheck(): [unknown, unknown] {
+function poolGradientCheck(): Measured {
   const g = numeric.poolGeometry([1, 1, 4, 4], 2, { dataFormat: 'NCHW' });
   const x = distinct(16, 8);
   const dy = floats(4, 9);
@@ -340,8 +360,8 @@ function poolGradientCheck(): [unknown, unknown] {
   max(x);
   numeric.maxPoolGrad(dy, positions, dxMax);
   numeric.avgPoolGrad(dy, g, dxAvg);
-  const errors = [relativeError(dxMax, x, max), relativeError(dxAvg, x, avg)];
-  return [errors.map((error) => error < 1e-5), [true, true]];
+  const errors = { max: relativeError(dxMax, x, max), average: relativeError(dxAvg, x, avg) };
+  return gradientErrors(errors, 1e-5);
 }
 
 /** The largest |analytic - numerical| / (|analytic| + |numerical|), with h = 1e-5. Equal elements have no error. */
