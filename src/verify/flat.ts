@@ -178,9 +178,9 @@ function partsOf(tensors: readonly Tensor[]): Part[] {
  * The gradients, as tfjs computes them. After an error tfjs would keep the tensors that it saved for gradients; this
  * function disposes of them.
  */
-function gradientsOf(y: () => Tensor, xs: Tensor[], dy: Tensor): (Tensor | null)[] {
+export function gradientsOf(y: () => Tensor, xs: readonly Tensor[], dy?: Tensor): (Tensor | null)[] {
   try {
-    return engine().gradients(y, xs, dy, true).grads;
+    return engine().gradients(y, [...xs], dy, true).grads;
   } catch (error) {
     engine().state.activeTape?.forEach(({ saved }) => saved?.forEach((t) => t.dispose()));
     throw withAdvice(error);

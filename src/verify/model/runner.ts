@@ -8,6 +8,7 @@
  */
 import { engine, keep, type Tensor, tidy, Variable } from '@tensorflow/tfjs-core';
 import { shown } from '../../../kernels/known.js';
+import { gradientsOf } from '../flat.js';
 import { recorded, type Stage, type Watcher } from './record.js';
 
 /** A function of tensors. It returns a tensor, a list of tensors, or an object of tensors, or a promise of one of these. */
@@ -271,15 +272,5 @@ function markGradients(stage: Stage, origins: ReadonlyMap<number, Stage>): void 
       const grads = Object.entries(marked(() => gradient(dys)));
       return Object.fromEntries(grads.map(([name, grad]) => [name, () => marked(grad)]));
     };
-  }
-}
-
-/** After an error tfjs would keep the tensors that it saved for gradients; this function disposes of them. */
-function gradientsOf(y: () => Tensor, xs: readonly Tensor[]): (Tensor | null)[] {
-  try {
-    return engine().gradients(y, [...xs], undefined, true).grads;
-  } catch (error) {
-    tape()?.forEach(({ saved }) => saved?.forEach((t) => t.dispose()));
-    throw error;
   }
 }
