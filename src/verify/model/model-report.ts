@@ -2,6 +2,7 @@
 import { writeNumber } from '../../cli/numbers.js';
 import type { Verdict } from '../grad-report.js';
 import type { WorstElement } from './compare.js';
+import { ENOUGH } from './parameters.js';
 import type { Phase } from './record.js';
 
 /** A kernel call of the model, and whether it is right. */
@@ -94,8 +95,8 @@ export interface ModelReport {
   /**
    * 'right': no op is wrong, and each was proven or compared.
    * 'wrong': an op, or the whole model's gradient, disagrees by more than its bound.
-   * 'unsure': nothing is wrong, but some ops were not judged, or values are not finite, or the whole gradient agrees along less than half
-   * of the random directions.
+   * 'unsure': nothing is wrong, but some ops were not judged, or values are not finite, or the whole gradient agrees along fewer than
+   * two random directions.
    */
   verdict: Verdict;
   /** Name of the backend on which the model ran. */
@@ -131,12 +132,11 @@ export function modelReportOf(fields: Fields): ModelReport {
   };
 }
 
-function verdictOf({ ops, firstNonFinite, slopes = [] }: Fields): Verdict {
-  if (ops.some(({ state }) => state === 'wrong') || slopes.some(({ state }) => state === 'wrong'))
+function verdictOf({ ops, firstNonFinite, slopes }: Fields): Verdict {
+  if (ops.some(({ state }) => state === 'wrong') || slopes?.some(({ state }) => state === 'wrong'))
     return 'wrong';
-  const agree = slopes.filter(({ state }) => state === 'agrees').length;
-  const isTold =
-    ops.length > 0 && ops.every(({ state }) => state !== 'not judged') && 2 * agree >= slopes.length;
+  const agree = slopes?.filter(({ state }) => state === 'agrees').length ?? ENOUGH;
+  const isTold = ops.length > 0 && ops.every(({ state }) => state !== 'not judged') && agree >= ENOUGH;
   return isTold && !firstNonFinite ? 'right' : 'unsure';
 }
 

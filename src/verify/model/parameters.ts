@@ -33,8 +33,11 @@ export interface Parameter {
   input?: number;
 }
 
-/** Number of random directions in all parameters. */
+/** Number of random directions in all parameters. There are more if few of them can be told, as along kinks. */
 const DIRECTIONS = 4;
+const MOST_DIRECTIONS = 12;
+/** So many directions that agree are enough: each shows the whole gradient. */
+export const ENOUGH = 2;
 /**
  * A bound above this share of the slope cannot tell right from wrong, unless the disagreement is CLEARLY more than the bound. It shows
  * gradients that are missing, or in the wrong place: what kernels compute is proven one by one.
@@ -99,7 +102,8 @@ export async function checkParameters(
   const originals = tensors.map(sharing);
   const found: ModelSlope[] = [];
   try {
-    for (let k = 0; k < DIRECTIONS; k++) {
+    const agreeing = () => found.filter(({ state }) => state === 'agrees').length;
+    while (found.length < DIRECTIONS || (found.length < MOST_DIRECTIONS && agreeing() < ENOUGH)) {
       const direction = values.map((value, p) => directionOf(value, gradients[p], next));
       const f = lossAlong(runner, loss, parameters, values, direction, pause);
       let got = 0;
