@@ -1,0 +1,220 @@
+/**
+ * All arrays that a state leads to, computed by the numeric functions in float64, and which cells belong together.
+ *
+ *   y = op(x, filter) + bias        dx, dFilter, dBias: the gradients of sum(dy * y)
+ *
+ * The links between cells are asked of the numeric functions, too. If dy is 1 in one cell and each cell of the filter
+ * holds its own number, then dx holds, in each cell, the number of the filter's cell through which the two are linked.
+ */
+import * as numeric from '../../src/numeric.js';
+import type { ConvGeometry, Geometry, PoolGeometry } from '../../src/numeric.js';
+import { divisor } from '../../kernels/avg_pool/definition.js';
+import { forEachWindow } from '../../kernels/geometry.js';
+import { type ArrayName, geometryOf, type Shape, type State } from './state.js';
+
+/** y[yi] sees x[xi] through filter[fi]. Pools have no filter: fi is -1. */
+export interface Link {
+  xi: number;
+  fi: number;
+  yi: number;
+}
+
+export interface Calculation {
+  state: State;
+  g: Geometry;
+  arrays: Record<ArrayName, Float64Array>;
+  links: Link[];
+  /** maxPool: for each y, where its maximum lies in x. */
+  positions: Int32Array;
+  /** avgPool: for each y, what its sum is divided by. */
+  divisors: Float64Array;
+  padded: Derived;
+  spread: Derived;
+}
+
+/** An array [batch, height, width, channels] that another one was laid into, with zeros around and between. */
+export interface Derived {
+  height: number;
+  width: number;
+  /** Cell -> its index in the other array, or -1 for a zero. */
+  from: Int32Array;
+}
+
+type Conv = (a: Float64Array, b: Float64Array, g: ConvGeometry, out: Float64Array) => void;
+const FUNCTIONS: Record<'conv2d' | 'depthwiseConv2d', { y: Conv; dx: Conv; dFilter: Conv }> = {
+  conv2d: { y: numeric.conv2d, dx: numeric.conv2dBackpropInput, dFilter: numeric.conv2dBackpropFilter },
+  depthwiseConv2d: {
+    y: numeric.depthwiseConv2d,
+    dx: numeric.depthwiseConv2dBackpropInput,
+    dFilter: numeric.depthwiseConv2dBackpropFilter,
+  },
+};
+
+/** @throws Error that says which argument does not fit */
+export function calculated(state: State): Calculation {
+  const g = geometryOf(state);
+  const [x, filter, bias, dy] = [state.x, state.filter, state.bias, state.dy].map((v) =>
+    Float64Array.from(v),
+  );
+  const padded = paddedX(g);
+  const spread = spreadDy(g);
+  const laid = (values: Float64Array, { from }: Derived) => Float64Array.from(from, (i) => (i < 0 ? 0 : values[i])); // prettier-ignore
+  const arrays = { ...none, x, filter, bias, dy, xPadded: laid(x, padded), dySpread: laid(dy, spread) };
+  const positions = new Int32Array(dy.length).fill(-1);
+  const divisors = new Float64Array(dy.length);
+  const links = linksOf(state, g);
+  const parts = { state, g, links, positions, divisors, padded, spread };
+
+  const { op } = state;
+  if (op === 'conv2d' || op === 'depthwiseConv2d') {
+    const conv = g as ConvGeometry;
+    const y = filled(dy.length, (out) => FUNCTIONS[op].y(x, filter, conv, out));
+    y.forEach((sum, i) => (y[i] = sum + bias[channelOf(g, i)]));
+    const dx = filled(x.length, (out) => FUNCTIONS[op].dx(dy, filter, conv, out));
+    const dFilter = filled(filter.length, (out) => FUNCTIONS[op].dFilter(x, dy, conv, out));
+    const dBias = filled(bias.length, (out) => numeric.biasGrad(dy, conv, out));
+    return { ...parts, arrays: { ...arrays, y, dx, dFilter, dBias } };
+  }
+  const pool = g as PoolGeometry;
+  if (op === 'maxPool') {
+    const y = filled(dy.length, (out) => numeric.maxPool(x, pool, out, positions));
+    const dx = filled(x.length, (out) => numeric.maxPoolGrad(dy, positions, out));
+    return { ...parts, arrays: { ...arrays, y, dx } };
+  }
+  forEachWindow(g, (_, yi, _rows, _cols, top, left) => {
+    for (let c = 0; c < g.outChannels; c++) divisors[yi + c * g.y.channel] = divisor(pool, top, left);
+  });
+  const y = filled(dy.length, (out) => numeric.avgPool(x, pool, out));
+  const dx = filled(x.length, (out) => numeric.avgPoolGrad(dy, pool, out));
+  // tfjs divides by the size of the window, whatever lies in it: row 1 of docs/deviations.md.
+  const size = g.filterHeight * g.filterWidth;
+  const scaled = dy.map((value, i) => (value * divisors[i]) / size);
+  const tfjs = filled(x.length, (out) => numeric.avgPoolGrad(scaled, pool, out));
+  return { ...parts, arrays: { ...arrays, y, dx, tfjs } };
+}
+
+const empty = new Float64Array(0);
+const none = { y: empty, dx: empty, dFilter: empty, dBias: empty, tfjs: empty };
+
+function filled(size: number, write: (out: Float64Array) => void): Float64Array {
+  const out = new Float64Array(size);
+  write(out);
+  return out;
+}
+
+// The links depend on shapes alone. While somebody types numbers, they stay.
+let last = { key: '', links: [] as Link[] };
+
+function linksOf(state: State, g: Geometry): Link[] {
+  const { op, batch, dataFormat, outChannels }: Shape = state;
+  const { inHeight, inWidth, filterHeight, filterWidth, padTop, padLeft, padBottom, padRight } = g;
+  const { strideHeight, strideWidth, dilationHeight, dilationWidth, inChannels } = g;
+  const key = JSON.stringify({ op, batch, dataFormat, outChannels, inHeight, inWidth, filterHeight, filterWidth, padTop, padLeft, padBottom, padRight, strideHeight, strideWidth, dilationHeight, dilationWidth, inChannels }); // prettier-ignore
+  if (last.key !== key) last = { key, links: askedLinks(state, g) };
+  return last.links;
+}
+
+function askedLinks({ op, x, filter, dy }: State, g: Geometry): Link[] {
+  const names = Float64Array.from(filter, (_, fi) => fi + 1);
+  const pools = op === 'maxPool' || op === 'avgPool';
+  return dy.flatMap((_, yi) => {
+    const one = new Float64Array(dy.length);
+    one[yi] = 1;
+    const linked = filled(x.length, (out) =>
+      pools
+        ? numeric.avgPoolGrad(one, g as PoolGeometry, out)
+        : FUNCTIONS[op].dx(one, names, g as ConvGeometry, out),
+    );
+    return Array.from(linked.keys()).filter((xi) => linked[xi] !== 0).map((xi) => ({ xi, fi: pools ? -1 : linked[xi] - 1, yi })); // prettier-ignore
+  });
+}
+
+// Places
+
+export interface Place {
+  b: number;
+  row: number;
+  col: number;
+  channel: number;
+}
+
+/** Where a cell of y or dy stands. */
+export function placeInY(g: Geometry, index: number): Place {
+  return placeIn(index, g.y, g.outHeight, g.outWidth, g.outChannels);
+}
+
+/** Where a cell of x or dx stands. */
+export function placeInX(g: Geometry, index: number): Place {
+  return placeIn(index, g.x, g.inHeight, g.inWidth, g.inChannels);
+}
+
+function placeIn(
+  index: number,
+  steps: Geometry['x'],
+  height: number,
+  width: number,
+  channels: number,
+): Place {
+  const along = (step: number, size: number) => Math.floor(index / step) % size;
+  return {
+    b: Math.floor(index / steps.batch),
+    row: along(steps.row, height),
+    col: along(steps.col, width),
+    channel: along(steps.channel, channels),
+  };
+}
+
+export const indexIn = (steps: Geometry['x'], { b, row, col, channel }: Place) =>
+  b * steps.batch + row * steps.row + col * steps.col + channel * steps.channel;
+
+/** The channel of a cell of y. */
+export const channelOf = (g: Geometry, yi: number) => placeInY(g, yi).channel;
+
+// Zeros
+
+/** x with the padding around it: row oy * stride + fy * dilation is the row that y[oy] sees through filter[fy]. */
+function paddedX(g: Geometry): Derived {
+  const height = g.padTop + g.inHeight + g.padBottom;
+  const width = g.padLeft + g.inWidth + g.padRight;
+  return derived(g, height, width, g.inChannels, ({ row, col, ...rest }) => {
+    const place = { ...rest, row: row - g.padTop, col: col - g.padLeft };
+    const isInside = place.row >= 0 && place.row < g.inHeight && place.col >= 0 && place.col < g.inWidth;
+    return isInside ? indexIn(g.x, place) : -1;
+  });
+}
+
+/**
+ * dy with stride - 1 zeros between its cells and zeros around them: row iy + turned * dilation is the row that dx[iy]
+ * sees through row `turned` of the filter that is rotated by 180 degrees.
+ */
+function spreadDy(g: Geometry): Derived {
+  const height = g.inHeight + g.effectiveFilterHeight - 1;
+  const width = g.inWidth + g.effectiveFilterWidth - 1;
+  const along = (at: number, stride: number, size: number) =>
+    at >= 0 && at % stride === 0 && at / stride < size ? at / stride : -1;
+  return derived(g, height, width, g.outChannels, ({ row, col, ...rest }) => {
+    const oy = along(row - (g.effectiveFilterHeight - 1 - g.padTop), g.strideHeight, g.outHeight);
+    const ox = along(col - (g.effectiveFilterWidth - 1 - g.padLeft), g.strideWidth, g.outWidth);
+    return oy < 0 || ox < 0 ? -1 : indexIn(g.y, { ...rest, row: oy, col: ox });
+  });
+}
+
+function derived(
+  g: Geometry,
+  height: number,
+  width: number,
+  channels: number,
+  source: (place: Place) => number,
+): Derived {
+  const from = new Int32Array(g.batchSize * height * width * channels);
+  const steps = stepsOf({ height, width }, channels);
+  from.forEach((_, i) => (from[i] = source(placeIn(i, steps, height, width, channels))));
+  return { height, width, from };
+}
+
+export const stepsOf = ({ height, width }: { height: number; width: number }, channels: number) => ({
+  batch: height * width * channels,
+  row: width * channels,
+  col: channels,
+  channel: 1,
+});

@@ -1,0 +1,176 @@
+/** The grids of a state, from left to right: which arrays, in which planes, with which zeros. */
+import { type Calculation, type Derived, indexIn, stepsOf } from './calculation.js';
+import { type ArrayName, type Cell, type Editable, filterShape } from './state.js';
+
+export interface Panel {
+  /** Its array, which decides its colour. */
+  of: ArrayName;
+  title: string;
+  shape: string;
+  /** What stands between this panel and the one before. */
+  sign: string;
+  editable?: Editable;
+  planes: Plane[];
+}
+
+export interface Plane {
+  /** Which image and channel it is, if there is more than one. */
+  title: string;
+  rows: number[];
+  cols: number[];
+  cells: PanelCell[];
+}
+
+export interface PanelCell extends Cell {
+  /** null: nothing, where padding does not count. */
+  value: number | null;
+  kind: 'cell' | 'padding' | 'gap' | 'wrong';
+}
+
+export function panelsOf(c: Calculation): Panel[] {
+  const { look, view, op } = c.state;
+  const x = view === 'gather' && look !== 'dx' ? paddedPanel(c) : image(c, 'x', 'x');
+  if (op === 'maxPool' || op === 'avgPool') {
+    if (look === 'forward') return [x, { ...image(c, 'y', 'y'), sign: '→' }];
+    const dx = { ...image(c, 'dx', 'dx'), sign: '→' };
+    const dy = image(c, 'dy', 'dy');
+    if (op === 'maxPool') return [x, { ...dy, sign: '' }, dx];
+    return [dy, dx, { ...image(c, 'tfjs', 'dx of tfjs 4.22'), sign: 'not' }];
+  }
+  const filter = filterPanel(c, 'filter', 'filter', false);
+  if (look === 'forward') {
+    return [
+      x,
+      { ...filter, sign: '⋆' },
+      { ...vector(c, 'bias'), sign: '+' },
+      { ...image(c, 'y', 'y'), sign: '=' },
+    ];
+  }
+  if (look === 'dFilter') {
+    const dFilter = filterPanel(c, 'dFilter', 'dFilter', false);
+    return [x, { ...image(c, 'dy', 'dy'), sign: '⋆' }, { ...dFilter, sign: '=' }, { ...vector(c, 'dBias'), sign: 'and' }]; // prettier-ignore
+  }
+  const [dy, dx] = [image(c, 'dy', 'dy'), { ...image(c, 'dx', 'dx'), sign: '=' }];
+  if (view === 'scatter') return [dy, { ...filter, sign: '×' }, { ...dx, sign: '→' }];
+  const rotated = { ...filterPanel(c, 'filter', 'filter, rotated by 180°', true), sign: '⋆' };
+  return [dy, { ...spreadPanel(c), sign: '→' }, rotated, dx];
+}
+
+const range = (size: number, start = 0) => Array.from({ length: size }, (_, i) => i + start);
+const shapeText = (shape: readonly number[]) => `[${shape.join(', ')}]`;
+
+function planeTitle(c: Calculation, b: number, channel: number, channels: number): string {
+  const image = c.g.batchSize > 1 ? `image ${b}` : '';
+  return [image, channels > 1 ? `channel ${channel}` : ''].filter(Boolean).join(', ');
+}
+
+/** An array of the shape of x or y, a plane for each image and channel. */
+function image(c: Calculation, of: 'x' | 'y' | 'dy' | 'dx' | 'tfjs', title: string): Panel {
+  const { g } = c;
+  const isX = of === 'x' || of === 'dx' || of === 'tfjs';
+  const [height, width, channels, steps, shape] = isX
+    ? ([g.inHeight, g.inWidth, g.inChannels, g.x, g.inShape] as const)
+    : ([g.outHeight, g.outWidth, g.outChannels, g.y, g.outShape] as const);
+  const planes = range(g.batchSize).flatMap((b) => range(channels).map((channel) => ({
+    title: planeTitle(c, b, channel, channels),
+    rows: range(height),
+    cols: range(width),
+    cells: range(height * width).map((i): PanelCell => {
+      const index = indexIn(steps, { b, row: Math.floor(i / width), col: i % width, channel });
+      const value = c.arrays[of][index];
+      return { of, index, value, kind: of === 'tfjs' && value !== c.arrays.dx[index] ? 'wrong' : 'cell' };
+    }),
+  }))); // prettier-ignore
+  const editable = of === 'x' || of === 'dy' ? of : undefined;
+  return { of, title, shape: shapeText(shape), sign: '', editable, planes };
+}
+
+/** x with its padding. Where padding does not count, its cells are empty. */
+function paddedPanel(c: Calculation): Panel {
+  const { op, countIncludePad } = c.state;
+  const counts = op === 'conv2d' || op === 'depthwiseConv2d' || (op === 'avgPool' && countIncludePad);
+  const { g } = c;
+  const planes = laid(c, c.padded, g.inChannels, {
+    of: 'x',
+    zero: 'xPadded',
+    top: -g.padTop,
+    left: -g.padLeft,
+  });
+  const emptied = planes.map((plane) => ({ ...plane, cells: plane.cells.map((cell) => (cell.of === 'x' || counts ? cell : { ...cell, value: null })) })); // prettier-ignore
+  const hasPadding = g.padTop + g.padBottom + g.padLeft + g.padRight > 0;
+  const title = hasPadding ? 'x, with its padding' : 'x';
+  return { ...image(c, 'x', title), planes: emptied };
+}
+
+function spreadPanel(c: Calculation): Panel {
+  const { g } = c;
+  const top = g.padTop - g.effectiveFilterHeight + 1;
+  const left = g.padLeft - g.effectiveFilterWidth + 1;
+  const planes = laid(c, c.spread, g.outChannels, { of: 'dy', zero: 'dySpread', top, left });
+  const last = (out: number, stride: number) => (out - 1) * stride;
+  const isBetween = (row: number, col: number) => row >= 0 && col >= 0 && row <= last(g.outHeight, g.strideHeight) && col <= last(g.outWidth, g.strideWidth); // prettier-ignore
+  const told = planes.map((plane) => ({
+    ...plane,
+    cells: plane.cells.map((cell, i) => {
+      const [row, col] = [plane.rows[Math.floor(i / plane.cols.length)], plane.cols[i % plane.cols.length]];
+      return cell.of === 'dySpread' && isBetween(row, col) ? { ...cell, kind: 'gap' as const } : cell;
+    }),
+  }));
+  return { of: 'dy', title: 'dy, with zeros between and around', shape: '', sign: '', planes: told };
+}
+
+interface Laid {
+  of: ArrayName;
+  zero: ArrayName;
+  top: number;
+  left: number;
+}
+
+function laid(c: Calculation, to: Derived, channels: number, { of, zero, top, left }: Laid): Plane[] {
+  const { height, width, from } = to;
+  const steps = stepsOf(to, channels);
+  return range(c.g.batchSize).flatMap((b) => range(channels).map((channel) => ({
+    title: planeTitle(c, b, channel, channels),
+    rows: range(height, top),
+    cols: range(width, left),
+    cells: range(height * width).map((i): PanelCell => {
+      const at = indexIn(steps, { b, row: Math.floor(i / width), col: i % width, channel });
+      if (from[at] < 0) return { of: zero, index: at, value: 0, kind: 'padding' };
+      return { of, index: from[at], value: c.arrays[of][from[at]], kind: 'cell' };
+    }),
+  }))); // prettier-ignore
+}
+
+/** A plane for each pair of an input and an output channel. */
+function filterPanel(c: Calculation, of: 'filter' | 'dFilter', title: string, isRotated: boolean): Panel {
+  const shape = filterShape(c.state);
+  const [height, width, inChannels, outChannels] = shape;
+  const turned = (labels: number[]) => (isRotated ? labels.reverse() : labels);
+  const [rows, cols] = [turned(range(height)), turned(range(width))];
+  const planes = range(inChannels).flatMap((ic) => range(outChannels).map((oc) => ({
+    title: filterTitle(c, ic, oc),
+    rows,
+    cols,
+    cells: rows.flatMap((fy) => cols.map((fx): PanelCell => {
+      const index = ((fy * width + fx) * inChannels + ic) * outChannels + oc;
+      return { of, index, value: c.arrays[of][index], kind: 'cell' };
+    })),
+  }))); // prettier-ignore
+  const editable = of === 'filter' ? of : undefined;
+  return { of, title, shape: shapeText(shape), sign: '', editable, planes };
+}
+
+function filterTitle(c: Calculation, ic: number, oc: number): string {
+  const { op, channels, outChannels } = c.state;
+  const from = channels > 1 ? `channel ${ic}` : '';
+  const to = op === 'conv2d' ? oc : ic * outChannels + oc;
+  const isOnly = op === 'conv2d' ? outChannels === 1 : channels * outChannels === 1;
+  return [from, isOnly ? '' : `to ${to}`].filter(Boolean).join(' ');
+}
+
+function vector(c: Calculation, of: 'bias' | 'dBias'): Panel {
+  const values = c.arrays[of];
+  const cells = Array.from(values, (value, index): PanelCell => ({ of, index, value, kind: 'cell' }));
+  const plane = { title: '', rows: [0], cols: range(values.length), cells };
+  return { of, title: of, shape: shapeText([values.length]), sign: '', editable: of === 'bias' ? of : undefined, planes: [plane] }; // prettier-ignore
+}

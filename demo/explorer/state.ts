@@ -1,0 +1,282 @@
+/**
+ * What the explorer shows, as one plain object, and as the text behind the # of its address. Every state is an address.
+ *
+ *   x       [batch, height, width, channels]; [batch, channels, height, width] for NCHW
+ *   filter  [filterHeight, filterWidth, channels, outChannels]; a depthwise convolution has outChannels for each channel
+ *   bias    one value for each channel of y
+ *   dy      the shape of y
+ */
+import {
+  type ConvGeometry,
+  convGeometry,
+  type DataFormat,
+  depthwiseGeometry,
+  type Padding,
+  type PoolGeometry,
+  poolGeometry,
+} from '../../src/numeric.js';
+
+export const OPS = ['conv2d', 'depthwiseConv2d', 'maxPool', 'avgPool'] as const;
+export const LOOKS = ['forward', 'dx', 'dFilter'] as const;
+export const VIEWS = ['gather', 'scatter'] as const;
+/** Arrays that a cell may belong to. `xPadded`: zeros around x. `dySpread`: zeros in and around dy. `tfjs`: tfjs's dx. */
+export const ARRAYS = ['x', 'filter', 'bias', 'y', 'dy', 'dx', 'dFilter', 'dBias', 'xPadded', 'dySpread', 'tfjs'] as const; // prettier-ignore
+
+export type Op = (typeof OPS)[number];
+export type Look = (typeof LOOKS)[number];
+export type View = (typeof VIEWS)[number];
+export type ArrayName = (typeof ARRAYS)[number];
+
+/** A cell, by its place in the flat array. */
+export interface Cell {
+  of: ArrayName;
+  index: number;
+}
+
+export interface Shape {
+  op: Op;
+  batch: number;
+  height: number;
+  width: number;
+  channels: number;
+  filterHeight: number;
+  filterWidth: number;
+  outChannels: number;
+  strides: number[];
+  /** A name, or [top, bottom, left, right]. */
+  pad: 'same' | 'valid' | number[];
+  dilations: number[];
+  dataFormat: DataFormat;
+  countIncludePad: boolean;
+}
+
+export interface State extends Shape {
+  look: Look;
+  view: View;
+  x: number[];
+  filter: number[];
+  bias: number[];
+  dy: number[];
+  /** The cell that is looked at. */
+  cell: Cell;
+  /** By how much a cell is nudged. */
+  nudge: number;
+}
+
+/** The largest value of each size. Larger pictures help nobody. */
+export const LIMITS = { batch: 2, height: 8, width: 8, channels: 3, filterHeight: 5, filterWidth: 5, outChannels: 3, stride: 4, dilation: 3, pad: 4 }; // prettier-ignore
+
+const SHAPE: Shape = {
+  op: 'conv2d',
+  batch: 1,
+  height: 3,
+  width: 3,
+  channels: 1,
+  filterHeight: 2,
+  filterWidth: 2,
+  outChannels: 1,
+  strides: [1, 1],
+  pad: 'valid',
+  dilations: [1, 1],
+  dataFormat: 'NHWC',
+  countIncludePad: false,
+};
+
+const isPool = (op: Op) => op === 'maxPool' || op === 'avgPool';
+
+/** A state from some of its fields. The others have defaults. Arrays get the length that the shapes ask for. */
+export function stateOf(fields: Partial<State>): State {
+  const shape: Shape = { ...SHAPE, ...fields };
+  const g = tryGeometry(shape);
+  const fit = (name: Editable, size: number) =>
+    Array.from({ length: size }, (_, i) => fields[name]?.[i] ?? FRESH[name](i));
+  const look = fields.look ?? 'forward';
+  return {
+    ...shape,
+    look: isPool(shape.op) && look === 'dFilter' ? 'dx' : look,
+    view: fields.view ?? 'gather',
+    x: fit('x', shape.batch * shape.height * shape.width * shape.channels),
+    filter: fit('filter', product(filterShape(shape))),
+    bias: fit('bias', yChannels(shape)),
+    dy: g ? fit('dy', product(g.outShape)) : (fields.dy ?? []),
+    cell: fields.cell ?? { of: RESULT[look], index: 0 },
+    nudge: fields.nudge ?? 0.1,
+  };
+}
+
+/** The array that a look ends in. */
+export const RESULT = { forward: 'y', dx: 'dx', dFilter: 'dFilter' } as const satisfies Record<
+  Look,
+  ArrayName
+>;
+
+export type Editable = 'x' | 'filter' | 'bias' | 'dy';
+/** What a new cell holds: small whole numbers without a visible pattern. */
+const FRESH: Record<Editable, (i: number) => number> = {
+  x: (i) => (7 * i + 3) % 10,
+  filter: (i) => [1, -1, 2, 0, 1][i % 5],
+  bias: () => 0,
+  dy: (i) => [1, 2, -1, 3][i % 4],
+};
+
+/** The state after a change of shape. Cells keep their values, where they are still there. */
+export function reshaped(state: State, change: Partial<Shape>): State {
+  const next = { ...state, ...change };
+  const [before, after] = [tryGeometry(state), tryGeometry(next)];
+  const filter = carried(state.filter, filterShape(state), filterShape(next), FRESH.filter);
+  const bias = carried(state.bias, [1, 1, 1, yChannels(state)], [1, 1, 1, yChannels(next)], FRESH.bias);
+  const x = carriedImage(state.x, xShape(state), state.dataFormat, xShape(next), next.dataFormat, FRESH.x);
+  const dy =
+    before && after
+      ? carriedImage(state.dy, before.outShape, state.dataFormat, after.outShape, next.dataFormat, FRESH.dy)
+      : undefined;
+  const look = isPool(next.op) && next.look === 'dFilter' ? 'dx' : next.look;
+  return stateOf({ ...next, look, x, filter, bias, dy, cell: { of: RESULT[look], index: 0 } });
+}
+
+export const xShape = (s: Shape) =>
+  s.dataFormat === 'NHWC'
+    ? [s.batch, s.height, s.width, s.channels]
+    : [s.batch, s.channels, s.height, s.width];
+
+export const filterShape = (s: Shape) => [s.filterHeight, s.filterWidth, s.channels, s.outChannels];
+
+function yChannels({ op, channels, outChannels }: Shape): number {
+  if (isPool(op)) return channels;
+  return op === 'conv2d' ? outChannels : channels * outChannels;
+}
+
+/** @throws Error that says which argument does not fit */
+export function geometryOf(s: Shape): ConvGeometry | PoolGeometry {
+  const options = {
+    strides: s.strides,
+    pad: padding(s),
+    dilations: s.dilations,
+    dataFormat: s.dataFormat,
+  };
+  if (s.op === 'conv2d') return convGeometry(xShape(s), filterShape(s), options);
+  if (s.op === 'depthwiseConv2d') return depthwiseGeometry(xShape(s), filterShape(s), options);
+  const { filterHeight, filterWidth, countIncludePad } = s;
+  return poolGeometry(xShape(s), [filterHeight, filterWidth], { ...options, countIncludePad });
+}
+
+function tryGeometry(s: Shape): ConvGeometry | PoolGeometry | undefined {
+  try {
+    return geometryOf(s);
+  } catch {
+    return undefined; // the page says why: it calls geometryOf itself
+  }
+}
+
+/** The pad as the numeric functions take it. */
+export function padding({ pad, dataFormat }: Shape): Padding {
+  if (typeof pad === 'string') return pad;
+  const [none, rows, cols] = [[0, 0], pad.slice(0, 2), pad.slice(2)];
+  return dataFormat === 'NHWC' ? [none, rows, cols, none] : [none, none, rows, cols];
+}
+
+type Fresh = (i: number) => number;
+
+/** The values of an array of four dimensions in another shape. What was outside is fresh. */
+function carried(values: number[], from: readonly number[], to: readonly number[], fresh: Fresh): number[] {
+  return Array.from({ length: product(to) }, (_, i) => {
+    const at = coordinates(i, to);
+    return at.every((n, axis) => n < from[axis]) ? values[flat(at, from)] : fresh(i);
+  });
+}
+
+/** The same for an image whose layout may change. */
+function carriedImage(
+  values: number[],
+  from: readonly number[],
+  fromFormat: DataFormat,
+  to: readonly number[],
+  toFormat: DataFormat,
+  fresh: Fresh,
+): number[] {
+  if (fromFormat === toFormat) return carried(values, from, to, fresh);
+  const axes = fromFormat === 'NHWC' ? [0, 3, 1, 2] : [0, 2, 3, 1];
+  const turned = axes.map((axis) => from[axis]);
+  const moved = Array.from(values, (_, i) => {
+    const at = coordinates(i, turned);
+    return values[flat(axes.map((_, axis) => at[axes.indexOf(axis)]), from)]; // prettier-ignore
+  });
+  return carried(moved, turned, to, fresh);
+}
+
+export const product = (shape: readonly number[]) => shape.reduce((size, n) => size * n, 1);
+
+const flat = (at: number[], shape: readonly number[]) => at.reduce((index, n, axis) => index * shape[axis] + n, 0); // prettier-ignore
+
+/** The index along each dimension. */
+export function coordinates(index: number, shape: readonly number[]): number[] {
+  const at: number[] = [];
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    at.unshift(index % shape[axis]);
+    index = Math.floor(index / shape[axis]);
+  }
+  return at;
+}
+
+// Addresses
+
+export function toHash(s: State): string {
+  const numbers = (values: number[]) => values.join(',');
+  const fields = {
+    op: s.op,
+    look: s.look,
+    view: s.view,
+    in: numbers([s.batch, s.height, s.width, s.channels]),
+    window: numbers([s.filterHeight, s.filterWidth, s.outChannels]),
+    strides: numbers(s.strides),
+    pad: typeof s.pad === 'string' ? s.pad : numbers(s.pad),
+    dilations: numbers(s.dilations),
+    format: s.dataFormat,
+    ...(s.countIncludePad && { countIncludePad: true }),
+    x: numbers(s.x),
+    filter: numbers(s.filter),
+    bias: numbers(s.bias),
+    dy: numbers(s.dy),
+    cell: `${s.cell.of},${s.cell.index}`,
+    nudge: s.nudge,
+  };
+  return `#${Object.entries(fields).map(([name, value]) => `${name}=${value}`).join('&')}`; // prettier-ignore
+}
+
+/** What a hash does not say, or says in a way that cannot be, has its default. */
+export function fromHash(hash: string): State {
+  const fields = new Map(hash.replace(/^#/, '').split('&').map((field) => field.split('=') as [string, string])); // prettier-ignore
+  const word = <T extends string>(name: string, words: readonly T[]) => words.find((w) => w === fields.get(name)); // prettier-ignore
+  const list = (name: string) => fields.get(name)?.split(',').map(numberIn); // prettier-ignore
+  const sizes = (name: string, least: number, limits: number[]) => {
+    const values = list(name);
+    const areSizes = values?.length === limits.length && values.every((n, i) => Number.isInteger(n) && n >= least && n <= limits[i]); // prettier-ignore
+    return areSizes ? values : undefined;
+  };
+  const L = LIMITS;
+  const [batch, height, width, channels] = sizes('in', 1, [L.batch, L.height, L.width, L.channels]) ?? [];
+  const [filterHeight, filterWidth, outChannels] = sizes('window', 1, [L.filterHeight, L.filterWidth, L.outChannels]) ?? []; // prettier-ignore
+  const [of, index] = (fields.get('cell') ?? '').split(',');
+  const cell = ARRAYS.find((name) => name === of);
+  const given = {
+    op: word('op', OPS),
+    look: word('look', LOOKS),
+    view: word('view', VIEWS),
+    ...{ batch, height, width, channels, filterHeight, filterWidth, outChannels },
+    strides: sizes('strides', 1, [L.stride, L.stride]),
+    pad: word('pad', ['same', 'valid'] as const) ?? sizes('pad', 0, [L.pad, L.pad, L.pad, L.pad]),
+    dilations: sizes('dilations', 1, [L.dilation, L.dilation]),
+    dataFormat: word('format', ['NHWC', 'NCHW'] as const),
+    countIncludePad: fields.get('countIncludePad') === 'true',
+    ...{ x: list('x'), filter: list('filter'), bias: list('bias'), dy: list('dy') },
+    cell: cell && /^\d+$/.test(index ?? '') ? { of: cell, index: Number(index) } : undefined,
+    nudge: list('nudge')?.[0] || undefined,
+  };
+  return stateOf(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)));
+}
+
+/** A number as people write it. What is none is 0. */
+export function numberIn(text: string): number {
+  const value = Number(text.trim().replace('−', '-').replace(',', '.'));
+  return Number.isFinite(value) ? value + 0 : 0;
+}

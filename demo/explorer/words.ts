@@ -1,0 +1,203 @@
+/** What the explorer says: names of cells, sums term by term, and what happens. Each text is pieces that may have a role. */
+import { show } from '../dom.js';
+import { type Calculation, placeInX, placeInY } from './calculation.js';
+import { type ArrayName, type Cell, coordinates, filterShape } from './state.js';
+import { type Contribution, isResult, type Nudged, same, spreadOf, type Term, termsOf } from './sums.js';
+
+export interface Piece {
+  text: string;
+  of?: ArrayName;
+  /** The cell that the text is about. */
+  cell?: Cell;
+  isZero?: boolean;
+}
+
+export const textOf = (pieces: Piece[]) => pieces.map(({ text }) => text).join('');
+
+const NAMES: Record<ArrayName, string> = { x: 'x', filter: 'filter', bias: 'bias', y: 'y', dy: 'dy', dx: 'dx', dFilter: 'dFilter', dBias: 'dBias', xPadded: 'padding', dySpread: 'zero', tfjs: 'tfjs’s dx' }; // prettier-ignore
+
+/** A cell as one would write it in a program: dx[1, 2], or with all dimensions if there is more than one plane. */
+export function nameOf(c: Calculation, { of, index }: Cell): string {
+  const { dataFormat } = c.state;
+  if (of === 'bias' || of === 'dBias') return `${of}[${index}]`;
+  if (of === 'xPadded' || of === 'dySpread') return NAMES[of];
+  if (of === 'filter' || of === 'dFilter') {
+    const [fy, fx, ...channels] = coordinates(index, filterShape(c.state));
+    const isOnePlane = c.state.filter.length === c.g.filterHeight * c.g.filterWidth;
+    return `${of}[${(isOnePlane ? [fy, fx] : [fy, fx, ...channels]).join(', ')}]`;
+  }
+  const isX = of === 'x' || of === 'dx' || of === 'tfjs';
+  const { b, row, col, channel } = (isX ? placeInX : placeInY)(c.g, index);
+  const isOnePlane = c.g.batchSize * (isX ? c.g.inChannels : c.g.outChannels) === 1;
+  const all = dataFormat === 'NHWC' ? [b, row, col, channel] : [b, channel, row, col];
+  return `${NAMES[of]}[${(isOnePlane ? [row, col] : all).join(', ')}]`;
+}
+
+const bracketed = (value: number) => (value < 0 ? `(${show(value)})` : show(value));
+
+/** The cell and its sum, or what the cell does. */
+export function sentence(c: Calculation, cell: Cell): Piece[] {
+  return isResult(cell.of) ? sumInWords(c, cell) : givenInWords(c, cell);
+}
+
+function sumInWords(c: Calculation, cell: Cell): Piece[] {
+  const value = show(c.arrays[cell.of][cell.index]);
+  const start = [piece(c, cell), { text: ' = ' }];
+  const total = [{ text: ' = ' }, { text: value, of: cell.of, cell }];
+  if (c.state.op === 'maxPool' && cell.of === 'y') return maximumInWords(c, cell);
+  const terms = termsOf(c, cell).filter((term) => !isNoBias(c, term));
+  if (terms.length === 0) return [...start, { text: value, of: cell.of, cell }, { text: why0(c, cell) }];
+  if (c.state.op === 'avgPool' && cell.of === 'y') {
+    const sum = terms.flatMap(({ factors }, i) => [{ text: i ? ' + ' : '(' }, factorPiece(factors[0])]);
+    return [...start, ...sum, { text: `) / ${c.divisors[cell.index]}` }, ...total];
+  }
+  return [...start, ...terms.flatMap((term, i) => [...(i ? [{ text: ' + ' }] : []), ...termPieces(term)]), ...total]; // prettier-ignore
+}
+
+/** A bias of 0 is left out, unless there is nothing else to say. */
+const isNoBias = ({ state }: Calculation, { factors }: Term) => factors[0].of === 'bias' && state.bias.every((value) => value === 0); // prettier-ignore
+
+function maximumInWords(c: Calculation, cell: Cell): Piece[] {
+  const value = { text: show(c.arrays.y[cell.index]), of: 'y' as const, cell };
+  const position = c.positions[cell.index];
+  if (position < 0) return [piece(c, cell), { text: ' = ' }, value, { text: ': its window lies wholly in padding, which is never a maximum' }]; // prettier-ignore
+  const window = c.links.filter(({ yi }) => yi === cell.index);
+  const values = window.flatMap(({ xi }, i) => [{ text: i ? ', ' : 'max(' }, factorPiece({ of: 'x', index: xi, value: c.arrays.x[xi] })]); // prettier-ignore
+  const ties = window.filter(({ xi }) => c.arrays.x[xi] === c.arrays.x[position]).length;
+  const winner = { text: nameOf(c, { of: 'x', index: position }), of: 'x' as const };
+  return [
+    piece(c, cell),
+    { text: ' = ' },
+    ...values,
+    { text: ') = ' },
+    value,
+    { text: ', which stands in ' },
+    winner,
+    { text: ties > 1 ? `: of ${ties} equal maxima the first one wins` : '' },
+  ];
+}
+
+function why0(c: Calculation, cell: Cell): string {
+  if (cell.of === 'y') return ': its window lies wholly in padding';
+  return c.state.op === 'maxPool' ? ': no window has its maximum here' : ': no window sees this cell';
+}
+
+function termPieces({ factors, divisor }: Term): Piece[] {
+  const zero = factors.some(({ of }) => of === 'xPadded' || of === 'dySpread');
+  const pieces = factors.flatMap((factor, i) => [...(i ? [{ text: '×' }] : []), factorPiece(factor)]);
+  return [...pieces, ...(divisor ? [{ text: ` / ${divisor}` }] : [])].map((p) => ({ ...p, isZero: zero }));
+}
+
+function factorPiece({ of, index, value }: { of: ArrayName; index: number; value: number }): Piece {
+  return { text: bracketed(value), of: of === 'xPadded' ? 'x' : of === 'dySpread' ? 'dy' : of, cell: { of, index } }; // prettier-ignore
+}
+
+const piece = (c: Calculation, cell: Cell): Piece => ({ text: nameOf(c, cell), of: cell.of, cell });
+
+function givenInWords(c: Calculation, cell: Cell): Piece[] {
+  if (cell.of === 'xPadded') return [{ text: paddingInWords(c), of: 'x' }];
+  if (cell.of === 'dySpread') return [{ text: 'A zero of ' }, { text: 'dy', of: 'dy' }, { text: ' with zeros between: a stride puts them between the cells, the padding around them' }]; // prettier-ignore
+  const value = { text: show(c.arrays[cell.of][cell.index]), of: cell.of, cell };
+  const start = [piece(c, cell), { text: ' = ' }, value];
+  const spread = spreadOf(c, cell).filter(({ to }) => to.of !== 'tfjs');
+  if (spread.length === 0) return [...start, { text: nothing(c, cell) }];
+  return [...start, { text: '. It adds ' }, ...spread.flatMap((part, i) => [{ text: i ? '; ' : '' }, ...addition(c, part)])]; // prettier-ignore
+}
+
+function nothing(c: Calculation, cell: Cell): string {
+  if (cell.of === 'dy') return '. Its window lies wholly in padding, so it adds to nothing';
+  if (c.state.look === 'dx' && cell.of === 'x') return '. The gradient needs to know where each maximum is';
+  return c.state.op === 'maxPool' ? '. It is no window’s maximum' : '. No window sees it';
+}
+
+function paddingInWords({ state: { op, countIncludePad } }: Calculation): string {
+  if (op === 'maxPool') return 'Padding: it is never a maximum';
+  if (op === 'avgPool' && !countIncludePad) return 'Padding: it is not counted';
+  return 'Padding: a zero beside x';
+}
+
+function addition(c: Calculation, part: Contribution): Piece[] {
+  const isProduct = part.factors.length > 1 || part.divisor !== undefined;
+  return [
+    ...(isProduct ? [...termPieces(part), { text: ' = ' }] : []),
+    { text: show(part.value), of: part.to.of },
+    { text: ' to ' },
+    piece(c, part.to),
+  ];
+}
+
+/** A small text for each cell that belongs to the one that is looked at. */
+export interface Mark {
+  kind: 'focus' | 'reads' | 'feeds' | 'beside';
+  note: string;
+}
+
+export const keyOf = ({ of, index }: Cell) => `${of}:${index}`;
+
+/** Which cells light up, and what stands in them: the other factor of a product, or what is added. */
+export function marksOf(c: Calculation, cell: Cell): Map<string, Mark> {
+  const marks = new Map<string, Mark>();
+  const mark = (at: Cell, kind: Mark['kind'], note = '') => {
+    if (!marks.has(keyOf(at)) || marks.get(keyOf(at))!.kind === 'beside')
+      marks.set(keyOf(at), { kind, note });
+  };
+  mark(cell, 'focus');
+  if (isResult(cell.of)) {
+    for (const { factors, divisor } of termsOf(c, cell)) markFactors(factors, divisor, mark);
+    if (c.state.op === 'maxPool' && cell.of === 'y') markWindow(c, cell.index, 'reads', mark);
+    if (cell.of === 'dx' || cell.of === 'tfjs') mark({ of: 'x', index: cell.index }, 'beside');
+    if (cell.of === 'dx') mark({ of: 'tfjs', index: cell.index }, 'beside');
+    if (cell.of === 'tfjs') mark({ of: 'dx', index: cell.index }, 'beside');
+    return marks;
+  }
+  for (const { to, factors, value } of spreadOf(c, cell)) {
+    mark(to, 'feeds', signed(value));
+    const given = factors.find((factor) => same(factor, cell))!;
+    for (const factor of factors) mark(factor, 'reads', `×${show(given.value)}`);
+  }
+  if (c.state.op === 'maxPool' && cell.of === 'dy') markWindow(c, cell.index, 'beside', mark);
+  if (c.state.look === 'dx' && cell.of === 'x') mark({ of: 'dx', index: cell.index }, 'feeds');
+  return marks;
+}
+
+type Marker = (at: Cell, kind: Mark['kind'], note?: string) => void;
+
+function markFactors(factors: Term['factors'], divisor: number | undefined, mark: Marker): void {
+  factors.forEach((factor, i) => {
+    const other = factors[1 - i];
+    const note = other ? `×${show(other.value)}` : divisor ? `÷${divisor}` : factor.of === 'bias' ? '+' : '';
+    mark(factor, 'reads', note);
+  });
+}
+
+function markWindow(c: Calculation, yi: number, kind: Mark['kind'], mark: Marker): void {
+  for (const link of c.links) {
+    if (link.yi === yi) mark({ of: 'x', index: link.xi }, c.positions[yi] === link.xi ? 'feeds' : kind, c.positions[yi] === link.xi ? 'max' : ''); // prettier-ignore
+  }
+}
+
+const signed = (value: number) => (value > 0 ? `+${show(value)}` : show(value));
+
+/** What a nudge did. */
+export function nudgeInWords(c: Calculation, n: Nudged): string[] {
+  const name = nameOf(c, n.input);
+  const changed = n.changes.map(({ yi, from, to, dy }) => `${nameOf(c, { of: 'y', index: yi })} ${show(from)} → ${show(to)}, times dy ${show(dy)}`); // prettier-ignore
+  return [
+    `${name}: ${show(n.value)} → ${show(n.value + n.step)}. ` +
+      (changed.length ? `${changed.join('; ')}.` : 'No cell of y changes.'),
+    `Difference quotient of sum(dy × y): (${show(n.after)} − ${bracketed(n.before)}) / ${bracketed(n.step)} = ${show(n.quotient)}`,
+  ];
+}
+
+/** Whether the quotient and the derivative agree, to what rounding allows. */
+export function agrees({ quotient, derivative, before, after, step }: Nudged): boolean {
+  const rounding = (1e-12 * (1 + Math.abs(before) + Math.abs(after))) / Math.abs(step);
+  return Math.abs(quotient - derivative) <= rounding;
+}
+
+export function verdict(n: Nudged): string {
+  if (agrees(n)) return 'Both agree.';
+  return n.kink
+    ? 'They differ: the step moves a maximum to another cell, or two cells of a window are equal. There the function has a kink, and the quotient is not a derivative.'
+    : 'They differ.';
+}
