@@ -16,6 +16,12 @@ export async function mountPage(root: HTMLElement): Promise<void> {
         'Convolution and pooling for TensorFlow.js with gradients that are right, and the proof. This page computes ' +
           'everything in your browser.',
       ),
+      html(
+        'p',
+        {},
+        html('a', { href: 'explorer.html' }, 'Convolution and pooling, cell by cell'),
+        ': your own numbers, forward and backward.',
+      ),
     ),
     main,
   );

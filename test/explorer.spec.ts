@@ -1,4 +1,6 @@
 /** Specs of the explorer. What it computes is checked everywhere, its page only in browsers. */
+import { PRESETS } from '../demo/explorer/presets.js';
+import { mountExplorer } from '../demo/explorer/page.js';
 import { calculated, type Calculation } from '../demo/explorer/calculation.js';
 import { panelsOf } from '../demo/explorer/panels.js';
 import { fromHash, LIMITS, LOOKS, OPS, reshaped, type State, stateOf, toHash, VIEWS } from '../demo/explorer/state.js'; // prettier-ignore
@@ -203,5 +205,179 @@ describe('the explorer', () => {
       expect(says(fields, 'dx', 8)).toBe('dx[2, 2] = 1 / 1 = 1');
       expect(says(fields, 'tfjs', 8)).toBe('tfjs’s dx[2, 2] = 1 / 4 = 0.25');
     });
+  });
+});
+
+describe('the explorer’s page', () => {
+  if (typeof document === 'undefined') {
+    it('is tested in browsers', () => pending('there is no page here'));
+    return;
+  }
+
+  const root = document.createElement('div');
+  const address = location.href;
+  const all = <E extends HTMLElement>(selector: string) => Array.from(root.querySelectorAll<E>(selector));
+  const find = <E extends HTMLElement>(selector: string) => root.querySelector<E>(selector)!;
+  const cell = (of: string, index: number) => find(`td[data-of=${of}][data-index="${index}"]`);
+  const field = (of: string, index: number) => cell(of, index).querySelector('input')!;
+  const sum = () => find('.sum').textContent;
+  const values = (of: string) => all(`td[data-of=${of}]`).map((td) => td.querySelector('input')?.value ?? td.textContent); // prettier-ignore
+  const choose = (name: string, value: string) => find(`input[name=${name}][value=${value}]`).click();
+  const type = (input: HTMLInputElement, text: string) => {
+    input.focus();
+    input.value = text;
+    input.dispatchEvent(new Event('input', { bubbles: true }));
+  };
+  const press = (...keys: string[]) => {
+    for (const key of keys) document.activeElement!.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true })); // prettier-ignore
+  };
+  const change = (select: HTMLSelectElement, value: string) => {
+    select.value = value;
+    select.dispatchEvent(new Event('change', { bubbles: true }));
+  };
+  const example = (start: string) => change(find('.example select'), String(PRESETS.findIndex(({ title }) => title.startsWith(start)))); // prettier-ignore
+  const until = async (isSo: () => boolean) => {
+    while (!isSo()) await new Promise((done) => setTimeout(done, 20));
+  };
+  const open = async (hash: string) => {
+    if (location.hash === hash) return;
+    const moved = new Promise((done) => addEventListener('popstate', done, { once: true }));
+    location.hash = hash;
+    await moved;
+  };
+
+  beforeAll(() => {
+    document.body.append(root);
+    mountExplorer(root);
+  });
+  beforeEach(() => example('A: a convolution'));
+  afterAll(() => {
+    root.remove();
+    history.replaceState(null, '', address);
+  });
+
+  it('names every control and every grid', () => {
+    const unnamed = all('select, button, input, table, [tabindex]').filter((element) => {
+      const labels = (element as HTMLInputElement).labels;
+      return !(element.getAttribute('aria-label') ?? labels?.[0]?.textContent ?? element.textContent)?.trim();
+    });
+    expect(unnamed).toEqual([]);
+  });
+
+  it('has one stop of the Tab key in each grid', () => {
+    const stops = all('table').map((table) => table.querySelectorAll('[tabindex="0"]').length);
+    expect(stops).toEqual([1, 1, 1, 1]);
+  });
+
+  it('computes at once what is typed, and puts it into the address', async () => {
+    type(field('x', 0), '-2.5');
+    expect(values('y')).toEqual(['33.5', '47', '67', '77']);
+    expect(field('x', 0).value).toBe('-2.5');
+    expect(find<HTMLSelectElement>('.example select').value).toBe('');
+    await until(() => fromHash(location.hash).x[0] === -2.5);
+    type(field('x', 0), '-');
+    expect(field('x', 0).value).toBe('-');
+    expect(values('y')[0]).toBe('36');
+  });
+
+  it('lights up what a cell under the pointer depends on', () => {
+    const over = (target: Element) =>
+      target.dispatchEvent(new PointerEvent('pointerover', { bubbles: true }));
+    over(cell('y', 3));
+    expect(all('.reads').map(({ dataset }) => `${dataset.of} ${dataset.index} ${dataset.note}`)).toEqual(
+      ['x 4 ×1', 'x 5 ×2', 'x 7 ×3', 'x 8 ×4', 'filter 0 ×5', 'filter 1 ×6', 'filter 2 ×8', 'filter 3 ×9', 'bias 0 +'], // prettier-ignore
+    );
+    expect(sum()).toBe('y[1, 1] = 5×1 + 6×2 + 8×3 + 9×4 = 77');
+    over(cell('x', 0).querySelector('input')!);
+    expect(all('.feeds').map(({ dataset }) => `${dataset.of} ${dataset.index} ${dataset.note}`)).toEqual(['y 0 +1']); // prettier-ignore
+    find('.grids').dispatchEvent(new PointerEvent('pointerleave'));
+    expect(sum()).toContain('y[0, 0]');
+  });
+
+  it('goes back and forward', async () => {
+    choose('follow', 'dx');
+    choose('view', 'scatter');
+    expect(fromHash(location.hash)).toEqual(jasmine.objectContaining({ look: 'dx', view: 'scatter' }));
+    history.back();
+    await until(() => find<HTMLInputElement>('[name=view][value=gather]').checked);
+    expect(all('.panel').length).toBe(4);
+    history.forward();
+    await until(() => find<HTMLInputElement>('[name=view][value=scatter]').checked);
+    expect(all('.panel').length).toBe(3);
+  });
+
+  it('keeps the numbers when the view changes', () => {
+    for (const { title, state } of PRESETS) {
+      example(title);
+      const before = [values('y'), values('dx'), values('dFilter'), values('tfjs')];
+      choose('view', state.view === 'gather' ? 'scatter' : 'gather');
+      expect([values('y'), values('dx'), values('dFilter'), values('tfjs')])
+        .withContext(title)
+        .toEqual(before);
+    }
+  });
+
+  it('says what does not fit', () => {
+    const filterHeight = all<HTMLSelectElement>('.sizes select')[4];
+    change(filterHeight, '5');
+    expect(find('.trouble').textContent).toMatch(/window|filter/);
+    expect(find('.explored').hidden).toBeTrue();
+    change(filterHeight, '2');
+    expect(find('.explored').hidden).toBeFalse();
+    expect(find('.trouble').textContent).toBe('');
+  });
+
+  it('steps from cell to cell, and plays', async () => {
+    const button = (text: string) => all('button').find(({ textContent }) => textContent === text)!;
+    button('Next').click();
+    expect(sum()).toContain('y[0, 1] = ');
+    change(
+      all<HTMLSelectElement>('select').find(({ value }) => value === 'medium')!,
+      'fast',
+    );
+    button('Play').click();
+    await until(() => sum()!.startsWith('y[1, 1]'));
+    await until(() => !button('Pause'));
+    button('Previous').click();
+    expect(sum()).toContain('y[1, 0] = ');
+  }, 20_000);
+
+  it('is walked by keyboard: a link to a step, an edit, both views, a nudge, and tfjs’s wrong gradient', async () => {
+    const D = PRESETS.find(({ title }) => title.startsWith('D: stride 2'))!.state;
+    await open(toHash({ ...D, cell: { of: 'dx', index: 6 } }));
+    expect(sum()).toContain('dx[1, 1] = ');
+    const stop = () => all('table[aria-label=dx] [tabindex="0"]')[0];
+    expect(stop()).toBe(cell('dx', 6));
+    stop().focus();
+    press('ArrowRight', 'ArrowDown', 'ArrowLeft');
+    expect(document.activeElement).toBe(cell('dx', 11));
+    expect(sum()).toContain('dx[2, 1] = ');
+    expect(all('.gap.reads').length).toBeGreaterThan(0);
+
+    all('table[aria-label^="dy, can be edited"] input[tabindex="0"]')[0].focus();
+    press('End', 'ArrowDown');
+    expect(document.activeElement).toBe(field('dy', 5));
+    type(field('dy', 5), '7');
+    cell('dx', 9).focus();
+    const gathered = values('dx');
+    expect(sum()).toMatch(/^dx\[1, 4\] = .*7/);
+    choose('view', 'scatter');
+    expect(values('dx')).toEqual(gathered);
+    expect(sum()).toMatch(/^dx\[1, 4\] = .*7/);
+
+    example('Row 1');
+    const [right, wrong] = [cell('dx', 8), cell('tfjs', 8)];
+    right.focus();
+    expect(sum()).toBe('dx[2, 2] = 1 / 1 = 1');
+    expect(find('.lines').textContent).toContain('(23 − 22) / 1 = 1');
+    expect(find('.lines').textContent).toContain('✓ Both agree');
+    expect(find('.lines').textContent).toContain('✗ tfjs 4.22 says 0.25 here');
+    wrong.focus();
+    expect(sum()).toBe('tfjs’s dx[2, 2] = 1 / 4 = 0.25');
+    expect(wrong.className).toContain('wrong');
+    expect(wrong.getAttribute('aria-label')).toBe('row 2, column 2: 0.25, wrong');
+    press('PageUp');
+    expect(find('.said').textContent).toBe('x[2, 2] is now 10');
+    expect(find('.lines').textContent).toContain('(24 − 23) / 1 = 1');
   });
 });

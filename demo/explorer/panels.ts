@@ -35,7 +35,7 @@ export function panelsOf(c: Calculation): Panel[] {
     const dx = { ...image(c, 'dx', 'dx'), sign: '→' };
     const dy = image(c, 'dy', 'dy');
     if (op === 'maxPool') return [x, { ...dy, sign: '' }, dx];
-    return [dy, dx, { ...image(c, 'tfjs', 'dx of tfjs 4.22'), sign: 'not' }];
+    return [dy, dx, { ...image(c, 'tfjs', 'dx of tfjs 4.22'), sign: '≠' }];
   }
   const filter = filterPanel(c, 'filter', 'filter', false);
   if (look === 'forward') {
@@ -52,7 +52,7 @@ export function panelsOf(c: Calculation): Panel[] {
   }
   const [dy, dx] = [image(c, 'dy', 'dy'), { ...image(c, 'dx', 'dx'), sign: '=' }];
   if (view === 'scatter') return [dy, { ...filter, sign: '×' }, { ...dx, sign: '→' }];
-  const rotated = { ...filterPanel(c, 'filter', 'filter, rotated by 180°', true), sign: '⋆' };
+  const rotated = { ...filterPanel(c, 'filter', 'filter, rotated', true), sign: '⋆' };
   return [dy, { ...spreadPanel(c), sign: '→' }, rotated, dx];
 }
 
@@ -116,7 +116,7 @@ function spreadPanel(c: Calculation): Panel {
       return cell.of === 'dySpread' && isBetween(row, col) ? { ...cell, kind: 'gap' as const } : cell;
     }),
   }));
-  return { of: 'dy', title: 'dy, with zeros between and around', shape: '', sign: '', planes: told };
+  return { of: 'dy', title: 'dy, with zeros', shape: '', sign: '', planes: told };
 }
 
 interface Laid {

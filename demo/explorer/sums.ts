@@ -173,9 +173,11 @@ function filterCells(g: ConvGeometry) {
 
 // Nudges
 
+type Input = { of: 'x' | 'filter' | 'bias'; index: number };
+
 export interface Nudged {
   /** The cell of x, filter or bias that is moved. */
-  input: Cell;
+  input: Input;
   value: number;
   step: number;
   /** sum(dy * y), which the gradient belongs to. */
@@ -191,10 +193,10 @@ export interface Nudged {
 }
 
 const INPUT_OF: Partial<Record<ArrayName, 'x' | 'filter' | 'bias'>> = { x: 'x', dx: 'x', tfjs: 'x', filter: 'filter', dFilter: 'filter', bias: 'bias', dBias: 'bias' }; // prettier-ignore
-const GRADIENT_OF = { x: 'dx', filter: 'dFilter', bias: 'dBias' } as const;
+export const GRADIENT_OF = { x: 'dx', filter: 'dFilter', bias: 'dBias' } as const;
 
 /** The input behind a cell. */
-export function inputOf({ of, index }: Cell): { of: 'x' | 'filter' | 'bias'; index: number } | undefined {
+export function inputOf({ of, index }: Cell): Input | undefined {
   const input = INPUT_OF[of];
   return input && { of: input, index };
 }

@@ -201,3 +201,76 @@ export function verdict(n: Nudged): string {
     ? 'They differ: the step moves a maximum to another cell, or two cells of a window are equal. There the function has a kink, and the quotient is not a derivative.'
     : 'They differ.';
 }
+
+/** What the grids show, as a formula and in words. */
+export function explained({ state: { op, look, view, strides, pad } }: Calculation): {
+  formula: string;
+  text: string;
+} {
+  if (op === 'maxPool') return look === 'forward' ? MAX_FORWARD : MAX_BACKWARD[view];
+  if (op === 'avgPool') return look === 'forward' ? AVERAGE_FORWARD : AVERAGE_BACKWARD[view];
+  if (look === 'dx' && view === 'gather') {
+    const gaps = Math.max(...strides) > 1 ? 'The stride puts zeros between the cells of dy. ' : '';
+    const around = `The ${pad === 'valid' ? 'window' : 'window and the padding'} decide how many zeros go around it. `;
+    return { formula: 'dx = dy with zeros ⋆ filter rotated by 180°', text: `${gaps}${around}Each cell of dx collects what came out of it.` }; // prettier-ignore
+  }
+  return CONVOLUTION[look][view];
+}
+
+const CONVOLUTION = {
+  forward: {
+    gather: {
+      formula: 'y[i, j] = bias + sum over a, b of x[i·s + a·d, j·s + b·d] × filter[a, b]',
+      text: 'Each cell of y collects: the window lies on x, and every cell under it is multiplied by a cell of the filter.',
+    },
+    scatter: {
+      formula: 'y[i, j] += x[i·s + a·d, j·s + b·d] × filter[a, b]',
+      text: 'Each cell of x spreads: through every cell of the filter that passes over it, it is added to a cell of y.',
+    },
+  },
+  dx: {
+    gather: { formula: '', text: '' },
+    scatter: {
+      formula: 'dx[i·s + a·d, j·s + b·d] += dy[i, j] × filter[a, b]',
+      text: 'Each dy spreads over its window: the filter, multiplied by dy, is added to dx. Where windows overlap, the sums grow.',
+    },
+  },
+  dFilter: {
+    gather: {
+      formula: 'dFilter[a, b] = sum over images, i, j of x[i·s + a·d, j·s + b·d] × dy[i, j]',
+      text: 'Each cell of dFilter collects from every window of every image. The bias has seen every window too: dBias is the sum of dy.',
+    },
+    scatter: {
+      formula: 'dFilter[a, b] += x[i·s + a·d, j·s + b·d] × dy[i, j]',
+      text: 'Each dy adds its window of x, multiplied by dy, to dFilter, and itself to dBias.',
+    },
+  },
+};
+const MAX_FORWARD = {
+  formula: 'y[i, j] = max of x in the window',
+  text: 'The first of equal maxima wins. Padding is never a maximum.',
+};
+const MAX_BACKWARD = {
+  gather: {
+    formula: 'dx[cell] = sum of dy over the windows whose maximum is that cell',
+    text: 'Each cell of dx collects from the windows that it has won. The others get nothing.',
+  },
+  scatter: {
+    formula: 'dx[maximum of window i, j] += dy[i, j]',
+    text: 'Each dy goes to the maximum of its window.',
+  },
+};
+const AVERAGE_FORWARD = {
+  formula: 'y[i, j] = sum of x in the window / n',
+  text: 'n is the number of the window’s cells that count. At a border there are fewer of them.',
+};
+const AVERAGE_BACKWARD = {
+  gather: {
+    formula: 'dx[cell] = sum of dy / n over the windows that hold the cell',
+    text: 'n is what the average was divided by: fewer cells at a border. tfjs 4.22 always divides by the size of the window.',
+  },
+  scatter: {
+    formula: 'dx[cell] += dy[i, j] / n, for each cell of window i, j',
+    text: 'Each dy is shared equally by the n cells of its window. tfjs 4.22 divides by the size of the window, even at a border.',
+  },
+};

@@ -1,0 +1,201 @@
+/** The controls of the explorer: the example, the op, what is followed and how, and the shapes. */
+import { html } from '../dom.js';
+import { PRESETS } from './presets.js';
+import {
+  LIMITS,
+  type Look,
+  type Op,
+  reshaped,
+  RESULT,
+  type Shape,
+  type State,
+  toHash,
+  type View,
+} from './state.js';
+
+const OP_NAMES: Record<Op, string> = { conv2d: 'Convolution', depthwiseConv2d: 'Depthwise', maxPool: 'Max pool', avgPool: 'Average pool' }; // prettier-ignore
+const LOOK_NAMES: Record<Look, string> = { forward: 'Forward', dx: 'dx', dFilter: 'dFilter, dBias' }; // prettier-ignore
+const VIEW_NAMES: Record<View, string> = { gather: 'Gather', scatter: 'Scatter' };
+
+/** A control, and how it shows a state. */
+interface Control {
+  element: HTMLElement;
+  show: (s: State) => void;
+}
+
+/** `get` is the state that is shown; `set` shows another one. */
+export function controls(get: () => State, set: (s: State) => void): Control {
+  const reshape = (change: Partial<Shape>) => set(reshaped(get(), change));
+  const look = (change: { look?: Look; view?: View }) => {
+    const next = { ...get(), ...change };
+    set(change.look ? { ...next, cell: { of: RESULT[change.look], index: 0 } } : next);
+  };
+  const looks = segments('Follow', LOOK_NAMES, ({ look }) => look, (look_) => look({ look: look_ })); // prettier-ignore
+  const parts = [
+    presets(set),
+    segments('Operation', OP_NAMES, ({ op }) => op, (op) => reshape({ op })), // prettier-ignore
+    {
+      ...looks,
+      show(s: State) {
+        looks.show(s);
+        looks.element.querySelector<HTMLInputElement>('[value=dFilter]')!.disabled = s.op.endsWith('Pool');
+      },
+    },
+    segments('View', VIEW_NAMES, ({ view }) => view, (view) => look({ view })), // prettier-ignore
+    shapes(reshape),
+  ];
+  return {
+    element: html('form', { class: 'choices', 'aria-label': 'What to show' }, ...parts.map(({ element }) => element)),
+    show: (s) => parts.forEach((part) => part.show(s)),
+  }; // prettier-ignore
+}
+
+/** The examples, and what to look at in the one that is shown. */
+function presets(set: (s: State) => void): Control {
+  const about = html('p', { class: 'about' });
+  const select = html('select', {}, html('option', { value: '', disabled: true }, 'Your own numbers'));
+  for (const label of new Set(PRESETS.map(({ group }) => group))) {
+    const options = PRESETS.flatMap(({ group, title }, i) => (group === label ? [html('option', { value: i }, title)] : [])); // prettier-ignore
+    select.append(html('optgroup', { label }, ...options));
+  }
+  select.addEventListener('change', () => set(PRESETS[Number(select.value)].state));
+  return {
+    element: html(
+      'div',
+      { class: 'start' },
+      html('label', { class: 'field example' }, 'Example', select),
+      about,
+    ),
+    show(s) {
+      const at = PRESETS.findIndex(({ state }) => isSameExample(state, s));
+      select.value = at < 0 ? '' : String(at);
+      about.textContent = PRESETS[at]?.about ?? '';
+    },
+  };
+}
+
+/** Whether two states differ in no more than in how they are looked at. */
+function isSameExample(a: State, b: State): boolean {
+  const rest = (s: State) => toHash({ ...s, view: 'gather', cell: { of: 'y', index: 0 }, nudge: 1 });
+  return rest(a) === rest(b);
+}
+
+function segments<T extends string>(
+  legend: string,
+  names: Record<T, string>,
+  read: (s: State) => T,
+  choose: (value: T) => void,
+): Control {
+  const name = legend.toLowerCase();
+  const inputs = Object.entries<string>(names).map(([value, text]) => {
+    const input = html('input', { type: 'radio', name, value });
+    input.addEventListener('change', () => choose(value as T));
+    return { input, label: html('label', {}, input, html('span', {}, text)) };
+  });
+  return {
+    element: html('fieldset', { class: 'segments' }, html('legend', {}, legend), html('div', {}, ...inputs.map(({ label }) => label))), // prettier-ignore
+    show: (s) => inputs.forEach(({ input }) => (input.checked = input.value === read(s))),
+  };
+}
+
+type Reshape = (change: Partial<Shape>) => void;
+
+function shapes(reshape: Reshape): Control {
+  const { height, width, batch, channels, filterHeight, filterWidth, outChannels, stride, dilation } = LIMITS;
+  const size = (label: string, name: keyof Shape, most: number) =>
+    number(label, [1, most], (s) => s[name] as number, (value) => reshape({ [name]: value })); // prettier-ignore
+  const pair = (label: string, name: 'strides' | 'dilations', axis: 0 | 1, most: number) => {
+    let shown: number[] = [1, 1];
+    const change = (value: number) => reshape({ [name]: shown.map((n, i) => (i === axis ? value : n)) });
+    const control = number(label, [1, most], (s) => s[name][axis], change);
+    return { ...control, show: (s: State) => control.show({ ...s, [name]: (shown = s[name]) }) };
+  };
+  const groups: [string, Control[]][] = [
+    ['x', [size('Images', 'batch', batch), size('Height', 'height', height), size('Width', 'width', width), size('Channels', 'channels', channels)]], // prettier-ignore
+    ['Window', [size('Height', 'filterHeight', filterHeight), size('Width', 'filterWidth', filterWidth), outputs(reshape, outChannels)]], // prettier-ignore
+    ['Stride', [pair('Down', 'strides', 0, stride), pair('Across', 'strides', 1, stride)]],
+    ['Dilation', [pair('Down', 'dilations', 0, dilation), pair('Across', 'dilations', 1, dilation)]],
+    ['Padding', [padKind(reshape), ...['Top', 'Bottom', 'Left', 'Right'].map((label, i) => padSide(label, i, reshape))]], // prettier-ignore
+    ['Layout', [layout(reshape), counting(reshape)]],
+  ];
+  const summary = html('summary');
+  const fieldsets = groups.map(([legend, parts]) =>
+    html('fieldset', { class: 'sizes' }, html('legend', {}, legend), ...parts.map(({ element }) => element)),
+  );
+  return {
+    element: html('details', { class: 'shapes' }, summary, html('div', {}, ...fieldsets)),
+    show(s) {
+      summary.textContent = `Shapes: ${inShort(s)}`;
+      for (const [, parts] of groups) parts.forEach((part) => part.show(s));
+    },
+  };
+}
+
+function inShort(s: State): string {
+  const pool = s.op.endsWith('Pool');
+  const channels = s.channels > 1 ? ` × ${s.channels}` : '';
+  const pad = typeof s.pad === 'string' ? `‘${s.pad}’` : `padding ${s.pad.join(' ')}`;
+  return [
+    `x ${s.height} × ${s.width}${channels}`,
+    `${pool ? 'window' : 'filter'} ${s.filterHeight} × ${s.filterWidth}`,
+    `stride ${s.strides.join(' ')}`,
+    pad,
+    ...(Math.max(...s.dilations) > 1 ? [`dilation ${s.dilations.join(' ')}`] : []),
+    ...(s.batch > 1 ? [`${s.batch} images`] : []),
+    s.dataFormat,
+  ].join(', ');
+}
+
+function choice(label: string, values: string[], read: (s: State) => string, choose: (value: string) => void): Control & { select: HTMLSelectElement } {
+  const select = html('select', {}, ...values.map((value) => html('option', { value }, value)));
+  select.addEventListener('change', () => choose(select.value));
+  return { select, element: html('label', { class: 'field' }, label, select), show: (s) => (select.value = read(s)) };
+} // prettier-ignore
+
+function number(label: string, [least, most]: [number, number], read: (s: State) => number, choose: (value: number) => void) {
+  const values = Array.from({ length: most - least + 1 }, (_, i) => String(i + least));
+  return choice(label, values, (s) => String(read(s)), (value) => choose(Number(value)));
+} // prettier-ignore
+
+/** How many channels come out. Pools have as many as x. */
+function outputs(reshape: Reshape, most: number): Control {
+  const control = number('Outputs', [1, most], (s) => s.outChannels, (outChannels) => reshape({ outChannels })); // prettier-ignore
+  const show = (s: State) => {
+    control.show(s);
+    control.element.hidden = s.op.endsWith('Pool');
+    control.element.firstChild!.textContent = s.op === 'conv2d' ? 'Outputs' : 'For each channel';
+  };
+  return { ...control, show };
+}
+
+function padKind(reshape: Reshape): Control {
+  const SIDES = 'each side';
+  const choose = (value: string) => reshape({ pad: value === SIDES ? [1, 1, 1, 1] : (value as 'same' | 'valid') }); // prettier-ignore
+  return choice('Kind', ['valid', 'same', SIDES], ({ pad }) => (typeof pad === 'string' ? pad : SIDES), choose); // prettier-ignore
+}
+
+function padSide(label: string, side: number, reshape: Reshape): Control {
+  let sides: number[] = [];
+  const change = (value: number) => reshape({ pad: sides.map((n, i) => (i === side ? value : n)) });
+  const control = number(label, [0, LIMITS.pad], ({ pad }) => Number(pad[side]), change); // prettier-ignore
+  const show = (s: State) => {
+    control.element.hidden = typeof s.pad === 'string';
+    if (typeof s.pad === 'string') return;
+    sides = s.pad;
+    control.show(s);
+  };
+  return { ...control, show };
+}
+
+function layout(reshape: Reshape): Control {
+  return choice('dataFormat', ['NHWC', 'NCHW'], (s) => s.dataFormat, (value) => reshape({ dataFormat: value as 'NHWC' })); // prettier-ignore
+}
+
+function counting(reshape: Reshape): Control {
+  const control = choice('countIncludePad', ['false', 'true'], (s) => String(s.countIncludePad), (value) => reshape({ countIncludePad: value === 'true' })); // prettier-ignore
+  const show = (s: State) => {
+    control.show(s);
+    control.element.hidden = s.op !== 'avgPool';
+  };
+  return { ...control, show };
+}

@@ -1,0 +1,239 @@
+/** The explorer's page: what is chosen, the grids, the sum of the cell that is looked at, and what a nudge does. */
+import { html, show as shown } from '../dom.js';
+import { calculated, type Calculation } from './calculation.js';
+import { controls } from './controls.js';
+import { gridsView } from './grids.js';
+import { panelsOf } from './panels.js';
+import { PRESETS } from './presets.js';
+import { type Cell, type Editable, fromHash, numberIn, RESULT, type State, toHash } from './state.js';
+import { GRADIENT_OF, inputOf, nudged, same } from './sums.js';
+import { agrees, explained, nameOf, nudgeInWords, type Piece, sentence, verdict } from './words.js';
+
+/** How long the address waits for more typing, in ms. Browsers refuse to change it too often. */
+const CALM = 250;
+/** How long a step of the play is shown, in ms. */
+const SPEEDS = { slow: 2400, medium: 1200, fast: 500 };
+
+export function mountExplorer(root: HTMLElement): void {
+  let state = location.hash.includes('=') ? fromHash(location.hash) : PRESETS[0].state;
+  let calculation: Calculation | undefined;
+  let hovered: Cell | undefined;
+  let waiting = 0;
+
+  const choices = controls(() => state, (next) => go(next)); // prettier-ignore
+  const grids = gridsView({ edit, step, focus: look, hover });
+  const trouble = html('p', { class: 'trouble', role: 'alert' });
+  const sum = html('p', { class: 'sum', role: 'status' });
+  const said = html('p', { class: 'said', role: 'status' });
+  const explanation = html('p', { class: 'explanation' });
+  const formula = html('p', { class: 'formula' });
+  const stepping = steps(walk);
+  const nudge = nudgePanel((change) => go({ ...state, ...change }, 'soon'), () => step(state.cell, 1)); // prettier-ignore
+  const hint = html('p', { class: 'hint' }, 'Point at a cell, or walk with the arrow keys. What has a ✎ can be edited. Page Up and Page Down nudge.'); // prettier-ignore
+  const dice = html('button', { type: 'button' }, 'Random numbers');
+  dice.addEventListener('click', () => go({ ...state, ...randomNumbers(state) }));
+
+  /** Shows another state. The address follows: as a new page of the history, or when there is a pause. */
+  function go(next: State, when: 'now' | 'soon' = 'now'): void {
+    state = next;
+    render();
+    clearTimeout(waiting);
+    if (when === 'now') history.pushState(null, '', toHash(state));
+    else waiting = window.setTimeout(() => history.replaceState(null, '', toHash(state)), CALM);
+  }
+
+  function edit(of: Editable, index: number, text: string): void {
+    const values = [...state[of]];
+    values[index] = numberIn(text);
+    go({ ...state, [of]: values }, 'soon');
+  }
+
+  /** Nudges the input behind a cell. */
+  function step(cell: Cell, count: number): void {
+    const input = cell.of === 'dy' ? { of: 'dy' as const, index: cell.index } : inputOf(cell);
+    if (!input) return;
+    const values = [...state[input.of]];
+    values[input.index] = Number((values[input.index] + count * state.nudge).toPrecision(12));
+    go({ ...state, [input.of]: values }, 'soon');
+    if (calculation) said.textContent = `${nameOf(calculation, input)} is now ${shown(values[input.index])}`;
+  }
+
+  function look(cell: Cell): void {
+    hovered = undefined;
+    if (!same(cell, state.cell)) go({ ...state, cell }, 'soon');
+  }
+
+  function hover(cell: Cell | undefined): void {
+    hovered = cell;
+    showCell();
+  }
+
+  /** Goes to the next cell that collects, or that spreads. Returns whether there is a further one. */
+  function walk(by: number): boolean {
+    if (!calculation) return false;
+    const { view, look: followed } = state;
+    const source = followed === 'forward' ? 'x' : 'dy';
+    const of = view === 'gather' ? RESULT[followed] : source;
+    const cells = panelsOf(calculation).find((panel) => panel.of === of)!.planes.flatMap((plane) => plane.cells).filter((cell) => cell.of === of); // prettier-ignore
+    const at = cells.findIndex((cell) => same(cell, state.cell));
+    const to = Math.min(Math.max(at + by, 0), cells.length - 1);
+    if (to !== at) look({ of, index: cells[to].index });
+    return to + by >= 0 && to + by < cells.length;
+  }
+
+  function render(): void {
+    choices.show(state);
+    const problem = calculate();
+    trouble.textContent = problem;
+    explored.hidden = problem !== '';
+    if (calculation) showCell();
+  }
+
+  /** Computes everything. Returns why it cannot, or ''. */
+  function calculate(): string {
+    calculation = undefined;
+    try {
+      const c = calculated(state);
+      if (c.arrays.dy.length === 0) return 'The window does not fit into x: y is empty.';
+      calculation = c;
+      const isThere = (cell: Cell) => panelsOf(c).some(({ planes }) => planes.some(({ cells }) => cells.some((other) => same(other, cell)))); // prettier-ignore
+      if (!isThere(state.cell)) state = { ...state, cell: { of: RESULT[state.look], index: 0 } };
+      return '';
+    } catch (error) {
+      return (error as Error).message.replace('tfjs-convgrad: ', '');
+    }
+  }
+
+  function showCell(): void {
+    if (!calculation) return;
+    const cell = hovered ?? state.cell;
+    grids.show(calculation, cell);
+    sum.replaceChildren(...sentence(calculation, cell).map(pieceElement));
+    const { formula: formulaText, text } = explained(calculation);
+    formula.textContent = formulaText;
+    explanation.textContent = text;
+    nudge.show(calculation);
+  }
+
+  const explored = html(
+    'div',
+    { class: 'explored' },
+    html('div', { class: 'row' }, stepping, dice, hint),
+    html('div', { class: 'telling' }, formula, explanation),
+    grids.element,
+    html('div', { class: 'reading' }, sum),
+    nudge.element,
+    said,
+  );
+  root.append(
+    html(
+      'header',
+      {},
+      html('h1', {}, 'Convolution and pooling, cell by cell'),
+      html('a', { href: 'index.html' }, 'tfjs-convgrad'),
+    ),
+    html('main', {}, choices.element, trouble, explored),
+  );
+  addEventListener('popstate', () => {
+    clearTimeout(waiting);
+    state = location.hash.includes('=') ? fromHash(location.hash) : PRESETS[0].state;
+    render();
+  });
+  render();
+}
+
+function pieceElement({ text, of, isZero }: Piece): HTMLElement | string {
+  if (!of && !isZero) return text;
+  return html('span', { class: [of && `of-${of}`, isZero && 'zero'].filter(Boolean).join(' ') }, text);
+}
+
+/** Buttons that go from cell to cell, and one that goes on by itself. */
+function steps(walk: (by: number) => boolean): HTMLElement {
+  let playing = 0;
+  const button = (text: string, click: () => void) => {
+    const element = html('button', { type: 'button' }, text);
+    element.addEventListener('click', click);
+    return element;
+  };
+  const speed = html('select', {}, ...Object.keys(SPEEDS).map((name) => html('option', { value: name, selected: name === 'medium' }, name))); // prettier-ignore
+  const stop = () => {
+    clearTimeout(playing);
+    playing = 0;
+    play.textContent = 'Play';
+  };
+  const tick = () => {
+    playing = window.setTimeout(
+      () => (walk(1) ? tick() : stop()),
+      SPEEDS[speed.value as keyof typeof SPEEDS],
+    );
+  };
+  const stepBy = (by: number) => () => {
+    stop();
+    walk(by);
+  };
+  const play = button('Play', () => {
+    if (playing) return stop();
+    play.textContent = 'Pause';
+    tick();
+  });
+  return html(
+    'div',
+    { class: 'row', role: 'group', 'aria-label': 'Steps' },
+    button('Previous', stepBy(-1)),
+    button('Next', stepBy(1)),
+    play,
+    html('label', { class: 'field inline' }, 'Speed', speed),
+  );
+}
+
+const NUDGES = [1, 0.1, 0.001, -0.1, -1];
+
+/** Moves the input behind a cell, and compares the difference quotient with the derivative. */
+function nudgePanel(change: (fields: { nudge: number }) => void, apply: () => void) {
+  const select = html('select', {}, ...NUDGES.map((value) => html('option', { value }, shown(value))));
+  select.addEventListener('change', () => change({ nudge: Number(select.value) }));
+  const button = html('button', { type: 'button' }, 'Nudge');
+  button.addEventListener('click', apply);
+  const lines = html('div', { class: 'lines' });
+  const title = html('h2', { id: 'nudge' }, 'Nudge');
+  const element = html(
+    'section',
+    { class: 'nudge', 'aria-labelledby': 'nudge' },
+    html('div', { class: 'row' }, title, html('label', { class: 'field inline' }, 'by', select), button),
+    lines,
+  );
+
+  function show(c: Calculation): void {
+    const n = nudged(c, c.state.cell, calculated);
+    element.hidden = !n;
+    if (!n) return;
+    if (!NUDGES.includes(n.step) && !Array.from(select.options).some(({ value }) => Number(value) === n.step)) select.append(html('option', { value: n.step }, shown(n.step))); // prettier-ignore
+    select.value = String(n.step);
+    title.textContent = `Nudge ${nameOf(c, n.input)}`;
+    const [what, quotient] = nudgeInWords(c, n);
+    const gradient = GRADIENT_OF[n.input.of];
+    const name = nameOf(c, { of: gradient, index: n.input.index });
+    const isRight = agrees(n);
+    const isTfjsRight = n.tfjs === undefined || agrees({ ...n, derivative: n.tfjs });
+    lines.replaceChildren(
+      html('p', {}, what),
+      html('p', {}, quotient),
+      html(
+        'p',
+        {},
+        'Derivative: ',
+        html('span', { class: `of-${gradient}` }, name),
+        ` = ${shown(n.derivative)}`,
+      ),
+      html('p', { class: isRight ? 'right' : 'wrong' }, `${isRight ? '✓' : '✗'} ${verdict(n)}`),
+      ...(isTfjsRight ? [] : [html('p', { class: 'wrong' }, `✗ tfjs 4.22 says ${shown(n.tfjs!)} here.`)]),
+    );
+  }
+  return { element, show };
+}
+
+/** Small whole numbers for every cell. */
+function randomNumbers({ x, filter, dy }: State): Pick<State, 'x' | 'filter' | 'dy'> {
+  const whole = (values: number[], least: number, most: number) => values.map(() => least + Math.floor(Math.random() * (most - least + 1))); // prettier-ignore
+  return { x: whole(x, 0, 9), filter: whole(filter, -2, 2), dy: whole(dy, -3, 3) };
+}
