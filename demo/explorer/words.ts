@@ -203,7 +203,7 @@ export function verdict(n: Nudged): string {
 }
 
 /** What the grids show, as a formula and in words. */
-export function explained({ state: { op, look, view, strides, pad } }: Calculation): {
+export function explained({ state: { op, look, view, strides } }: Calculation): {
   formula: string;
   text: string;
 } {
@@ -211,8 +211,10 @@ export function explained({ state: { op, look, view, strides, pad } }: Calculati
   if (op === 'avgPool') return look === 'forward' ? AVERAGE_FORWARD : AVERAGE_BACKWARD[view];
   if (look === 'dx' && view === 'gather') {
     const gaps = Math.max(...strides) > 1 ? 'The stride puts zeros between the cells of dy. ' : '';
-    const around = `The ${pad === 'valid' ? 'window' : 'window and the padding'} decide how many zeros go around it. `;
-    return { formula: 'dx = dy with zeros ⋆ filter rotated by 180°', text: `${gaps}${around}Each cell of dx collects what came out of it.` }; // prettier-ignore
+    return {
+      formula: 'dx = dy with zeros ⋆ filter rotated by 180°',
+      text: `${gaps}The window and the padding decide how many zeros go around it.`,
+    };
   }
   return CONVOLUTION[look][view];
 }
