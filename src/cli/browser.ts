@@ -74,6 +74,7 @@ const LONGEST_PROFILE = 104 - '/.org.chromium.Chromium.XXXXXX/SingletonSocket'.l
 const TYPES: Record<string, string> = {
   '.js': 'text/javascript',
   '.mjs': 'text/javascript',
+  '.css': 'text/css',
   '.json': 'application/json',
   '.wasm': 'application/wasm',
 };

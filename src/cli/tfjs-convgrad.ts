@@ -7,6 +7,7 @@ import { compareCommand, type CompareOptions, version } from './compare.js';
 import type { OwnCase, Selection } from './comparison.js';
 import { modelCommand, type ModelOptions } from './model/command.js';
 import { NO_SHAPES, type Shapes } from './model/shapes.js';
+import { ELEMENTS } from './model/task.js';
 import { inputShapes, listOf, oneOf, padding, script, shapes, whole, writable } from './options.js';
 
 /** Milliseconds for which one kernel and case are timed. */
@@ -15,8 +16,6 @@ const TIMED_MS = 20;
 const TIMEOUT = 1800;
 /** How often a model is timed with each set of kernels. */
 const REPEAT = 5;
-/** The most elements of an op's output that are compared. More take long, and rarely show more. */
-const ELEMENTS = 10_000;
 const CANNOT_TELL = 2;
 const NAME = 'tfjs-convgrad';
 

@@ -1,5 +1,5 @@
 /** The inputs with which a model is checked: random numbers of the shapes that the model or the user says. */
-import { type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
+import { cast, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import { floats, integers } from '../../verify/data.js';
 import type { Model } from '../../verify/model/runner.js';
 import type { Loaded, RunTask } from './run.js';
@@ -14,8 +14,11 @@ interface Description {
   dtype?: string;
 }
 
-const described = (model: Model): readonly Description[] =>
-  (model as unknown as { inputs?: readonly Description[] }).inputs ?? [];
+/** A tf.LayersModel that is loaded again gives its inputs other names, but its input layers keep theirs. */
+function described(model: Model): Description[] {
+  const { inputs = [], inputNames = [] } = model as { inputs?: readonly Description[]; inputNames?: readonly string[] }; // prettier-ignore
+  return inputs.map(({ name, shape, dtype }, i) => ({ name: inputNames[i] ?? name, shape, dtype }));
+}
 
 export function namesOf(model: Model, inputs: Inputs): string[] {
   if (!Array.isArray(inputs)) return Object.keys(inputs);
@@ -33,8 +36,6 @@ export function inputsOf({ model, inputs }: Loaded, { shapes, seed }: RunTask): 
     throw new Error(
       'The model does not say what its inputs are: give --shape, or let the module export inputs().',
     );
-  const names = wanted.map(({ name }) => name);
-  checkShapes(shapes, names);
   const descriptions = wanted.length > 0 ? wanted : shapes.inOrder.map((_, i): Description => ({ name: `input ${i}` })); // prettier-ignore
   const open = openInput(model, shapes);
   if (open) throw new Error(`${open.words}: give one, such as --shape ${open.example}.`);
@@ -57,11 +58,13 @@ const withBatch = (sizes: (number | null)[] | undefined) =>
   sizes?.map((size, k) => (k === 0 ? (size ?? 1) : size));
 const inWords = (sizes: (number | null)[]) => sizes.map((size) => size ?? '?').join('x');
 
-/** The first input whose shape is neither given nor the model's, and a shape that it could have; undefined if there is none. */
-export function openInput(
-  model: Model,
-  { inOrder, byName }: Shapes,
-): { words: string; example: string } | undefined {
+/**
+ * The first input whose shape is neither given nor the model's, and a shape that it could have; undefined if there is none.
+ * @throws Error if a shape is given for an input that there is not
+ */
+export function openInput(model: Model, shapes: Shapes): { words: string; example: string } | undefined {
+  const { inOrder, byName } = shapes;
+  checkShapes(shapes, described(model).map(({ name }) => name)); // prettier-ignore
   for (const [i, description] of described(model).entries()) {
     const { name } = description;
     const sizes = sizesOf(description);
@@ -94,6 +97,6 @@ function drawnInput({ dtype = 'float32' }: Description, shape: number[], seed: n
   const size = shape.reduce((product, n) => product * n, 1);
   if (dtype === 'float32') return tensor(Float32Array.from(floats(size, seed)), shape, dtype);
   if (dtype === 'int32' || dtype === 'bool')
-    return tensor(Int32Array.from(integers(size, seed, 1), Math.abs), shape, 'int32').cast(dtype);
+    return cast(tensor(Int32Array.from(integers(size, seed, 1), Math.abs), shape, 'int32'), dtype);
   throw new Error(`An input of dtype ${dtype} cannot be drawn at random: let a module export the model and inputs().`); // prettier-ignore
 }

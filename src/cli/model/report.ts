@@ -9,6 +9,7 @@ import {
   errorCell,
   KERNEL_COLUMNS,
   kernelCells,
+  linesOf,
   opsIn,
   ownShare,
   placeOf,
@@ -83,8 +84,8 @@ ${table(
 }
 
 function sideSection(title: string, side: Side): string {
-  if ('error' in side) return `<h3>${escape(title)}</h3>\n<p>${failed(`It throws: ${side.error}`)}</p>`;
-  const [first, ...rest] = side.report.text.split('\n\n')[0].split('\n');
+  const [first, ...rest] = linesOf(side);
+  if ('error' in side) return `<h3>${escape(title)}</h3>\n<p>${failed(first)}</p>`;
   const { ops } = side.report;
   return `<h3>${escape(title)}</h3>
 <p>${side.report.verdict === 'wrong' ? failed(first) : escape(first)}</p>

@@ -20,21 +20,24 @@ export interface Loaded {
   loss?: ModelLoss;
 }
 
-/** How long each side runs before the first measurement. */
+/** How long each side runs before the first measurement, in milliseconds. */
 const WARM_MS = 1000;
 
+type OnProgress = NonNullable<CheckModelOptions['onProgress']>;
+
 /** What a run needs to know of the task. */
-export type RunTask = Omit<ModelTask, 'model' | 'format' | 'backend'>;
+export type RunTask = Omit<ModelTask, 'model' | 'format' | 'backend'> & { warmMs?: number };
 
 /**
- * @param tell is awaited. If it throws, the run ends with that error; so it does if `onProgress` does.
- * @param onProgress option of checkModel
+ * @param tell is awaited
+ * @param onProgress awaited between runs and between checks, with how many of a step are done, and of how many. If one of the two goes on
+ *   throwing, the run ends with that error.
  */
 export async function runModel(
   loaded: Loaded,
   task: RunTask,
   tell: (message: ModelMessage) => unknown,
-  onProgress?: CheckModelOptions['onProgress'],
+  onProgress?: OnProgress,
 ): Promise<void> {
   const { model } = loaded;
   const inputs = inputsOf(loaded, task);
@@ -42,7 +45,7 @@ export async function runModel(
   try {
     const names = namesOf(model, inputs);
     await tell({ step: 'time' });
-    const times = await timed(loaded, inputs, task);
+    const times = await timed(loaded, inputs, task, onProgress);
     await tell({ step: "check tfjs's kernels" });
     const tfjs = await sideOf(loaded, inputs, task, onProgress);
     await tell({ step: "check the plugin's kernels" });
@@ -67,7 +70,7 @@ async function sideOf(
   { model, loss }: Loaded,
   inputs: Inputs,
   task: RunTask,
-  onProgress: CheckModelOptions['onProgress'],
+  onProgress: OnProgress | undefined,
 ): Promise<Side> {
   const { gradients, seed, elements } = task;
   try {
@@ -102,6 +105,7 @@ async function timed(
   loaded: Loaded,
   inputs: Inputs,
   task: RunTask,
+  onProgress: OnProgress | undefined,
 ): Promise<Pick<ModelResult, 'kernels' | 'whole'>> {
   // prettier-ignore
   const work = await workOf(loaded, inputs, task);
@@ -109,11 +113,14 @@ async function timed(
   const isGpu = 'gpgpu' in backend();
   const whole = { tfjs: [] as number[], plugin: [] as number[] };
   const byKernel = { tfjs: [] as KernelTime[][], plugin: [] as KernelTime[][] };
+  const runs = 2 * task.repeat;
   for (const name of ['tfjs', 'plugin'] as const) {
-    await sides[name](() => warmUp(work, WARM_MS)).catch(() => {}); // the check says what is thrown
+    await onProgress?.(0, runs);
+    await sides[name](() => warmUp(work, task.warmMs ?? WARM_MS)).catch(() => {}); // the check says what is thrown
   }
   for (let i = 0; i < task.repeat; i++) {
-    for (const name of ['tfjs', 'plugin'] as const) {
+    for (const [k, name] of (['tfjs', 'plugin'] as const).entries()) {
+      await onProgress?.(2 * i + k, runs);
       try {
         await sides[name](async () => {
           await warmUp(work, 0);

@@ -13,7 +13,8 @@ export const SHAPES_ALLOWED = 'shapes, such as 1x224x224x3, or by name: image=1x
 export function shapesIn(text: string): Shapes | null {
   const shapes: Shapes = { inOrder: [], byName: {} };
   for (const part of text.split(',')) {
-    const [, name, sizes] = /^(?:(.*)=)?(.*)$/.exec(part.trim())!;
+    const [, name, sizes] = /^(?:(.*?)\s*=\s*)?([^=]*)$/.exec(part.trim()) ?? [];
+    if (sizes === undefined) return null;
     const shape = sizes === '' ? [] : sizes.split('x').map(Number);
     if (!shape.every((size) => Number.isInteger(size) && size >= 0)) return null;
     if (name === undefined) shapes.inOrder.push(shape);

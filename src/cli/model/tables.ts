@@ -115,6 +115,11 @@ export function speedUps({ kernels, whole }: ModelResult): {
   };
 }
 
+/** What a report says before its table, line by line, or what was thrown. The tables here have times of their own. */
+export function linesOf(side: Side): string[] {
+  return 'error' in side ? [`It throws: ${side.error}`] : side.report.text.split('\n\n')[0].split('\n');
+}
+
 /** 'right', 'WRONG' or 'unsure', or what was thrown. */
 export function verdictOf(side: Side): string {
   if ('error' in side) return 'throws';

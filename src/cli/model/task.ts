@@ -4,6 +4,9 @@ import type { Format } from './files.js';
 import type { ModelReport } from '../../verify/model/model-report.js';
 import type { Shapes } from './shapes.js';
 
+/** The most elements of an op's output that are compared. More take long, and rarely show more. */
+export const ELEMENTS = 10_000;
+
 export interface ModelTask {
   /** Path of a model.json, or of a module. */
   model: string;

@@ -1,7 +1,7 @@
 /** What `model` has found, as text. */
 import type { ModelRun } from './command.js';
-import { kernelsOf, opsIn, ownShare, placeOf, speedUps, verdictOf } from './tables.js';
-import type { ModelResult, Side } from './task.js';
+import { kernelsOf, linesOf, opsIn, ownShare, placeOf, speedUps, verdictOf } from './tables.js';
+import type { ModelResult } from './task.js';
 
 /** @param ops also every op */
 export function modelText({ results, gradients }: ModelRun, ops: boolean): string {
@@ -26,8 +26,8 @@ function resultLines(result: ModelResult): string[] {
   return [
     '',
     `== ${result.backend}: ${shapes.join(', ')}`,
-    sideText("With tfjs's kernels", result.tfjs),
-    sideText("With the plugin's", result.plugin),
+    `With tfjs's kernels: ${linesOf(result.tfjs).join('\n')}`,
+    `With the plugin's: ${linesOf(result.plugin).join('\n')}`,
     ownShare(result),
     '',
     ...tableLines([
@@ -69,13 +69,6 @@ function opLines(result: ModelResult): string[] {
     }),
   ];
   return ['', ...tableLines(rows)];
-}
-
-/** The report's text without its table, which here has times of its own. */
-function sideText(title: string, side: Side): string {
-  return 'error' in side
-    ? `${title}: it throws: ${side.error}`
-    : `${title}: ${side.report.text.split('\n\n')[0]}`;
 }
 
 function tableLines(rows: string[][]): string[] {
