@@ -7,6 +7,7 @@ import { subjects } from '../kernels/subjects.js';
 import { html, labelledSelect, setOptions, short } from './dom.js';
 import { errorFigure, inBounds, inTimes, legend, place, slopeFigure, timeFigure } from './figures.js';
 import { type Errors, measure, type Measured } from './measure.js';
+import { inTurn } from './turns.js';
 
 /** For each backend of the plugin: why it does not start here, or '' if it does. The last one that starts stays active. */
 export async function backendsHere(): Promise<Map<string, string>> {
@@ -65,9 +66,11 @@ export function comparison(backends: Map<string, string>): HTMLElement {
     status.textContent = 'Running …';
     await new Promise((resolve) => setTimeout(resolve, 50)); // so that the browser shows the text
     try {
-      if (!(await starts(backend.select.value)))
-        throw new Error(`Backend ${backend.select.value} does not start in this browser.`);
-      const measured = await measure(subject);
+      const measured = await inTurn(async () => {
+        if (!(await starts(backend.select.value)))
+          throw new Error(`Backend ${backend.select.value} does not start in this browser.`);
+        return measure(subject);
+      });
       status.textContent = verdict(subject, measured);
       status.classList.add(measured.comparison.ok ? 'right' : 'wrong');
       results.replaceChildren(...shown(subject, measured));

@@ -1,6 +1,7 @@
-/** The demo page: the worked examples and, when the backends have started, the comparison of kernels. */
+/** The demo page: the worked examples and, when the backends have started, the check of a model and the comparison of kernels. */
 import { backendsHere, comparison } from './comparison.js';
 import { html } from './dom.js';
+import { modelSection } from './model.js';
 import { stepper } from './stepper.js';
 
 export async function mountPage(root: HTMLElement): Promise<void> {
@@ -25,5 +26,6 @@ export async function mountPage(root: HTMLElement): Promise<void> {
     ),
     main,
   );
-  main.append(comparison(await backendsHere()));
+  const backends = await backendsHere();
+  main.append(modelSection(backends), comparison(backends));
 }

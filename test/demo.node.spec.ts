@@ -5,41 +5,76 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { PRESETS } from '../demo/explorer/presets.js';
 import { toHash } from '../demo/explorer/state.js';
-import { CHROMIUM_HINT, findChromium, inBrowser, SENDER } from '../src/cli/browser.js';
+import {
+  CHROMIUM_FLAGS,
+  CHROMIUM_HINT,
+  findChromium,
+  inBrowser,
+  openChromium,
+  SENDER,
+} from '../src/cli/browser.js';
 
 const PAGES = ['index.html', 'main.js', 'style.css'];
 const EXPLORER = ['explorer.html', 'explorer.js', 'explorer.css'];
 const WASM = ['-simd', '-threaded-simd', ''].map((kind) => `tfjs-backend-wasm${kind}.wasm`);
 
-/** Opens the page in Chromium, and compares on each backend that it offers. It can load those files that `has` accepts. */
-async function openPage(has: (file: string) => boolean): Promise<string> {
+/** It allows what the page brings along, wasm among it, and nothing else. The spec's own script has the nonce. */
+const STRICT = "default-src 'none'; script-src 'self' 'nonce-spec' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; img-src data:"; // prettier-ignore
+
+/**
+ * Opens the page in Chromium, under a strict Content-Security-Policy, and has the script work in it: it sends what the spec shall see.
+ * @param has says which files the page can load
+ */
+async function openPage(script: string, has: (file: string) => boolean = () => true): Promise<string> {
   const page = readFileSync('build/demo/index.html', 'utf8');
-  const script = `<script>
+  const whole = `<script nonce="spec">
     ${SENDER}
+    addEventListener('securitypolicyviolation', ({ violatedDirective }) => send({ error: violatedDirective }));
     const until = async (found) => {
       while (!found()) await new Promise((done) => setTimeout(done, 20));
       return found();
     };
     addEventListener('load', async () => {
-      const form = await until(() => document.querySelector('form:has(option[value=wasm])'));
-      const verdict = form.parentElement.querySelector('.verdict');
-      const backend = form.querySelector('select:has([value=wasm])');
-      for (const option of backend.options) {
-        if (option.disabled) continue;
-        backend.value = option.value;
-        form.requestSubmit();
-        await until(() => /^[✓✗]/.test(verdict.textContent));
-        send({ message: verdict.textContent });
-      }
-      send({ message: form.parentElement.textContent });
+      ${script}
       send({ done: true });
     });
   </script>`;
   const texts: string[] = [];
   const fileOf = (path: string) => (has(path) ? { file: join('build/demo', path) } : undefined);
-  await inBrowser<string>(page.replace('</head>', `${script}</head>`), fileOf, (text) => texts.push(text));
+  const headers = { 'Content-Security-Policy': STRICT };
+  const open = (url: string) => openChromium(url, [...CHROMIUM_FLAGS, '--window-size=500,800']);
+  await inBrowser<string>(page.replace('</head>', `${whole}</head>`), fileOf, (text) => texts.push(text), { headers, open }); // prettier-ignore
   return texts.join('\n');
 }
+
+/** Compares on each backend that the page offers. */
+const COMPARE = `
+  const section = await until(() => document.querySelector('[aria-labelledby=compare]'));
+  const verdict = section.querySelector('.verdict');
+  const backend = section.querySelector('select:has([value=wasm])');
+  for (const option of backend.options) {
+    if (option.disabled) continue;
+    backend.value = option.value;
+    section.querySelector('form').requestSubmit();
+    await until(() => /^[✓✗]/.test(verdict.textContent));
+    send({ message: verdict.textContent });
+  }
+  send({ message: section.textContent });`;
+
+/** Checks the example on wasm, on a page that may load no more files. */
+const CHECK_EXAMPLE = `
+  const section = await until(() => document.querySelector('[aria-labelledby=model]'));
+  const verdict = section.querySelector('.verdict');
+  section.querySelector('select').value = 'wasm';
+  const loaded = performance.getEntriesByType('resource').length;
+  Array.from(section.querySelectorAll('button')).find(({ textContent }) => textContent === 'Try an example').click();
+  await until(() => /^[✓✗?]/.test(verdict.textContent));
+  send({ message: verdict.textContent });
+  const later = performance.getEntriesByType('resource').slice(loaded);
+  send({ message: 'loaded later: ' + later.map(({ name }) => name).filter((name) => !name.endsWith('/message')) });
+  const root = document.documentElement;
+  root.style.zoom = root.clientWidth / 360; // Chromium opens no window as narrow as a phone
+  send({ message: 'overflow: ' + (root.scrollWidth - root.clientWidth) });`;
 
 describe('the demo build', () => {
   beforeAll(() => void execFileSync(process.execPath, ['demo/build.mjs']));
@@ -66,7 +101,7 @@ describe('the demo build', () => {
 
   it('compares on wasm, whose files are beside the page', async () => {
     if (!findChromium()) return pending(CHROMIUM_HINT);
-    const text = await openPage(() => true);
+    const text = await openPage(COMPARE);
     expect(text).toMatch(/✓ Right: .*, on cpu\./);
     expect(text).toMatch(/✓ Right: .*, on wasm\./);
     expect(text).not.toContain('wasm does not start');
@@ -74,7 +109,7 @@ describe('the demo build', () => {
 
   it('compares without wasm where its files are missing, and says why', async () => {
     if (!findChromium()) return pending(CHROMIUM_HINT);
-    const text = await openPage((file) => !file.endsWith('.wasm'));
+    const text = await openPage(COMPARE, (file) => !file.endsWith('.wasm'));
     expect(text).toMatch(/✓ Right: .*, on cpu\./);
     expect(text).not.toContain('on wasm.');
     expect(text).toContain('wasm does not start here. Its .wasm files do not load');
@@ -89,6 +124,14 @@ describe('the demo build', () => {
   it('has an explorer that needs no scrolling sideways', async () => {
     if (!findChromium()) return pending(CHROMIUM_HINT);
     expect(await overflows([320, 768, 1280])).toEqual([]);
+  }, 120_000);
+
+  it('checks a model without loading anything more, on a page as narrow as a phone', async () => {
+    if (!findChromium()) return pending(CHROMIUM_HINT);
+    const text = await openPage(CHECK_EXAMPLE);
+    expect(text).toContain('✓ On wasm: right with tfjs’s kernels, right with the plugin’s.');
+    expect(text).toMatch(/loaded later: $/m);
+    expect(text).toContain('overflow: 0');
   }, 120_000);
 });
 

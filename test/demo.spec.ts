@@ -44,9 +44,13 @@ describe('the demo page', () => {
   }
 
   const root = document.createElement('div');
-  const find = <E extends Element>(selector: string) => root.querySelector<E>(selector)!;
+  /** The check of a model has its own specs. */
+  const OTHERS = 'section:not([aria-labelledby=model])';
+  const find = <E extends Element>(selector: string) => root.querySelector<E>(`${OTHERS} ${selector}`)!;
   const byName = <E extends HTMLElement>(selector: string, name: string) =>
-    Array.from(root.querySelectorAll<E>(selector)).find((element) => nameOf(element) === name)!;
+    Array.from(root.querySelectorAll<E>(`${OTHERS} ${selector}`)).find(
+      (element) => nameOf(element) === name,
+    )!;
   const select = (name: string) => byName<HTMLSelectElement>('select', name);
   const choose = (name: string, value: string) => {
     select(name).value = value;
@@ -80,7 +84,7 @@ describe('the demo page', () => {
   }
 
   it('names every control and every picture', () => {
-    const controls = root.querySelectorAll('select, button, input, svg, [tabindex], section');
+    const controls = root.querySelectorAll('select, button, input, progress, svg, [tabindex], section');
     expect(controls.length).toBeGreaterThan(10);
     expect(Array.from(controls).filter((element) => !nameOf(element))).toEqual([]);
   });
@@ -155,6 +159,14 @@ describe('the demo page', () => {
     expect(find('dl').textContent).toContain('It was not run');
   });
 
+  it('waits while a model is checked on another backend', async () => {
+    const section = root.querySelector('[aria-labelledby=model]')!;
+    section.querySelector('select')!.value = 'wasm';
+    section.querySelector<HTMLButtonElement>('button[type=button]')!.click();
+    expect(await run('Conv2D', 'same', 'cpu')).toBe('✓ Right: Conv2D, same, on cpu.');
+    expect(section.querySelector('.verdict')!.textContent).toContain('✓ On wasm');
+  });
+
   it('shows a case without elements', async () => {
     expect(await run('MaxPool', 'batch 0', 'cpu')).toContain('✓ Right');
   });
@@ -163,10 +175,17 @@ describe('the demo page', () => {
 /** The accessible name, by the rules that this page needs: the element's own label, a label around it, or its text. */
 function nameOf(element: Element): string {
   const ids = element.getAttribute('aria-labelledby');
-  const labels = element instanceof HTMLSelectElement ? element.labels : null;
+  const labels =
+    element instanceof HTMLSelectElement || element instanceof HTMLInputElement ? element.labels : null;
   const name =
     element.getAttribute('aria-label') ??
     (ids && document.getElementById(ids)?.textContent) ??
-    (labels?.length ? labels[0].firstChild!.textContent : element.textContent);
+    (labels?.length ? ownText(labels[0]) : element.textContent);
   return (name ?? '').trim();
+}
+
+/** The text of an element without that of the elements in it. */
+function ownText(element: Element): string {
+  const texts = Array.from(element.childNodes).filter(({ nodeType }) => nodeType === Node.TEXT_NODE);
+  return texts.map(({ textContent }) => textContent).join('');
 }
