@@ -1,12 +1,16 @@
 /** Specs of the explorer. What it computes is checked everywhere, its page only in browsers. */
+import * as plugin from '../src/index.js';
+import * as numeric from '../src/numeric.js';
+import { codeOf, type Kind, KINDS } from '../demo/explorer/code.js';
 import { PRESETS } from '../demo/explorer/presets.js';
 import { mountExplorer } from '../demo/explorer/page.js';
 import { calculated, type Calculation } from '../demo/explorer/calculation.js';
 import { panelsOf } from '../demo/explorer/panels.js';
-import { fromHash, LIMITS, LOOKS, OPS, reshaped, type State, stateOf, toHash, VIEWS } from '../demo/explorer/state.js'; // prettier-ignore
+import { fromHash, isPool, LIMITS, LOOKS, OPS, reshaped, type State, stateOf, toHash, VIEWS } from '../demo/explorer/state.js'; // prettier-ignore
 import { isResult, nudged, spreadOf, termsOf } from '../demo/explorer/sums.js';
 import { agrees, marksOf, sentence, textOf } from '../demo/explorer/words.js';
 import { type Random, randomFrom } from './support/num_random.js';
+import { tf, valuesOf } from './support/tfjs.js';
 
 /** A state with whole numbers, whose window fits. */
 function randomState(random: Random): State {
@@ -103,7 +107,7 @@ describe('the explorer', () => {
       });
       for (const { of, index, value } of results(c)) {
         const { g, arrays, state } = c;
-        const bias = of === 'y' && state.op.includes('onv') ? arrays.bias[Math.floor(index / g.y.channel) % g.outChannels] : 0; // prettier-ignore
+        const bias = of === 'y' && !isPool(state.op) ? arrays.bias[Math.floor(index / g.y.channel) % g.outChannels] : 0; // prettier-ignore
         const got = (sums.get(`${of}:${index}`) ?? 0) + bias;
         if (Number.isFinite(value) && Math.abs(got - value!) > 1e-12 * (1 + Math.abs(value!))) return `${of} ${index} is ${value}, but sources add ${got}`; // prettier-ignore
       }
@@ -166,7 +170,7 @@ describe('the explorer', () => {
       return c.state.op !== 'maxPool' && n.kink ? 'a kink where there is none' : '';
     });
     forRandomStates(7, (c) => {
-      if (c.state.op.endsWith('Pool')) return '';
+      if (isPool(c.state.op)) return '';
       for (const of of ['filter', 'bias'] as const) {
         const n = nudged(c, { of, index: 0 }, calculated)!;
         if (!agrees(n)) return `${of}: derivative ${n.derivative}, quotient ${n.quotient}`;
@@ -181,6 +185,34 @@ describe('the explorer', () => {
     );
     expect(nudged(c, { of: 'dx', index: 1 }, calculated)).toEqual(jasmine.objectContaining({ derivative: 0, kink: true })); // prettier-ignore
     expect(textOf(sentence(c, { of: 'y', index: 0 }))).toBe('y[0, 0] = max(5, 5, 1, 2) = 5, which stands in x[0, 0]: of 2 equal maxima the first one wins'); // prettier-ignore
+  });
+
+  /** The arrays that a program of the page computes. */
+  function ranBy(state: State, kind: Kind): ArrayLike<number>[] {
+    const names = isPool(state.op) ? '[y, dx]' : '[y, dx, dFilter, dBias]';
+    const body = codeOf(state, kind)
+      .replace(/^import .* as tf .*$/m, '')
+      .replace(/^import ({.*}) from .*$/m, 'const $1 = library;')
+      .replace(/^.*(print|console\.log)\(.*$/m, `return ${names};`);
+    return new Function('tf', 'library', body)(tf, kind === 'tfjs-convgrad' ? plugin : numeric);
+  }
+
+  it('gives programs that compute what is shown', () => {
+    const random = randomFrom(8);
+    for (let i = 0; i < 40; i++) {
+      const { state, arrays, g } = calculated(randomState(random));
+      const { dx, dFilter, dBias } = arrays;
+      const noBias = arrays.y.map((value, yi) => value - (isPool(state.op) ? 0 : arrays.bias[Math.floor(yi / g.y.channel) % g.outChannels])); // prettier-ignore
+      for (const kind of KINDS) {
+        const y = kind === 'tfjs-convgrad' ? arrays.y : noBias;
+        const want = isPool(state.op) ? [y, dx] : [y, dx, dFilter, dBias];
+        const got = tf.tidy(() => ranBy(state, kind).map((values) => Array.from(values instanceof tf.Tensor ? valuesOf(values) : values))); // prettier-ignore
+        const isNear = got.every((values, k) => values.length === want[k].length && values.every((value, n) => value === want[k][n] || Math.abs(value - want[k][n]) < 1e-4)); // prettier-ignore
+        expect(isNear)
+          .withContext(`${kind}, ${toHash(state)}`)
+          .toBeTrue();
+      }
+    }
   });
 
   describe('writes out', () => {

@@ -10,7 +10,7 @@ import * as numeric from '../../src/numeric.js';
 import type { ConvGeometry, Geometry, PoolGeometry } from '../../src/numeric.js';
 import { divisor } from '../../kernels/avg_pool/definition.js';
 import { forEachWindow } from '../../kernels/geometry.js';
-import { type ArrayName, geometryOf, type Shape, type State } from './state.js';
+import { type ArrayName, geometryOf, type Op, type Shape, type State } from './state.js';
 
 /** y[yi] sees x[xi] through filter[fi]. Pools have no filter: fi is -1. */
 export interface Link {
@@ -41,8 +41,11 @@ export interface Derived {
 }
 
 type Conv = (a: Float64Array, b: Float64Array, g: ConvGeometry, out: Float64Array) => void;
-const FUNCTIONS: Record<'conv2d' | 'depthwiseConv2d', { y: Conv; dx: Conv; dFilter: Conv }> = {
-  conv2d: { y: numeric.conv2d, dx: numeric.conv2dBackpropInput, dFilter: numeric.conv2dBackpropFilter },
+type Functions = { y: Conv; dx: Conv; dFilter: Conv };
+const CONV2D: Functions = { y: numeric.conv2d, dx: numeric.conv2dBackpropInput, dFilter: numeric.conv2dBackpropFilter }; // prettier-ignore
+const FUNCTIONS: Record<Exclude<Op, 'maxPool' | 'avgPool'>, Functions> = {
+  conv2d: CONV2D,
+  dense: CONV2D,
   depthwiseConv2d: {
     y: numeric.depthwiseConv2d,
     dx: numeric.depthwiseConv2dBackpropInput,
@@ -66,7 +69,7 @@ export function calculated(state: State): Calculation {
   const parts = { state, g, links, positions, divisors, padded, spread };
 
   const { op } = state;
-  if (op === 'conv2d' || op === 'depthwiseConv2d') {
+  if (op !== 'maxPool' && op !== 'avgPool') {
     const conv = g as ConvGeometry;
     const y = filled(dy.length, (out) => FUNCTIONS[op].y(x, filter, conv, out));
     y.forEach((sum, i) => (y[i] = sum + bias[channelOf(g, i)]));

@@ -3,6 +3,7 @@ import { html } from '../dom.js';
 import { PRESETS } from './presets.js';
 import {
   LIMITS,
+  isPool,
   type Look,
   type Op,
   reshaped,
@@ -13,7 +14,7 @@ import {
   type View,
 } from './state.js';
 
-const OP_NAMES: Record<Op, string> = { conv2d: 'Convolution', depthwiseConv2d: 'Depthwise', maxPool: 'Max pool', avgPool: 'Average pool' }; // prettier-ignore
+const OP_NAMES: Record<Op, string> = { conv2d: 'Convolution', depthwiseConv2d: 'Depthwise', dense: 'Dense', maxPool: 'Max pool', avgPool: 'Average pool' }; // prettier-ignore
 const LOOK_NAMES: Record<Look, string> = { forward: 'Forward', dx: 'dx', dFilter: 'dFilter, dBias' }; // prettier-ignore
 const VIEW_NAMES: Record<View, string> = { gather: 'Gather', scatter: 'Scatter' };
 
@@ -33,12 +34,12 @@ export function controls(get: () => State, set: (s: State) => void): Control {
   const looks = segments('Follow', LOOK_NAMES, ({ look }) => look, (look_) => look({ look: look_ })); // prettier-ignore
   const parts = [
     presets(set),
-    segments('Operation', OP_NAMES, ({ op }) => op, (op) => reshape({ op })), // prettier-ignore
+    segments('Operation', OP_NAMES, ({ op }) => op, (op) => reshape(withOp(get(), op))), // prettier-ignore
     {
       ...looks,
       show(s: State) {
         looks.show(s);
-        looks.element.querySelector<HTMLInputElement>('[value=dFilter]')!.disabled = s.op.endsWith('Pool');
+        looks.element.querySelector<HTMLInputElement>('[value=dFilter]')!.disabled = isPool(s.op);
       },
     },
     segments('View', VIEW_NAMES, ({ view }) => view, (view) => look({ view })), // prettier-ignore
@@ -48,6 +49,13 @@ export function controls(get: () => State, set: (s: State) => void): Control {
     element: html('form', { class: 'choices', 'aria-label': 'What to show' }, ...parts.map(({ element }) => element)),
     show: (s) => parts.forEach((part) => part.show(s)),
   }; // prettier-ignore
+}
+
+/** Another op. A dense layer has several images and channels, the others have images of more than a pixel. */
+function withOp(s: State, op: Op): Partial<Shape> {
+  if (op === s.op) return { op };
+  if (op === 'dense') return { op, batch: 2, channels: 3, outChannels: 2 };
+  return s.op === 'dense' ? { op, batch: 1, channels: 1, outChannels: 1, height: 3, width: 3, filterHeight: 2, filterWidth: 2 } : { op }; // prettier-ignore
 }
 
 /** The examples, and what to look at in the one that is shown. */
@@ -102,8 +110,17 @@ type Reshape = (change: Partial<Shape>) => void;
 
 function shapes(reshape: Reshape): Control {
   const { height, width, batch, channels, filterHeight, filterWidth, outChannels, stride, dilation } = LIMITS;
-  const size = (label: string, name: keyof Shape, most: number) =>
+  const plain = (label: string, name: keyof Shape, most: number) =>
     number(label, [1, most], (s) => s[name] as number, (value) => reshape({ [name]: value })); // prettier-ignore
+  const size = (label: string, name: keyof Shape, most: number): Control => {
+    const control = plain(label, name, most);
+    const isGiven = label === 'Height' || label === 'Width';
+    const show = (s: State) => {
+      control.show(s);
+      control.element.hidden = isGiven && s.op === 'dense';
+    };
+    return { ...control, show };
+  };
   const pair = (label: string, name: 'strides' | 'dilations', axis: 0 | 1, most: number) => {
     let shown: number[] = [1, 1];
     const change = (value: number) => reshape({ [name]: shown.map((n, i) => (i === axis ? value : n)) });
@@ -126,13 +143,17 @@ function shapes(reshape: Reshape): Control {
     element: html('details', { class: 'shapes' }, summary, html('div', {}, ...fieldsets)),
     show(s) {
       summary.textContent = `Shapes: ${inShort(s)}`;
-      for (const [, parts] of groups) parts.forEach((part) => part.show(s));
+      groups.forEach(([legend, parts], i) => {
+        parts.forEach((part) => part.show(s));
+        fieldsets[i].hidden = s.op === 'dense' && legend !== 'x' && legend !== 'Window';
+      });
     },
   };
 }
 
 function inShort(s: State): string {
-  const pool = s.op.endsWith('Pool');
+  if (s.op === 'dense') return `x ${s.batch} × ${s.channels}, filter ${s.channels} × ${s.outChannels}`;
+  const pool = isPool(s.op);
   const channels = s.channels > 1 ? ` × ${s.channels}` : '';
   const pad = typeof s.pad === 'string' ? `‘${s.pad}’` : `padding ${s.pad.join(' ')}`;
   return [
@@ -162,8 +183,8 @@ function outputs(reshape: Reshape, most: number): Control {
   const control = number('Outputs', [1, most], (s) => s.outChannels, (outChannels) => reshape({ outChannels })); // prettier-ignore
   const show = (s: State) => {
     control.show(s);
-    control.element.hidden = s.op.endsWith('Pool');
-    control.element.firstChild!.textContent = s.op === 'conv2d' ? 'Outputs' : 'For each channel';
+    control.element.hidden = isPool(s.op);
+    control.element.firstChild!.textContent = s.op === 'depthwiseConv2d' ? 'For each channel' : 'Outputs';
   };
   return { ...control, show };
 }

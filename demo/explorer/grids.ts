@@ -53,7 +53,7 @@ function panelElement(panel: Panel): HTMLElement {
   const { of, title, shape, sign, editable } = panel;
   const hint = editable ? html('span', { class: 'hint' }, '✎') : '';
   const name = html(
-    'h3',
+    'h2',
     {},
     html('span', { class: 'name' }, title),
     html('span', { class: 'shape' }, shape),
@@ -68,7 +68,7 @@ function panelElement(panel: Panel): HTMLElement {
     html('div', { class: 'planes' }, ...planes),
   );
   return sign
-    ? html('div', { class: 'pair' }, html('span', { class: 'sign', 'aria-hidden': true }, sign), section)
+    ? html('div', { class: 'pair' }, html('span', { class: 'sign', 'aria-hidden': 'true' }, sign), section)
     : section;
 }
 
@@ -86,7 +86,7 @@ function planeElement({ title, editable }: Panel, { title: which, rows, cols, ce
   const table = html(
     'table',
     { role: 'grid', 'aria-label': label },
-    html('thead', {}, html('tr', {}, html('td', { 'aria-hidden': true }), ...heads)),
+    html('thead', {}, html('tr', {}, html('td', { 'aria-hidden': 'true' }), ...heads)),
     html('tbody', {}, ...body),
   );
   const caption = html('figcaption', {}, which);

@@ -1,6 +1,7 @@
 /** The explorer's page: what is chosen, the grids, the sum of the cell that is looked at, and what a nudge does. */
 import { html, show as shown } from '../dom.js';
 import { calculated, type Calculation } from './calculation.js';
+import { codeOf, type Kind, KINDS } from './code.js';
 import { controls } from './controls.js';
 import { gridsView } from './grids.js';
 import { panelsOf } from './panels.js';
@@ -30,6 +31,7 @@ export function mountExplorer(root: HTMLElement): void {
   const stepping = steps(walk);
   const nudge = nudgePanel((change) => go({ ...state, ...change }, 'soon'), () => step(state.cell, 1)); // prettier-ignore
   const hint = html('p', { class: 'hint' }, 'Point at a cell, or walk with the arrow keys. What has a ✎ can be edited. Page Up and Page Down nudge.'); // prettier-ignore
+  const code = codePanel();
   const dice = html('button', { type: 'button' }, 'Random numbers');
   dice.addEventListener('click', () => go({ ...state, ...randomNumbers(state) }));
 
@@ -86,7 +88,10 @@ export function mountExplorer(root: HTMLElement): void {
     const problem = calculate();
     trouble.textContent = problem;
     explored.hidden = problem !== '';
-    if (calculation) showCell();
+    if (calculation) {
+      showCell();
+      code.show(state);
+    }
   }
 
   /** Computes everything. Returns why it cannot, or ''. */
@@ -123,6 +128,7 @@ export function mountExplorer(root: HTMLElement): void {
     grids.element,
     html('div', { class: 'reading' }, sum),
     nudge.element,
+    code.element,
     said,
   );
   root.append(
@@ -229,6 +235,27 @@ function nudgePanel(change: (fields: { nudge: number }) => void, apply: () => vo
       ...(isTfjsRight ? [] : [html('p', { class: 'wrong' }, `✗ tfjs 4.22 says ${shown(n.tfjs!)} here.`)]),
     );
   }
+  return { element, show };
+}
+
+/** The program that computes what is shown. */
+function codePanel() {
+  const select = html('select', {}, ...KINDS.map((kind) => html('option', { value: kind }, kind)));
+  const text = html('pre', { tabindex: 0, 'aria-label': 'Program' });
+  const button = html('button', { type: 'button' }, 'Copy');
+  let state: State;
+  const write = () => (text.textContent = codeOf(state, select.value as Kind));
+  select.addEventListener('change', write);
+  button.addEventListener('click', async () => {
+    getSelection()?.selectAllChildren(text); // where a page may not copy, the reader can
+    await navigator.clipboard?.writeText(text.textContent ?? '').catch(() => {});
+  });
+  const row = html('div', { class: 'row' }, html('label', { class: 'field inline' }, 'with', select), button);
+  const element = html('details', { class: 'code' }, html('summary', {}, 'As a program'), row, text);
+  const show = (s: State) => {
+    state = s;
+    write();
+  };
   return { element, show };
 }
 

@@ -1,6 +1,6 @@
 /** The grids of a state, from left to right: which arrays, in which planes, with which zeros. */
 import { type Calculation, type Derived, indexIn, stepsOf } from './calculation.js';
-import { type ArrayName, type Cell, type Editable, filterShape } from './state.js';
+import { type ArrayName, type Cell, type Editable, filterShape, isPool } from './state.js';
 
 export interface Panel {
   /** Its array, which decides its colour. */
@@ -30,7 +30,8 @@ export interface PanelCell extends Cell {
 export function panelsOf(c: Calculation): Panel[] {
   const { look, view, op } = c.state;
   const x = view === 'gather' && look !== 'dx' ? paddedPanel(c) : image(c, 'x', 'x');
-  if (op === 'maxPool' || op === 'avgPool') {
+  if (op === 'dense') return densePanels(c);
+  if (isPool(op)) {
     if (look === 'forward') return [x, { ...image(c, 'y', 'y'), sign: '→' }];
     const dx = { ...image(c, 'dx', 'dx'), sign: '→' };
     const dy = image(c, 'dy', 'dy');
@@ -88,7 +89,7 @@ function image(c: Calculation, of: 'x' | 'y' | 'dy' | 'dx' | 'tfjs', title: stri
 /** x with its padding. Where padding does not count, its cells are empty. */
 function paddedPanel(c: Calculation): Panel {
   const { op, countIncludePad } = c.state;
-  const counts = op === 'conv2d' || op === 'depthwiseConv2d' || (op === 'avgPool' && countIncludePad);
+  const counts = !isPool(op) || (op === 'avgPool' && countIncludePad);
   const { g } = c;
   const planes = laid(c, c.padded, g.inChannels, {
     of: 'x',
@@ -163,8 +164,9 @@ function filterPanel(c: Calculation, of: 'filter' | 'dFilter', title: string, is
 function filterTitle(c: Calculation, ic: number, oc: number): string {
   const { op, channels, outChannels } = c.state;
   const from = channels > 1 ? `channel ${ic}` : '';
-  const to = op === 'conv2d' ? oc : ic * outChannels + oc;
-  const isOnly = op === 'conv2d' ? outChannels === 1 : channels * outChannels === 1;
+  const isDepthwise = op === 'depthwiseConv2d';
+  const to = isDepthwise ? ic * outChannels + oc : oc;
+  const isOnly = (isDepthwise ? channels * outChannels : outChannels) === 1;
   return [from, isOnly ? '' : `to ${to}`].filter(Boolean).join(' ');
 }
 
@@ -173,4 +175,42 @@ function vector(c: Calculation, of: 'bias' | 'dBias'): Panel {
   const cells = Array.from(values, (value, index): PanelCell => ({ of, index, value, kind: 'cell' }));
   const plane = { title: '', rows: [0], cols: range(values.length), cells };
   return { of, title: of, shape: shapeText([values.length]), sign: '', editable: of === 'bias' ? of : undefined, planes: [plane] }; // prettier-ignore
+}
+
+/** A dense layer: matrices, with a row for each image. */
+function densePanels(c: Calculation): Panel[] {
+  const { batch, channels, outChannels, look } = c.state;
+  const x = matrix(c, 'x', [batch, channels]);
+  const filter = matrix(c, 'filter', [channels, outChannels]);
+  const dy = matrix(c, 'dy', [batch, outChannels]);
+  if (look === 'forward') {
+    return [x, { ...filter, sign: '·' }, { ...vector(c, 'bias'), sign: '+' }, { ...matrix(c, 'y', [batch, outChannels]), sign: '=' }]; // prettier-ignore
+  }
+  if (look === 'dx') {
+    return [dy, { ...transposed(filter), sign: '·' }, { ...matrix(c, 'dx', [batch, channels]), sign: '=' }];
+  }
+  const dFilter = matrix(c, 'dFilter', [channels, outChannels]);
+  return [
+    transposed(x),
+    { ...dy, sign: '·' },
+    { ...dFilter, sign: '=' },
+    { ...vector(c, 'dBias'), sign: 'and' },
+  ];
+}
+
+function matrix(c: Calculation, of: ArrayName, [rows, cols]: [number, number]): Panel {
+  const cells = Array.from(c.arrays[of], (value, index): PanelCell => ({ of, index, value, kind: 'cell' }));
+  const editable = of === 'x' || of === 'filter' || of === 'dy' ? of : undefined;
+  const plane = { title: '', rows: range(rows), cols: range(cols), cells };
+  return { of, title: of, shape: shapeText([rows, cols]), sign: '', editable, planes: [plane] };
+}
+
+function transposed(panel: Panel): Panel {
+  const planes = panel.planes.map(({ title, rows, cols, cells }) => ({
+    title,
+    rows: cols,
+    cols: rows,
+    cells: cols.flatMap((_, col) => rows.map((_, row) => cells[row * cols.length + col])),
+  }));
+  return { ...panel, title: `${panel.title}, transposed`, planes };
 }

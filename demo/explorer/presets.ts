@@ -71,6 +71,12 @@ export const PRESETS: Preset[] = [
   },
   {
     group: EXAMPLES,
+    title: 'C: a dense layer',
+    about: 'Every input reaches every output. The gradient of the weights sums over the images.',
+    state: stateOf({ op: 'dense', batch: 2, channels: 4, outChannels: 3 }),
+  },
+  {
+    group: EXAMPLES,
     title: 'C: max pooling',
     about: 'The largest cell of each window.',
     state: stateOf({ ...C, op: 'maxPool' }),

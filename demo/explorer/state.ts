@@ -5,6 +5,8 @@
  *   filter  [filterHeight, filterWidth, channels, outChannels]; a depthwise convolution has outChannels for each channel
  *   bias    one value for each channel of y
  *   dy      the shape of y
+ *
+ * A dense layer is a convolution of images of one pixel: x [batch, 1, 1, channels], filter [1, 1, channels, outChannels].
  */
 import {
   type ConvGeometry,
@@ -16,7 +18,7 @@ import {
   poolGeometry,
 } from '../../src/numeric.js';
 
-export const OPS = ['conv2d', 'depthwiseConv2d', 'maxPool', 'avgPool'] as const;
+export const OPS = ['conv2d', 'depthwiseConv2d', 'dense', 'maxPool', 'avgPool'] as const;
 export const LOOKS = ['forward', 'dx', 'dFilter'] as const;
 export const VIEWS = ['gather', 'scatter'] as const;
 /** Arrays that a cell may belong to. `xPadded`: zeros around x. `dySpread`: zeros in and around dy. `tfjs`: tfjs's dx. */
@@ -64,7 +66,7 @@ export interface State extends Shape {
 }
 
 /** The largest value of each size. Larger pictures help nobody. */
-export const LIMITS = { batch: 2, height: 8, width: 8, channels: 3, filterHeight: 5, filterWidth: 5, outChannels: 3, stride: 4, dilation: 3, pad: 4 }; // prettier-ignore
+export const LIMITS = { batch: 3, height: 8, width: 8, channels: 4, filterHeight: 5, filterWidth: 5, outChannels: 4, stride: 4, dilation: 3, pad: 4 }; // prettier-ignore
 
 const SHAPE: Shape = {
   op: 'conv2d',
@@ -82,11 +84,14 @@ const SHAPE: Shape = {
   countIncludePad: false,
 };
 
-const isPool = (op: Op) => op === 'maxPool' || op === 'avgPool';
+export const isPool = (op: Op) => op === 'maxPool' || op === 'avgPool';
+
+/** The sizes of a dense layer that nobody chooses. */
+const onePixel = (): Partial<Shape> => ({ height: 1, width: 1, filterHeight: 1, filterWidth: 1, strides: [1, 1], pad: 'valid', dilations: [1, 1], dataFormat: 'NHWC' }); // prettier-ignore
 
 /** A state from some of its fields. The others have defaults. Arrays get the length that the shapes ask for. */
 export function stateOf(fields: Partial<State>): State {
-  const shape: Shape = { ...SHAPE, ...fields };
+  const shape: Shape = { ...SHAPE, ...fields, ...(fields.op === 'dense' && onePixel()) };
   const g = tryGeometry(shape);
   const fit = (name: Editable, size: number) =>
     Array.from({ length: size }, (_, i) => fields[name]?.[i] ?? FRESH[name](i));
@@ -121,7 +126,7 @@ const FRESH: Record<Editable, (i: number) => number> = {
 
 /** The state after a change of shape. Cells keep their values, where they are still there. */
 export function reshaped(state: State, change: Partial<Shape>): State {
-  const next = { ...state, ...change };
+  const next = { ...state, ...change, ...(change.op === 'dense' && onePixel()) };
   const [before, after] = [tryGeometry(state), tryGeometry(next)];
   const filter = carried(state.filter, filterShape(state), filterShape(next), FRESH.filter);
   const bias = carried(state.bias, [1, 1, 1, yChannels(state)], [1, 1, 1, yChannels(next)], FRESH.bias);
@@ -143,7 +148,7 @@ export const filterShape = (s: Shape) => [s.filterHeight, s.filterWidth, s.chann
 
 function yChannels({ op, channels, outChannels }: Shape): number {
   if (isPool(op)) return channels;
-  return op === 'conv2d' ? outChannels : channels * outChannels;
+  return op === 'depthwiseConv2d' ? channels * outChannels : outChannels;
 }
 
 /** @throws Error that says which argument does not fit */
@@ -154,7 +159,7 @@ export function geometryOf(s: Shape): ConvGeometry | PoolGeometry {
     dilations: s.dilations,
     dataFormat: s.dataFormat,
   };
-  if (s.op === 'conv2d') return convGeometry(xShape(s), filterShape(s), options);
+  if (s.op === 'conv2d' || s.op === 'dense') return convGeometry(xShape(s), filterShape(s), options);
   if (s.op === 'depthwiseConv2d') return depthwiseGeometry(xShape(s), filterShape(s), options);
   const { filterHeight, filterWidth, countIncludePad } = s;
   return poolGeometry(xShape(s), [filterHeight, filterWidth], { ...options, countIncludePad });

@@ -9,7 +9,7 @@
  */
 import { type ConvGeometry } from '../../src/numeric.js';
 import { type Calculation, channelOf, indexIn, placeInX, placeInY, stepsOf } from './calculation.js';
-import { type ArrayName, type Cell, coordinates } from './state.js';
+import { type ArrayName, type Cell, coordinates, isPool } from './state.js';
 
 export interface Factor extends Cell {
   value: number;
@@ -49,7 +49,7 @@ export function spreadOf(c: Calculation, cell: Cell): Contribution[] {
 /** Every term of every result that is shown, source by source. */
 export function contributions(c: Calculation): Contribution[] {
   const { look, op } = c.state;
-  const pools = op === 'maxPool' || op === 'avgPool';
+  const pools = isPool(op);
   if (look === 'forward') return pools ? poolForward(c) : convForward(c);
   if (look === 'dx') return pools ? poolBackward(c) : c.links.map(({ xi, fi, yi }) => term(c, ['dx', xi], [['dy', yi], ['filter', fi]])); // prettier-ignore
   return [
@@ -100,7 +100,7 @@ function product(c: Calculation, refs: Ref[], divisor?: number): Term {
 // Gather
 
 function gathered(c: Calculation, cell: Cell): Term[] {
-  const isConv = c.state.op === 'conv2d' || c.state.op === 'depthwiseConv2d';
+  const isConv = !isPool(c.state.op);
   if (isConv && cell.of === 'y') return gatheredY(c, cell.index);
   if (isConv && cell.of === 'dx') return gatheredDx(c, cell.index);
   if (cell.of === 'dFilter') return gatheredDFilter(c, cell.index);

@@ -23,11 +23,13 @@ export function nameOf(c: Calculation, { of, index }: Cell): string {
   if (of === 'xPadded' || of === 'dySpread') return NAMES[of];
   if (of === 'filter' || of === 'dFilter') {
     const [fy, fx, ...channels] = coordinates(index, filterShape(c.state));
+    if (c.state.op === 'dense') return `${of}[${channels.join(', ')}]`;
     const isOnePlane = c.state.filter.length === c.g.filterHeight * c.g.filterWidth;
     return `${of}[${(isOnePlane ? [fy, fx] : [fy, fx, ...channels]).join(', ')}]`;
   }
   const isX = of === 'x' || of === 'dx' || of === 'tfjs';
   const { b, row, col, channel } = (isX ? placeInX : placeInY)(c.g, index);
+  if (c.state.op === 'dense') return `${NAMES[of]}[${b}, ${channel}]`;
   const isOnePlane = c.g.batchSize * (isX ? c.g.inChannels : c.g.outChannels) === 1;
   const all = dataFormat === 'NHWC' ? [b, row, col, channel] : [b, channel, row, col];
   return `${NAMES[of]}[${(isOnePlane ? [row, col] : all).join(', ')}]`;
@@ -209,6 +211,7 @@ export function explained({ state: { op, look, view, strides } }: Calculation): 
 } {
   if (op === 'maxPool') return look === 'forward' ? MAX_FORWARD : MAX_BACKWARD[view];
   if (op === 'avgPool') return look === 'forward' ? AVERAGE_FORWARD : AVERAGE_BACKWARD[view];
+  if (op === 'dense') return DENSE[look];
   if (look === 'dx' && view === 'gather') {
     const gaps = Math.max(...strides) > 1 ? 'The stride puts zeros between the cells of dy. ' : '';
     return {
@@ -219,6 +222,20 @@ export function explained({ state: { op, look, view, strides } }: Calculation): 
   return CONVOLUTION[look][view];
 }
 
+const DENSE = {
+  forward: {
+    formula: 'y[n, o] = bias[o] + sum over i of x[n, i] × filter[i, o]',
+    text: 'Each row of x is an image. Each output is a weighted sum of all inputs: y = x · filter + bias.',
+  },
+  dx: {
+    formula: 'dx[n, i] = sum over o of dy[n, o] × filter[i, o]',
+    text: 'Each input has reached every output, so it collects from every dy: dx = dy · filter transposed.',
+  },
+  dFilter: {
+    formula: 'dFilter[i, o] = sum over images n of x[n, i] × dy[n, o]',
+    text: 'The sum runs over the images. It is not an average: that is for the loss to decide. dFilter = x transposed · dy.',
+  },
+};
 const CONVOLUTION = {
   forward: {
     gather: {
