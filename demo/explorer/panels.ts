@@ -49,7 +49,7 @@ export function panelsOf(c: Calculation): Panel[] {
   }
   if (look === 'dFilter') {
     const dFilter = filterPanel(c, 'dFilter', 'dFilter', false);
-    return [x, { ...image(c, 'dy', 'dy'), sign: '⋆' }, { ...dFilter, sign: '=' }, { ...vector(c, 'dBias'), sign: 'and' }]; // prettier-ignore
+    return [x, { ...image(c, 'dy', 'dy'), sign: '⋆' }, { ...dFilter, sign: '=' }, { ...vector(c, 'dBias'), sign: '&' }]; // prettier-ignore
   }
   const [dy, dx] = [image(c, 'dy', 'dy'), { ...image(c, 'dx', 'dx'), sign: '=' }];
   if (view === 'scatter') return [dy, { ...filter, sign: '×' }, { ...dx, sign: '→' }];
@@ -194,7 +194,7 @@ function densePanels(c: Calculation): Panel[] {
     transposed(x),
     { ...dy, sign: '·' },
     { ...dFilter, sign: '=' },
-    { ...vector(c, 'dBias'), sign: 'and' },
+    { ...vector(c, 'dBias'), sign: '&' },
   ];
 }
 
