@@ -2,7 +2,7 @@
 import { engine, type Variable } from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import { handlerOf, parseModel, storedFormat, weightFilesOf } from '../src/cli/model/artifacts.js';
-import { LOADERS, loadModel } from '../src/cli/model/load.js';
+import { LOADERS, loadModel, OWN_LAYERS } from '../src/cli/model/load.js';
 import type { Model } from '../src/verify/model/runner.js';
 
 export interface NamedModel {
@@ -62,8 +62,10 @@ function mainFile(files: readonly File[]): File {
   );
 }
 
-const importPackage = (name: string): Promise<object> =>
-  name === LOADERS['layers-model'] ? import('@tensorflow/tfjs-layers') : import('@tensorflow/tfjs-converter');
+const importPackage = (name: string): Promise<object> => {
+  if (name === LOADERS['layers-model']) return import('@tensorflow/tfjs-layers');
+  return name === OWN_LAYERS ? import('../src/layers/index.js') : import('@tensorflow/tfjs-converter');
+};
 
 /** What `load` gives. If it throws, the tensors that it has made are disposed of. */
 async function allOrNothing<T>(load: () => Promise<T>): Promise<T> {

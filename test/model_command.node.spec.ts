@@ -146,6 +146,34 @@ describe('tfjs-convgrad model', () => {
   );
 
   it(
+    "loads a model that has this package's own layers",
+    () => {
+      const save = `
+        import * as tf from '@tensorflow/tfjs-layers';
+        import '@tensorflow/tfjs-backend-cpu';
+        import { mkdirSync, writeFileSync } from 'node:fs';
+        import { conv2d } from 'tfjs-convgrad/layers';
+        const conv = conv2d({ inputShape: [6, 6, 4], filters: 8, kernelSize: 3, groups: 2 });
+        const model = tf.sequential({ layers: [conv, tf.layers.flatten(), tf.layers.dense({ units: 2 })] });
+        await model.save({ save: async ({ modelTopology, weightSpecs, weightData }) => {
+          mkdirSync('grouped');
+          const weightsManifest = [{ paths: ['weights.bin'], weights: weightSpecs }];
+          writeFileSync('grouped/model.json', JSON.stringify({ modelTopology, weightsManifest }));
+          writeFileSync('grouped/weights.bin', new Uint8Array(weightData));
+          return {};
+        } });`;
+      writeFileSync(join(folder, 'save.js'), save);
+      const saved = run(folder, 'save.js');
+      expect(saved.status).withContext(saved.stderr).toBe(0);
+      for (const backend of findChromium() ? ['wasm', 'webgl'] : ['wasm']) {
+        const [result] = resultsOf('grouped/model.json', '--backend', backend);
+        expect(reportOf(result.plugin).verdict).withContext(reportOf(result.plugin).text).toBe('right');
+      }
+    },
+    PATIENCE,
+  );
+
+  it(
     'loads a model from a server, and leaves no copy behind',
     async () => {
       const server = createServer((request, response) => {

@@ -9,7 +9,7 @@ import { enableProdMode, version_core } from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import { importFromProject, isInstalled, startBackend } from './backend.js';
 import { localHandler } from './model/files.js';
-import { loadedFrom, loadModel } from './model/load.js';
+import { loadedFrom, loadModel, OWN_LAYERS } from './model/load.js';
 import { runModel } from './model/run.js';
 import type { ModelMessage, ModelTask } from './model/task.js';
 import { namesOf, runComparisons } from './run-comparisons.js';
@@ -39,8 +39,13 @@ async function checkTheModel(task: ModelTask): Promise<void> {
   const loaded =
     format === 'module'
       ? await loadedFrom(model, await moduleOf(model))
-      : await loadModel(format, localHandler(model), importFromProject);
+      : await loadModel(format, localHandler(model), importPackage);
   await runModel(loaded, task, send);
+}
+
+async function importPackage(name: string): Promise<object> {
+  if (name !== OWN_LAYERS) return importFromProject(name);
+  return import(new URL('../esm/layers.js', import.meta.url).href) as Promise<object>;
 }
 
 async function start(backend: string): Promise<void> {

@@ -11,6 +11,9 @@ export const LOADERS = {
   'graph-model': '@tensorflow/tfjs-converter',
 } as const;
 
+/** Registers the layers of this package, which a tf.LayersModel may have. */
+export const OWN_LAYERS = 'tfjs-convgrad/layers';
+
 interface Loaders {
   loadLayersModel(source: io.IOHandler | string): Promise<Model>;
   loadGraphModel(source: io.IOHandler | string): Promise<Model>;
@@ -18,7 +21,7 @@ interface Loaders {
 
 /**
  * @param source a URL or a handler of a model.json
- * @param importPackage imports a package of the user's project
+ * @param importPackage imports a package of the user's project, or OWN_LAYERS
  */
 export async function loadModel(
   format: Exclude<Format, 'module'>,
@@ -26,6 +29,7 @@ export async function loadModel(
   importPackage: (name: string) => Promise<object>,
 ): Promise<Loaded> {
   const loaders = (await importPackage(LOADERS[format])) as Loaders;
+  if (format === 'layers-model') await importPackage(OWN_LAYERS);
   const model = await (format === 'layers-model'
     ? loaders.loadLayersModel(source)
     : loaders.loadGraphModel(source));
