@@ -69,13 +69,14 @@ function totalOf(c: Calculation, cell: { of: 'y'; index: number }): number {
 }
 
 describe('the explorer', () => {
-  it('adds up to what the numeric functions give, cell by cell, in both views', () => {
+  it('adds up to what the numeric functions give, cell by cell, in every view', () => {
     forRandomStates(1, (c) => {
       for (const view of VIEWS) {
-        const seen = { ...c, state: { ...c.state, view } };
+        if (view === 'im2col' && c.state.op !== 'conv2d') continue;
+        const seen = calculated({ ...c.state, view });
         for (const cell of results(seen)) {
           const total = totalOf(seen, cell as { of: 'y'; index: number });
-          const want = c.arrays[cell.of][cell.index];
+          const want = seen.arrays[cell.of][cell.index];
           const isRight = total === want || Math.abs(total - want) <= 1e-12 * (1 + Math.abs(want));
           if (!isRight) return `${view}: ${cell.of} ${cell.index} is ${want}, its terms add up to ${total}`;
         }
@@ -100,11 +101,15 @@ describe('the explorer', () => {
 
   it('adds the same from the sources as the results collect', () => {
     forRandomStates(3, (c) => {
-      const source = c.state.look === 'forward' ? 'x' : 'dy';
+      const { look, view } = c.state;
+      const forward = view === 'im2col' ? 'patches' : 'x';
+      const sources = look === 'forward' ? [forward] as const : look === 'dx' && view === 'im2col' ? ['dy', 'dPatches'] as const : ['dy'] as const; // prettier-ignore
       const sums = new Map<string, number>();
-      c.arrays[source].forEach((_, index) => {
-        for (const { to, value } of spreadOf(c, { of: source, index })) sums.set(`${to.of}:${to.index}`, (sums.get(`${to.of}:${to.index}`) ?? 0) + value); // prettier-ignore
-      });
+      for (const of of sources) {
+        c.arrays[of].forEach((_, index) => {
+          for (const { to, value } of spreadOf(c, { of, index })) sums.set(`${to.of}:${to.index}`, (sums.get(`${to.of}:${to.index}`) ?? 0) + value); // prettier-ignore
+        });
+      }
       for (const { of, index, value } of results(c)) {
         const { g, arrays, state } = c;
         const bias = of === 'y' && !isPool(state.op) ? arrays.bias[Math.floor(index / g.y.channel) % g.outChannels] : 0; // prettier-ignore
@@ -117,8 +122,7 @@ describe('the explorer', () => {
 
   it('lights the same links from both ends', () => {
     forRandomStates(4, (c, random) => {
-      const state = { ...c.state, view: 'scatter' as const };
-      const seen = { ...c, state };
+      const seen = calculated({ ...c.state, view: 'scatter' });
       const cells = results(seen);
       const cell = cells[random.below(cells.length)];
       for (const key of marksOf(seen, cell).keys()) {
@@ -226,6 +230,23 @@ describe('the explorer', () => {
     it('dx, gathered with zeros', () => expect(says({ look: 'dx' }, 'dx', 8)).toBe('dx[2, 2] = 2×4 + 0×3 + 0×2 + 0×1 = 8')); // prettier-ignore
     it('dFilter', () => expect(says({ look: 'dFilter' }, 'dFilter', 0)).toBe('dFilter[0, 0] = 1×1 + 2×0 + 4×0 + 5×2 = 11')); // prettier-ignore
     it('what a dy adds', () => expect(says({ look: 'dx' }, 'dy', 0)).toBe('dy[0, 0] = 1. It adds 1×1 = 1 to dx[0, 0]; 1×2 = 2 to dx[0, 1]; 1×3 = 3 to dx[1, 0]; 1×4 = 4 to dx[1, 1]')); // prettier-ignore
+    it('a product of matrices, and col2im', () => {
+      const fields: Partial<State> = { view: 'im2col', pad: 'same' };
+      const patches = 'patches' as 'y';
+      expect(says(fields, 'y', 8)).toBe('y[2, 2] = 9×1 + 0×2 + 0×3 + 0×4 = 9');
+      expect(says(fields, patches, 33)).toBe(
+        'patches[8, 1] = 0, a zero of the padding. It adds 0×2 = 0 to y[2, 2]',
+      );
+      expect(says(fields, patches, 32)).toBe(
+        'patches[8, 0] = 9, which is x[2, 2]. It adds 9×1 = 9 to y[2, 2]',
+      );
+      expect(says(fields, 'x' as 'y', 4)).toBe('x[1, 1] = 5. The patch matrix holds it 4 times');
+      const backward: Partial<State> = { view: 'im2col', look: 'dx', cell: { of: 'dx', index: 4 } };
+      expect(says(backward, 'dx', 4)).toBe('dx[1, 1] = 4 + 0 + 0 + 2 = 6');
+      expect(says(backward, 'dPatches' as 'dx', 3)).toBe('dPatches[0, 3] = 1×4 = 4');
+      const marks = marksOf(calculated(stateOf({ ...A, ...backward })), { of: 'dPatches', index: 3 });
+      expect(marks.get('dx:4')).toEqual({ kind: 'feeds', note: '+4' });
+    });
     it('an average at a border, and tfjs’s', () => {
       const fields: Partial<State> = {
         op: 'avgPool',
@@ -253,7 +274,11 @@ describe('the explorer’s page', () => {
   const cell = (of: string, index: number) => find(`td[data-of=${of}][data-index="${index}"]`);
   const field = (of: string, index: number) => cell(of, index).querySelector('input')!;
   const sum = () => find('.sum').textContent;
-  const values = (of: string) => all(`td[data-of=${of}]`).map((td) => td.querySelector('input')?.value ?? td.textContent); // prettier-ignore
+  /** The values of an array, in its order. */
+  const values = (of: string) => {
+    const tds = all(`td[data-of=${of}]`).sort((p, q) => Number(p.dataset.index) - Number(q.dataset.index));
+    return tds.map((td) => td.querySelector('input')?.value ?? td.textContent);
+  };
   const choose = (name: string, value: string) => find(`input[name=${name}][value=${value}]`).click();
   const type = (input: HTMLInputElement, text: string) => {
     input.focus();
@@ -342,7 +367,7 @@ describe('the explorer’s page', () => {
     for (const { title, state } of PRESETS) {
       example(title);
       const before = [values('y'), values('dx'), values('dFilter'), values('tfjs')];
-      choose('view', state.view === 'gather' ? 'scatter' : 'gather');
+      choose('view', state.view === 'gather' ? (state.op === 'conv2d' ? 'im2col' : 'scatter') : 'gather');
       expect([values('y'), values('dx'), values('dFilter'), values('tfjs')])
         .withContext(title)
         .toEqual(before);

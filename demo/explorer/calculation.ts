@@ -28,6 +28,8 @@ export interface Calculation {
   positions: Int32Array;
   /** avgPool: for each y, what its sum is divided by. */
   divisors: Float64Array;
+  /** conv2d: for each cell of the patch matrix, the cell of x that it holds, or -1 for padding. */
+  patched: Int32Array;
   padded: Derived;
   spread: Derived;
 }
@@ -66,7 +68,8 @@ export function calculated(state: State): Calculation {
   const positions = new Int32Array(dy.length).fill(-1);
   const divisors = new Float64Array(dy.length);
   const links = linksOf(state, g);
-  const parts = { state, g, links, positions, divisors, padded, spread };
+  const patched = new Int32Array(0);
+  const parts = { state, g, links, positions, divisors, patched, padded, spread };
 
   const { op } = state;
   if (op !== 'maxPool' && op !== 'avgPool') {
@@ -76,7 +79,8 @@ export function calculated(state: State): Calculation {
     const dx = filled(x.length, (out) => FUNCTIONS[op].dx(dy, filter, conv, out));
     const dFilter = filled(filter.length, (out) => FUNCTIONS[op].dFilter(x, dy, conv, out));
     const dBias = filled(bias.length, (out) => numeric.biasGrad(dy, conv, out));
-    return { ...parts, arrays: { ...arrays, y, dx, dFilter, dBias } };
+    const matrices = op === 'conv2d' && state.view === 'im2col' ? patchMatrices(state, conv) : undefined;
+    return { ...parts, ...matrices, arrays: { ...arrays, y, dx, dFilter, dBias, ...matrices?.arrays } };
   }
   const pool = g as PoolGeometry;
   if (op === 'maxPool') {
@@ -97,12 +101,40 @@ export function calculated(state: State): Calculation {
 }
 
 const empty = new Float64Array(0);
-const none = { y: empty, dx: empty, dFilter: empty, dBias: empty, tfjs: empty };
+const none = {
+  y: empty,
+  dx: empty,
+  dFilter: empty,
+  dBias: empty,
+  tfjs: empty,
+  patches: empty,
+  dPatches: empty,
+};
 
 function filled(size: number, write: (out: Float64Array) => void): Float64Array {
   const out = new Float64Array(size);
   write(out);
   return out;
+}
+
+/** patches = im2col(x), and dPatches = dy * transpose(filter), which col2im adds up to dx. */
+function patchMatrices(state: State, g: ConvGeometry) {
+  const names = Float64Array.from(state.x, (_, i) => i + 1);
+  const patched = Int32Array.from(numeric.im2col(names, g), (name) => name - 1);
+  const patches = numeric.im2col(Float64Array.from(state.x), g);
+  const pixels = state.dy.length / g.outChannels;
+  const rows = patches.length / pixels;
+  // A product of matrices is a convolution of images of one pixel.
+  const product = numeric.convGeometry([pixels, 1, 1, rows], [1, 1, rows, g.outChannels]);
+  const dy = Float64Array.from(state.dy, (_, i) => state.dy[matrixIndexInY(g, i)]);
+  const filter = Float64Array.from(state.filter);
+  const dPatches = filled(patches.length, (out) => numeric.conv2dBackpropInput(dy, filter, product, out));
+  return { patched, arrays: { patches, dPatches } };
+}
+
+/** Where the cell [pixel, channel] of the matrix [pixels, outChannels] lies in y. */
+export function matrixIndexInY(g: Geometry, index: number): number {
+  return indexIn(g.y, placeIn(index, stepsOf({ height: g.outHeight, width: g.outWidth }, g.outChannels), g.outHeight, g.outWidth, g.outChannels)); // prettier-ignore
 }
 
 // The links depend on shapes alone. While somebody types numbers, they stay.

@@ -16,7 +16,7 @@ import {
 
 const OP_NAMES: Record<Op, string> = { conv2d: 'Convolution', depthwiseConv2d: 'Depthwise', dense: 'Dense', maxPool: 'Max pool', avgPool: 'Average pool' }; // prettier-ignore
 const LOOK_NAMES: Record<Look, string> = { forward: 'Forward', dx: 'dx', dFilter: 'dFilter, dBias' }; // prettier-ignore
-const VIEW_NAMES: Record<View, string> = { gather: 'Gather', scatter: 'Scatter' };
+const VIEW_NAMES: Record<View, string> = { gather: 'Gather', scatter: 'Scatter', im2col: 'Patch matrix' };
 
 /** A control, and how it shows a state. */
 interface Control {
@@ -32,17 +32,12 @@ export function controls(get: () => State, set: (s: State) => void): Control {
     set(change.look ? { ...next, cell: { of: RESULT[change.look], index: 0 } } : next);
   };
   const looks = segments('Follow', LOOK_NAMES, ({ look }) => look, (look_) => look({ look: look_ })); // prettier-ignore
+  const views = segments('View', VIEW_NAMES, ({ view }) => view, (view) => look({ view })); // prettier-ignore
   const parts = [
     presets(set),
     segments('Operation', OP_NAMES, ({ op }) => op, (op) => reshape(withOp(get(), op))), // prettier-ignore
-    {
-      ...looks,
-      show(s: State) {
-        looks.show(s);
-        looks.element.querySelector<HTMLInputElement>('[value=dFilter]')!.disabled = isPool(s.op);
-      },
-    },
-    segments('View', VIEW_NAMES, ({ view }) => view, (view) => look({ view })), // prettier-ignore
+    except(looks, 'dFilter', ({ op }) => isPool(op)),
+    except(views, 'im2col', ({ op }) => op !== 'conv2d'),
     shapes(reshape),
   ];
   return {
@@ -84,7 +79,8 @@ function presets(set: (s: State) => void): Control {
 
 /** Whether two states differ in no more than in how they are looked at. */
 function isSameExample(a: State, b: State): boolean {
-  const rest = (s: State) => toHash({ ...s, view: 'gather', cell: { of: 'y', index: 0 }, nudge: 1 });
+  const rest = (s: State) =>
+    toHash({ ...s, view: s.view === 'im2col' ? s.view : 'gather', cell: { of: 'y', index: 0 }, nudge: 1 });
   return rest(a) === rest(b);
 }
 
@@ -103,6 +99,17 @@ function segments<T extends string>(
   return {
     element: html('fieldset', { class: 'segments' }, html('legend', {}, legend), html('div', {}, ...inputs.map(({ label }) => label))), // prettier-ignore
     show: (s) => inputs.forEach(({ input }) => (input.checked = input.value === read(s))),
+  };
+}
+
+/** The same choices, without one of them where it makes no sense. */
+function except({ element, show }: Control, value: string, isNone: (s: State) => boolean): Control {
+  return {
+    element,
+    show(s) {
+      show(s);
+      element.querySelector<HTMLInputElement>(`[value=${value}]`)!.disabled = isNone(s);
+    },
   };
 }
 

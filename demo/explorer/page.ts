@@ -75,7 +75,7 @@ export function mountExplorer(root: HTMLElement): void {
     if (!calculation) return false;
     const { view, look: followed } = state;
     const source = followed === 'forward' ? 'x' : 'dy';
-    const of = view === 'gather' ? RESULT[followed] : source;
+    const of = view === 'scatter' ? source : RESULT[followed];
     const cells = panelsOf(calculation).find((panel) => panel.of === of)!.planes.flatMap((plane) => plane.cells).filter((cell) => cell.of === of); // prettier-ignore
     const at = cells.findIndex((cell) => same(cell, state.cell));
     const to = Math.min(Math.max(at + by, 0), cells.length - 1);

@@ -1,5 +1,5 @@
 /** The grids of a state, from left to right: which arrays, in which planes, with which zeros. */
-import { type Calculation, type Derived, indexIn, stepsOf } from './calculation.js';
+import { type Calculation, type Derived, indexIn, matrixIndexInY, stepsOf } from './calculation.js';
 import { type ArrayName, type Cell, type Editable, filterShape, isPool } from './state.js';
 
 export interface Panel {
@@ -31,6 +31,7 @@ export function panelsOf(c: Calculation): Panel[] {
   const { look, view, op } = c.state;
   const x = view === 'gather' && look !== 'dx' ? paddedPanel(c) : image(c, 'x', 'x');
   if (op === 'dense') return densePanels(c);
+  if (view === 'im2col') return matrixPanels(c);
   if (isPool(op)) {
     if (look === 'forward') return [x, { ...image(c, 'y', 'y'), sign: '→' }];
     const dx = { ...image(c, 'dx', 'dx'), sign: '→' };
@@ -177,6 +178,37 @@ function vector(c: Calculation, of: 'bias' | 'dBias'): Panel {
   return { of, title: of, shape: shapeText([values.length]), sign: '', editable: of === 'bias' ? of : undefined, planes: [plane] }; // prettier-ignore
 }
 
+/** A convolution as a product of matrices: a row of patches is what a window sees, a row of y is its pixel. */
+function matrixPanels(c: Calculation): Panel[] {
+  const { g } = c;
+  const [pixels, depth] = [c.state.dy.length / g.outChannels, c.state.filter.length / g.outChannels];
+  const x = image(c, 'x', 'x');
+  const filter = matrix(c, 'filter', [depth, g.outChannels]);
+  const dy = inRows(c, matrix(c, 'dy', [pixels, g.outChannels]));
+  const patches = matrix(c, 'patches', [pixels, depth], (index) =>
+    c.patched[index] < 0 ? 'padding' : 'cell',
+  );
+  if (c.state.look === 'forward') {
+    const y = inRows(c, matrix(c, 'y', [pixels, g.outChannels]));
+    return [x, { ...patches, sign: '→' }, { ...filter, sign: '·' }, { ...vector(c, 'bias'), sign: '+' }, { ...y, sign: '=' }]; // prettier-ignore
+  }
+  if (c.state.look === 'dx') {
+    const dPatches = matrix(c, 'dPatches', [pixels, depth], (index) =>
+      c.patched[index] < 0 ? 'padding' : 'cell',
+    );
+    return [dy, { ...transposed(filter), sign: '·' }, { ...dPatches, sign: '=' }, { ...image(c, 'dx', 'dx'), sign: '→' }]; // prettier-ignore
+  }
+  const dFilter = matrix(c, 'dFilter', [depth, g.outChannels]);
+  return [x, { ...transposed(patches), sign: '→' }, { ...dy, sign: '·' }, { ...dFilter, sign: '=' }, { ...vector(c, 'dBias'), sign: '&' }]; // prettier-ignore
+}
+
+/** A matrix of pixels and channels, whatever the layout of y. */
+function inRows(c: Calculation, panel: Panel): Panel {
+  const [plane] = panel.planes;
+  const cells = plane.cells.map((_, i) => plane.cells[matrixIndexInY(c.g, i)]);
+  return { ...panel, planes: [{ ...plane, cells }] };
+}
+
 /** A dense layer: matrices, with a row for each image. */
 function densePanels(c: Calculation): Panel[] {
   const { batch, channels, outChannels, look } = c.state;
@@ -198,8 +230,18 @@ function densePanels(c: Calculation): Panel[] {
   ];
 }
 
-function matrix(c: Calculation, of: ArrayName, [rows, cols]: [number, number]): Panel {
-  const cells = Array.from(c.arrays[of], (value, index): PanelCell => ({ of, index, value, kind: 'cell' }));
+function matrix(
+  c: Calculation,
+  of: ArrayName,
+  [rows, cols]: [number, number],
+  kind: (index: number) => PanelCell['kind'] = () => 'cell',
+): Panel {
+  const cells = Array.from(c.arrays[of], (value, index): PanelCell => ({
+    of,
+    index,
+    value,
+    kind: kind(index),
+  }));
   const editable = of === 'x' || of === 'filter' || of === 'dy' ? of : undefined;
   const plane = { title: '', rows: range(rows), cols: range(cols), cells };
   return { of, title: of, shape: shapeText([rows, cols]), sign: '', editable, planes: [plane] };

@@ -71,6 +71,33 @@ export const PRESETS: Preset[] = [
   },
   {
     group: EXAMPLES,
+    title: 'B: a convolution as a product of matrices',
+    about:
+      'im2col writes what each window sees into a row. Then one product of matrices computes all outputs.',
+    state: stateOf({
+      ...A,
+      filter: [1, 0, 2, 1, 3, -1, 4, 2],
+      outChannels: 2,
+      dy: undefined,
+      view: 'im2col',
+    }),
+  },
+  {
+    group: EXAMPLES,
+    title: 'B: its gradient of x, by col2im',
+    about: 'Shares of the same cell of x are added. The middle of x stands in all four rows.',
+    state: stateOf({
+      ...A,
+      filter: [1, 0, 2, 1, 3, -1, 4, 2],
+      outChannels: 2,
+      dy: undefined,
+      view: 'im2col',
+      look: 'dx',
+      cell: { of: 'dx', index: 4 },
+    }),
+  },
+  {
+    group: EXAMPLES,
     title: 'C: a dense layer',
     about: 'Every input reaches every output. The gradient of the weights sums over the images.',
     state: stateOf({ op: 'dense', batch: 2, channels: 4, outChannels: 3 }),

@@ -20,9 +20,10 @@ import {
 
 export const OPS = ['conv2d', 'depthwiseConv2d', 'dense', 'maxPool', 'avgPool'] as const;
 export const LOOKS = ['forward', 'dx', 'dFilter'] as const;
-export const VIEWS = ['gather', 'scatter'] as const;
-/** Arrays that a cell may belong to. `xPadded`: zeros around x. `dySpread`: zeros in and around dy. `tfjs`: tfjs's dx. */
-export const ARRAYS = ['x', 'filter', 'bias', 'y', 'dy', 'dx', 'dFilter', 'dBias', 'xPadded', 'dySpread', 'tfjs'] as const; // prettier-ignore
+/** `im2col`: a convolution as one product of matrices. */
+export const VIEWS = ['gather', 'scatter', 'im2col'] as const;
+/** Arrays that a cell may belong to. `xPadded`: zeros around x. `dySpread`: zeros in and around dy. `tfjs`: tfjs's dx. `patches`: the patch matrix. */
+export const ARRAYS = ['x', 'filter', 'bias', 'y', 'dy', 'dx', 'dFilter', 'dBias', 'xPadded', 'dySpread', 'tfjs', 'patches', 'dPatches'] as const; // prettier-ignore
 
 export type Op = (typeof OPS)[number];
 export type Look = (typeof LOOKS)[number];
@@ -99,7 +100,7 @@ export function stateOf(fields: Partial<State>): State {
   return {
     ...shape,
     look: isPool(shape.op) && look === 'dFilter' ? 'dx' : look,
-    view: fields.view ?? 'gather',
+    view: fields.view === 'im2col' && shape.op !== 'conv2d' ? 'gather' : (fields.view ?? 'gather'),
     x: fit('x', shape.batch * shape.height * shape.width * shape.channels),
     filter: fit('filter', product(filterShape(shape))),
     bias: fit('bias', yChannels(shape)),

@@ -8,7 +8,15 @@
  * Both have the same total, the cell that the numeric functions give. specs: test/explorer.spec.ts
  */
 import { type ConvGeometry } from '../../src/numeric.js';
-import { type Calculation, channelOf, indexIn, placeInX, placeInY, stepsOf } from './calculation.js';
+import {
+  type Calculation,
+  channelOf,
+  indexIn,
+  matrixIndexInY,
+  placeInX,
+  placeInY,
+  stepsOf,
+} from './calculation.js';
 import { type ArrayName, type Cell, coordinates, isPool } from './state.js';
 
 export interface Factor extends Cell {
@@ -29,7 +37,9 @@ export interface Contribution extends Term {
 
 /** Whether a cell of this array is computed. */
 export function isResult(of: ArrayName): boolean {
-  return of === 'y' || of === 'dx' || of === 'dFilter' || of === 'dBias' || of === 'tfjs';
+  return (
+    of === 'y' || of === 'dx' || of === 'dFilter' || of === 'dBias' || of === 'tfjs' || of === 'dPatches'
+  );
 }
 
 /** The terms of a computed cell, in the view that is shown. */
@@ -49,6 +59,7 @@ export function spreadOf(c: Calculation, cell: Cell): Contribution[] {
 /** Every term of every result that is shown, source by source. */
 export function contributions(c: Calculation): Contribution[] {
   const { look, op } = c.state;
+  if (c.state.view === 'im2col') return matrixProducts(c);
   const pools = isPool(op);
   if (look === 'forward') return pools ? poolForward(c) : convForward(c);
   if (look === 'dx') return pools ? poolBackward(c) : c.links.map(({ xi, fi, yi }) => term(c, ['dx', xi], [['dy', yi], ['filter', fi]])); // prettier-ignore
@@ -95,6 +106,32 @@ function product(c: Calculation, refs: Ref[], divisor?: number): Term {
   const factors = refs.map(([of, index]) => ({ of, index, value: c.arrays[of][index] }));
   const value = factors.reduce((result, factor) => result * factor.value, 1) / (divisor ?? 1);
   return { factors, value, ...(divisor !== undefined && { divisor }) };
+}
+
+// Matrices
+
+/** The terms of the products of matrices: y = patches * filter, dFilter = transpose(patches) * dy, dx = col2im(dPatches). */
+function matrixProducts(c: Calculation): Contribution[] {
+  const { look } = c.state;
+  const out = c.g.outChannels;
+  const depth = c.state.filter.length / out;
+  const terms: Contribution[] = [];
+  if (look === 'forward')
+    c.state.dy.forEach((_, yi) => terms.push(term(c, ['y', yi], [['bias', channelOf(c.g, yi)]])));
+  c.state.dy.forEach((_, i) => {
+    const yi = matrixIndexInY(c.g, i);
+    const [row, oc] = [Math.floor(i / out), i % out];
+    for (let k = 0; k < depth; k++) {
+      const [patch, fi] = [row * depth + k, k * out + oc];
+      if (look === 'forward') terms.push(term(c, ['y', yi], [['patches', patch], ['filter', fi]])); // prettier-ignore
+      if (look === 'dFilter') terms.push(term(c, ['dFilter', fi], [['patches', patch], ['dy', yi]])); // prettier-ignore
+      if (look === 'dx') terms.push(term(c, ['dPatches', patch], [['dy', yi], ['filter', fi]])); // prettier-ignore
+    }
+    if (look === 'dFilter') terms.push(term(c, ['dBias', oc], [['dy', yi]]));
+  });
+  if (look === 'dx')
+    c.patched.forEach((xi, patch) => xi >= 0 && terms.push(term(c, ['dx', xi], [['dPatches', patch]])));
+  return terms;
 }
 
 // Gather

@@ -14,13 +14,17 @@ export interface Piece {
 
 export const textOf = (pieces: Piece[]) => pieces.map(({ text }) => text).join('');
 
-const NAMES: Record<ArrayName, string> = { x: 'x', filter: 'filter', bias: 'bias', y: 'y', dy: 'dy', dx: 'dx', dFilter: 'dFilter', dBias: 'dBias', xPadded: 'padding', dySpread: 'zero', tfjs: 'tfjs’s dx' }; // prettier-ignore
+const NAMES: Record<ArrayName, string> = { x: 'x', filter: 'filter', bias: 'bias', y: 'y', dy: 'dy', dx: 'dx', dFilter: 'dFilter', dBias: 'dBias', xPadded: 'padding', dySpread: 'zero', tfjs: 'tfjs’s dx', patches: 'patches', dPatches: 'dPatches' }; // prettier-ignore
 
 /** A cell as one would write it in a program: dx[1, 2], or with all dimensions if there is more than one plane. */
 export function nameOf(c: Calculation, { of, index }: Cell): string {
   const { dataFormat } = c.state;
   if (of === 'bias' || of === 'dBias') return `${of}[${index}]`;
   if (of === 'xPadded' || of === 'dySpread') return NAMES[of];
+  if (of === 'patches' || of === 'dPatches') {
+    const depth = c.state.filter.length / c.g.outChannels;
+    return `${of}[${Math.floor(index / depth)}, ${index % depth}]`;
+  }
   if (of === 'filter' || of === 'dFilter') {
     const [fy, fx, ...channels] = coordinates(index, filterShape(c.state));
     if (c.state.op === 'dense') return `${of}[${channels.join(', ')}]`;
@@ -100,14 +104,24 @@ function givenInWords(c: Calculation, cell: Cell): Piece[] {
   if (cell.of === 'xPadded') return [{ text: paddingInWords(c), of: 'x' }];
   if (cell.of === 'dySpread') return [{ text: 'A zero of ' }, { text: 'dy', of: 'dy' }, { text: ' with zeros between: a stride puts them between the cells, the padding around them' }]; // prettier-ignore
   const value = { text: show(c.arrays[cell.of][cell.index]), of: cell.of, cell };
-  const start = [piece(c, cell), { text: ' = ' }, value];
+  const start = [piece(c, cell), { text: ' = ' }, value, ...sourceInWords(c, cell)];
   const spread = spreadOf(c, cell).filter(({ to }) => to.of !== 'tfjs');
   if (spread.length === 0) return [...start, { text: nothing(c, cell) }];
   return [...start, { text: '. It adds ' }, ...spread.flatMap((part, i) => [{ text: i ? '; ' : '' }, ...addition(c, part)])]; // prettier-ignore
 }
 
+/** Which cell of x a cell of the patch matrix holds. */
+function sourceInWords(c: Calculation, { of, index }: Cell): Piece[] {
+  if (of !== 'patches') return [];
+  const xi = c.patched[index];
+  return xi < 0
+    ? [{ text: ', a zero of the padding' }]
+    : [{ text: ', which is ' }, piece(c, { of: 'x', index: xi })];
+}
+
 function nothing(c: Calculation, cell: Cell): string {
   if (cell.of === 'dy') return '. Its window lies wholly in padding, so it adds to nothing';
+  if (c.state.view === 'im2col') return `. The patch matrix holds it ${copiesOf(c, cell.index).length} times`;
   if (c.state.look === 'dx' && cell.of === 'x') return '. The gradient needs to know where each maximum is';
   return c.state.op === 'maxPool' ? '. It is no window’s maximum' : '. No window sees it';
 }
@@ -144,6 +158,7 @@ export function marksOf(c: Calculation, cell: Cell): Map<string, Mark> {
       marks.set(keyOf(at), { kind, note });
   };
   mark(cell, 'focus');
+  if (c.state.view === 'im2col') markPatches(c, cell, mark);
   if (isResult(cell.of)) {
     for (const { factors, divisor } of termsOf(c, cell)) markFactors(factors, divisor, mark);
     if (c.state.op === 'maxPool' && cell.of === 'y') markWindow(c, cell.index, 'reads', mark);
@@ -180,6 +195,19 @@ function markWindow(c: Calculation, yi: number, kind: Mark['kind'], mark: Marker
 
 const signed = (value: number) => (value > 0 ? `+${show(value)}` : show(value));
 
+/** The cells of the patch matrix that hold x[xi]. */
+function copiesOf({ patched }: Calculation, xi: number): number[] {
+  return Array.from(patched.keys()).filter((patch) => patched[patch] === xi);
+}
+
+/** The links that im2col and col2im make. */
+function markPatches(c: Calculation, cell: Cell, mark: Marker): void {
+  if (cell.of === 'x') copiesOf(c, cell.index).forEach((index) => mark({ of: 'patches', index }, 'feeds'));
+  const patches = cell.of === 'patches' ? [cell] : isResult(cell.of) ? termsOf(c, cell).flatMap(({ factors }) => factors.filter(({ of }) => of === 'patches')) : []; // prettier-ignore
+  for (const { index } of patches) mark({ of: 'x', index: c.patched[index] }, 'reads');
+  if (cell.of === 'dPatches') mark({ of: 'dx', index: c.patched[cell.index] }, 'feeds', signed(c.arrays.dPatches[cell.index])); // prettier-ignore
+}
+
 /** What a nudge did. */
 export function nudgeInWords(c: Calculation, n: Nudged): string[] {
   const name = nameOf(c, n.input);
@@ -209,6 +237,7 @@ export function explained({ state: { op, look, view, strides } }: Calculation): 
   formula: string;
   text: string;
 } {
+  if (view === 'im2col') return MATRICES[look];
   if (op === 'maxPool') return look === 'forward' ? MAX_FORWARD : MAX_BACKWARD[view];
   if (op === 'avgPool') return look === 'forward' ? AVERAGE_FORWARD : AVERAGE_BACKWARD[view];
   if (op === 'dense') return DENSE[look];
@@ -234,6 +263,20 @@ const DENSE = {
   dFilter: {
     formula: 'dFilter[i, o] = sum over images n of x[n, i] × dy[n, o]',
     text: 'The sum runs over the images. It is not an average: that is for the loss to decide. dFilter = x transposed · dy.',
+  },
+};
+const MATRICES = {
+  forward: {
+    formula: 'y = im2col(x) · filter + bias',
+    text: 'Each row of the patch matrix is what one window sees. Cells under several windows stand there several times.',
+  },
+  dx: {
+    formula: 'dx = col2im(dy · filter transposed)',
+    text: 'The product gives each window’s share. col2im adds the shares of the same cell of x. What lies in padding is dropped.',
+  },
+  dFilter: {
+    formula: 'dFilter = im2col(x) transposed · dy',
+    text: 'The rows of all images stand in one matrix, so the product sums over the batch.',
   },
 };
 const CONVOLUTION = {
