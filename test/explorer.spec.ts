@@ -7,7 +7,7 @@ import { mountExplorer } from '../demo/explorer/page.js';
 import { calculated, type Calculation } from '../demo/explorer/calculation.js';
 import { panelsOf } from '../demo/explorer/panels.js';
 import { fromHash, isPool, LIMITS, LOOKS, OPS, reshaped, type State, stateOf, toHash, VIEWS } from '../demo/explorer/state.js'; // prettier-ignore
-import { isResult, nudged, spreadOf, termsOf } from '../demo/explorer/sums.js';
+import { isResult, nudged, spreadOf, sumsSoFar, termsOf } from '../demo/explorer/sums.js';
 import { agrees, marksOf, sentence, textOf } from '../demo/explorer/words.js';
 import { type Random, randomFrom } from './support/num_random.js';
 import { tf, valuesOf } from './support/tfjs.js';
@@ -32,6 +32,7 @@ function randomState(random: Random): State {
     dilations: [upTo(2), upTo(2)],
     dataFormat: random.pick(['NHWC', 'NCHW'] as const),
     countIncludePad: random.below(2) === 1,
+    soFar: random.below(2) === 1,
     nudge: random.pick([1, 0.5, -0.25]),
   });
   const whole = (values: number[]) => Array.from(random.integers(values.length));
@@ -117,6 +118,18 @@ describe('the explorer', () => {
         if (Number.isFinite(value) && Math.abs(got - value!) > 1e-12 * (1 + Math.abs(value!))) return `${of} ${index} is ${value}, but sources add ${got}`; // prettier-ignore
       }
       return '';
+    });
+  });
+
+  it('builds up what a part of dy gives', () => {
+    forRandomStates(9, ({ state }, random) => {
+      if (state.look === 'forward') return '';
+      const at = random.below(state.dy.length);
+      const c = calculated({ ...state, view: 'scatter' });
+      const sums = sumsSoFar(c, { of: 'dy', index: at });
+      const part = calculated({ ...c.state, dy: state.dy.map((value, i) => (i <= at ? value : 0)) });
+      const wrong = results(part).find(({ of, index, value }) => Math.abs((sums.get(`${of}:${index}`) ?? 0) - value!) > 1e-12); // prettier-ignore
+      return wrong ? `${wrong.of} ${wrong.index} is another after dy ${at}` : '';
     });
   });
 
@@ -398,6 +411,22 @@ describe('the explorer’s page', () => {
     button('Previous').click();
     expect(sum()).toContain('y[1, 0] = ');
   }, 20_000);
+
+  it('builds a gradient up, cell by cell of dy', () => {
+    example('A: its gradient of x');
+    find('input[type=checkbox]').click();
+    expect(values('dx')).toEqual(['1', '2', '0', '3', '4', '0', '0', '0', '0']);
+    expect(fromHash(location.hash)).toEqual(
+      jasmine.objectContaining({ soFar: true, cell: { of: 'dy', index: 0 } }),
+    );
+    for (let i = 0; i < 3; i++)
+      all('button')
+        .find(({ textContent }) => textContent === 'Next')!
+        .click();
+    expect(values('dx')).toEqual(['1', '2', '0', '3', '6', '4', '0', '6', '8']);
+    choose('view', 'gather');
+    expect(find('input[type=checkbox]').checkVisibility?.()).not.toBeTrue();
+  });
 
   it('is walked by keyboard: a link to a step, an edit, both views, a nudge, and tfjs’s wrong gradient', async () => {
     const D = PRESETS.find(({ title }) => title.startsWith('D: stride 2'))!.state;

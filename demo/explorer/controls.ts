@@ -80,7 +80,13 @@ function presets(set: (s: State) => void): Control {
 /** Whether two states differ in no more than in how they are looked at. */
 function isSameExample(a: State, b: State): boolean {
   const rest = (s: State) =>
-    toHash({ ...s, view: s.view === 'im2col' ? s.view : 'gather', cell: { of: 'y', index: 0 }, nudge: 1 });
+    toHash({
+      ...s,
+      soFar: false,
+      view: s.view === 'im2col' ? s.view : 'gather',
+      cell: { of: 'y', index: 0 },
+      nudge: 1,
+    });
   return rest(a) === rest(b);
 }
 

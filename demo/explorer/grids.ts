@@ -2,9 +2,9 @@
 import { html, short, show } from '../dom.js';
 import type { Calculation } from './calculation.js';
 import { type Panel, type PanelCell, panelsOf, type Plane } from './panels.js';
-import { type ArrayName, type Cell, type Editable, numberIn } from './state.js';
-import { same } from './sums.js';
-import { keyOf, marksOf } from './words.js';
+import { type ArrayName, type Cell, type Editable, numberIn, sourceOf } from './state.js';
+import { isResult, keyOf, same, sumsSoFar } from './sums.js';
+import { marksOf } from './words.js';
 
 export interface Actions {
   /** Somebody typed: the cell's value is this text now. */
@@ -103,6 +103,9 @@ function cellElement({ of, index }: PanelCell, editable: Editable | undefined, p
 /** Writes the values into the cells, and the marks. */
 function fill(element: HTMLElement, panels: Panel[], c: Calculation, looked: Cell): void {
   const marks = marksOf(c, looked);
+  const { view, soFar, look } = c.state;
+  const isBuiltUp = soFar && view === 'scatter' && looked.of === sourceOf(look);
+  const sums = isBuiltUp ? sumsSoFar(c, looked) : undefined;
   const tables = element.querySelectorAll('table');
   panels.flatMap(({ planes }) => planes).forEach(({ cells }, i) => {
     const tds = tables[i].querySelectorAll<HTMLElement>('tbody td');
@@ -112,7 +115,7 @@ function fill(element: HTMLElement, panels: Panel[], c: Calculation, looked: Cel
       const td = tds[k];
       td.className = [cell.kind, mark?.kind].filter(Boolean).join(' ');
       td.dataset.note = mark?.note ?? '';
-      write(td, cell);
+      write(td, sums && isResult(cell.of) ? { ...cell, value: sums.get(keyOf(cell)) ?? 0 } : cell);
       (td.querySelector('input') ?? td).tabIndex = k === tabbable ? 0 : -1;
     });
   }); // prettier-ignore

@@ -6,7 +6,16 @@ import { controls } from './controls.js';
 import { gridsView } from './grids.js';
 import { panelsOf } from './panels.js';
 import { PRESETS } from './presets.js';
-import { type Cell, type Editable, fromHash, numberIn, RESULT, type State, toHash } from './state.js';
+import {
+  type Cell,
+  type Editable,
+  fromHash,
+  numberIn,
+  RESULT,
+  sourceOf,
+  type State,
+  toHash,
+} from './state.js';
 import { GRADIENT_OF, inputOf, nudged, same } from './sums.js';
 import { agrees, explained, nameOf, nudgeInWords, type Piece, sentence, verdict } from './words.js';
 
@@ -32,6 +41,11 @@ export function mountExplorer(root: HTMLElement): void {
   const nudge = nudgePanel((change) => go({ ...state, ...change }, 'soon'), () => step(state.cell, 1)); // prettier-ignore
   const hint = html('p', { class: 'hint' }, 'Point at a cell, or walk with the arrow keys. What has a ✎ can be edited. Page Up and Page Down nudge.'); // prettier-ignore
   const code = codePanel();
+  const soFarBox = html('input', { type: 'checkbox' });
+  const soFar = html('label', { class: 'field inline' }, soFarBox, 'Only what was added so far');
+  soFarBox.addEventListener('change', () =>
+    go(soFarBox.checked ? startOf(state) : { ...state, soFar: false }),
+  );
   const dice = html('button', { type: 'button' }, 'Random numbers');
   dice.addEventListener('click', () => go({ ...state, ...randomNumbers(state) }));
 
@@ -74,8 +88,7 @@ export function mountExplorer(root: HTMLElement): void {
   function walk(by: number): boolean {
     if (!calculation) return false;
     const { view, look: followed } = state;
-    const source = followed === 'forward' ? 'x' : 'dy';
-    const of = view === 'scatter' ? source : RESULT[followed];
+    const of = view === 'scatter' ? sourceOf(followed) : RESULT[followed];
     const cells = panelsOf(calculation).find((panel) => panel.of === of)!.planes.flatMap((plane) => plane.cells).filter((cell) => cell.of === of); // prettier-ignore
     const at = cells.findIndex((cell) => same(cell, state.cell));
     const to = Math.min(Math.max(at + by, 0), cells.length - 1);
@@ -85,6 +98,8 @@ export function mountExplorer(root: HTMLElement): void {
 
   function render(): void {
     choices.show(state);
+    soFar.hidden = state.view !== 'scatter';
+    soFarBox.checked = state.soFar;
     const problem = calculate();
     trouble.textContent = problem;
     explored.hidden = problem !== '';
@@ -123,7 +138,7 @@ export function mountExplorer(root: HTMLElement): void {
   const explored = html(
     'div',
     { class: 'explored' },
-    html('div', { class: 'row' }, stepping, dice, hint),
+    html('div', { class: 'row' }, stepping, soFar, dice, hint),
     html('div', { class: 'telling' }, formula, explanation),
     grids.element,
     html('div', { class: 'reading' }, sum),
@@ -152,6 +167,9 @@ function pieceElement({ text, of, isZero }: Piece): HTMLElement | string {
   if (!of && !isZero) return text;
   return html('span', { class: [of && `of-${of}`, isZero && 'zero'].filter(Boolean).join(' ') }, text);
 }
+
+/** The first source, with nothing added after it. */
+const startOf = (s: State): State => ({ ...s, soFar: true, cell: { of: sourceOf(s.look), index: 0 } });
 
 /** Buttons that go from cell to cell, and one that goes on by itself. */
 function steps(walk: (by: number) => boolean): HTMLElement {

@@ -132,7 +132,7 @@ export const PRESETS: Preset[] = [
     title: 'D: stride 2 and padding, gradient of x',
     about:
       'Gathering needs zeros between the cells of dy, one for each step that the stride skips, and the filter rotated.',
-    state: stateOf({ ...D, look: 'dx', cell: { of: 'dx', index: 7 } }),
+    state: stateOf({ ...D, look: 'dx', cell: { of: 'dx', index: 6 } }),
   },
   {
     group: EXAMPLES,

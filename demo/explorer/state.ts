@@ -62,6 +62,8 @@ export interface State extends Shape {
   dy: number[];
   /** The cell that is looked at. */
   cell: Cell;
+  /** Scatter: results hold what has been added up to the cell that is looked at, no more. */
+  soFar: boolean;
   /** By how much a cell is nudged. */
   nudge: number;
 }
@@ -106,6 +108,7 @@ export function stateOf(fields: Partial<State>): State {
     bias: fit('bias', yChannels(shape)),
     dy: g ? fit('dy', product(g.outShape)) : (fields.dy ?? []),
     cell: fields.cell ?? { of: RESULT[look], index: 0 },
+    soFar: fields.soFar ?? false,
     nudge: fields.nudge ?? 0.1,
   };
 }
@@ -115,6 +118,9 @@ export const RESULT = { forward: 'y', dx: 'dx', dFilter: 'dFilter' } as const sa
   Look,
   ArrayName
 >;
+
+/** The array whose cells spread in the scatter view. */
+export const sourceOf = (look: Look) => (look === 'forward' ? 'x' : 'dy');
 
 export type Editable = 'x' | 'filter' | 'bias' | 'dy';
 /** What a new cell holds: small whole numbers without a visible pattern. */
@@ -244,6 +250,7 @@ export function toHash(s: State): string {
     bias: numbers(s.bias),
     dy: numbers(s.dy),
     cell: `${s.cell.of},${s.cell.index}`,
+    ...(s.soFar && { soFar: true }),
     nudge: s.nudge,
   };
   return `#${Object.entries(fields).map(([name, value]) => `${name}=${value}`).join('&')}`; // prettier-ignore
@@ -276,6 +283,7 @@ export function fromHash(hash: string): State {
     countIncludePad: fields.get('countIncludePad') === 'true',
     ...{ x: list('x'), filter: list('filter'), bias: list('bias'), dy: list('dy') },
     cell: cell && /^\d+$/.test(index ?? '') ? { of: cell, index: Number(index) } : undefined,
+    soFar: fields.get('soFar') === 'true',
     nudge: list('nudge')?.[0] || undefined,
   };
   return stateOf(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)));

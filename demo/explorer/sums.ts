@@ -47,11 +47,23 @@ export function termsOf(c: Calculation, cell: Cell): Term[] {
   return c.state.view === 'gather' ? gathered(c, cell) : contributions(c).filter(({ to }) => same(to, cell));
 }
 
+export const keyOf = ({ of, index }: Cell) => `${of}:${index}`;
+
 export const same = (a: Cell, b: Cell) => a.of === b.of && a.index === b.index;
 
 /** What a given cell adds to the results that are shown. */
 export function spreadOf(c: Calculation, cell: Cell): Contribution[] {
   return contributions(c).filter(({ factors }) => factors.some((factor) => same(factor, cell)));
+}
+
+/** The results after the sources up to this one have spread, by `of:index`. What is missing is still 0. */
+export function sumsSoFar(c: Calculation, source: Cell): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const { to, factors, value } of contributions(c)) {
+    if (factors.some(({ of, index }) => of === source.of && index > source.index)) continue;
+    sums.set(keyOf(to), (sums.get(keyOf(to)) ?? 0) + value);
+  }
+  return sums;
 }
 
 // Scatter

@@ -2,7 +2,16 @@
 import { show } from '../dom.js';
 import { type Calculation, placeInX, placeInY } from './calculation.js';
 import { type ArrayName, type Cell, coordinates, filterShape } from './state.js';
-import { type Contribution, isResult, type Nudged, same, spreadOf, type Term, termsOf } from './sums.js';
+import {
+  type Contribution,
+  isResult,
+  keyOf,
+  type Nudged,
+  same,
+  spreadOf,
+  type Term,
+  termsOf,
+} from './sums.js';
 
 export interface Piece {
   text: string;
@@ -147,8 +156,6 @@ export interface Mark {
   kind: 'focus' | 'reads' | 'feeds' | 'beside';
   note: string;
 }
-
-export const keyOf = ({ of, index }: Cell) => `${of}:${index}`;
 
 /** Which cells light up, and what stands in them: the other factor of a product, or what is added. */
 export function marksOf(c: Calculation, cell: Cell): Map<string, Mark> {
