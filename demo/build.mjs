@@ -10,6 +10,7 @@ const page = await context({
     'demo/style.css',
     'demo/index.html',
     'demo/explorer/explorer.ts',
+    'demo/explorer/backend.ts',
     'demo/explorer/explorer.css',
     'demo/explorer/explorer.html',
     'node_modules/@tensorflow/tfjs-backend-wasm/dist/*.wasm',

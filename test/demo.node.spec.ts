@@ -81,7 +81,7 @@ describe('the demo build', () => {
 
   it('is one folder that refers to nothing outside', () => {
     const files = readdirSync('build/demo');
-    expect(files.sort()).toEqual([...PAGES, ...EXPLORER, ...WASM].sort());
+    expect(files.sort()).toEqual([...PAGES, ...EXPLORER, 'backend.js', ...WASM].sort());
     for (const [name, ...others] of [PAGES, EXPLORER]) {
       const page = readFileSync(join('build/demo', name), 'utf8');
       const links = Array.from(page.matchAll(/(?:src|href)="([^"]*)"/g), ([, link]) => link);
@@ -121,6 +121,13 @@ describe('the demo build', () => {
     expect(readFileSync('build/demo/explorer.js', 'utf8')).not.toContain('registerKernel');
   });
 
+  it('has an explorer that loads tfjs when a backend is asked for', async () => {
+    if (!findChromium()) return pending(CHROMIUM_HINT);
+    const [asked, texts] = await askBackend();
+    expect(texts).toEqual(Array(4).fill(jasmine.stringContaining('equal to float64')));
+    expect(asked).toEqual(['before the click', '/backend.js']);
+  }, 120_000);
+
   it('has an explorer that needs no scrolling sideways', async () => {
     if (!findChromium()) return pending(CHROMIUM_HINT);
     expect(await overflows([320, 768, 1280])).toEqual([]);
@@ -134,6 +141,33 @@ describe('the demo build', () => {
     expect(text).toContain('overflow: 0');
   }, 120_000);
 });
+
+/** Computes the first example by the kernels of cpu. Returns the scripts that were asked for then, and what the page says. */
+async function askBackend(): Promise<[asked: string[], texts: string[]]> {
+  const page = readFileSync('build/demo/explorer.html', 'utf8');
+  const click = `<script>
+    ${SENDER}
+    addEventListener('load', async () => {
+      await send({ message: ['before the click'] });
+      document.querySelector('.kernels button').click();
+      const texts = () => Array.from(document.querySelectorAll('.kernels p'), (p) => p.textContent);
+      while (texts().length === 0) await new Promise((done) => setTimeout(done, 20));
+      await send({ message: texts() });
+      send({ done: true });
+    });
+  </script>`;
+  const asked: string[] = [];
+  const messages: string[][] = [];
+  const fileOf = (path: string) => {
+    if (messages.length > 0 || path === '/backend.js') asked.push(path);
+    return { file: join('build/demo', path) };
+  };
+  await inBrowser<string[]>(page.replace('</head>', `${click}</head>`), fileOf, (sent) => {
+    messages.push(sent);
+    if (messages.length === 1) asked.push(...sent);
+  });
+  return [asked, messages[1]];
+}
 
 /** Opens each example at these widths. Returns those in which the page is wider than its window. */
 async function overflows(widths: number[]): Promise<string[]> {

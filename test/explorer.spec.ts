@@ -2,6 +2,7 @@
 import * as plugin from '../src/index.js';
 import * as numeric from '../src/numeric.js';
 import { codeOf, type Kind, KINDS } from '../demo/explorer/code.js';
+import { onBackend } from '../demo/explorer/on_backend.js';
 import { PRESETS } from '../demo/explorer/presets.js';
 import { mountExplorer } from '../demo/explorer/page.js';
 import { calculated, type Calculation } from '../demo/explorer/calculation.js';
@@ -321,7 +322,8 @@ describe('the explorer’s page', () => {
     mountExplorer(root);
   });
   beforeEach(() => example('A: a convolution'));
-  afterAll(() => {
+  afterAll(async () => {
+    await tf.setBackend('cpu');
     root.remove();
     history.replaceState(null, '', address);
   });
@@ -427,6 +429,27 @@ describe('the explorer’s page', () => {
     choose('view', 'gather');
     expect(find('input[type=checkbox]').checkVisibility?.()).not.toBeTrue();
   });
+
+  for (const backendName of ['cpu', 'wasm', 'webgl']) {
+    it(`computes by the kernels of ${backendName}, too`, async () => {
+      if (!(await tf.setBackend(backendName).catch(() => false))) return pending('it does not start here');
+      Object.assign(globalThis, { explorerOnBackend: onBackend });
+      const equal = (...names: string[]) => names.map((name) => `${name}: equal to float64 in every cell`);
+      for (const { title, state } of PRESETS) {
+        if (state.op === 'avgPool' || state.dy.some((value) => !Number.isInteger(value))) continue; // float32 rounds there
+        example(title);
+        find('.kernels button').click();
+        await until(() => find('.kernels .lines').textContent !== 'Computing …');
+        const lines = all('.kernels p').map(({ textContent }) => textContent);
+        const names = isPool(state.op) ? ['y', 'dx'] : ['y', 'dx', 'dFilter', 'dBias'];
+        expect(lines)
+          .withContext(title)
+          .toEqual(equal(...names));
+      }
+      type(field('dy', 0), '5');
+      expect(all('.kernels p')).toEqual([]);
+    });
+  }
 
   it('is walked by keyboard: a link to a step, an edit, both views, a nudge, and tfjs’s wrong gradient', async () => {
     const D = PRESETS.find(({ title }) => title.startsWith('D: stride 2'))!.state;

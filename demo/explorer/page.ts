@@ -1,7 +1,8 @@
 /** The explorer's page: what is chosen, the grids, the sum of the cell that is looked at, and what a nudge does. */
-import { html, show as shown } from '../dom.js';
+import { html, short, show as shown } from '../dom.js';
 import { calculated, type Calculation } from './calculation.js';
 import { codeOf, type Kind, KINDS } from './code.js';
+import type { Computed, onBackend } from './on_backend.js';
 import { controls } from './controls.js';
 import { gridsView } from './grids.js';
 import { panelsOf } from './panels.js';
@@ -41,6 +42,7 @@ export function mountExplorer(root: HTMLElement): void {
   const nudge = nudgePanel((change) => go({ ...state, ...change }, 'soon'), () => step(state.cell, 1)); // prettier-ignore
   const hint = html('p', { class: 'hint' }, 'Point at a cell, or walk with the arrow keys. What has a ✎ can be edited. Page Up and Page Down nudge.'); // prettier-ignore
   const code = codePanel();
+  const kernels = backendPanel();
   const soFarBox = html('input', { type: 'checkbox' });
   const soFar = html('label', { class: 'field inline' }, soFarBox, 'Only what was added so far');
   soFarBox.addEventListener('change', () =>
@@ -106,6 +108,7 @@ export function mountExplorer(root: HTMLElement): void {
     if (calculation) {
       showCell();
       code.show(state);
+      kernels.show(calculation);
     }
   }
 
@@ -143,6 +146,7 @@ export function mountExplorer(root: HTMLElement): void {
     grids.element,
     html('div', { class: 'reading' }, sum),
     nudge.element,
+    kernels.element,
     code.element,
     said,
   );
@@ -254,6 +258,51 @@ function nudgePanel(change: (fields: { nudge: number }) => void, apply: () => vo
     );
   }
   return { element, show };
+}
+
+/** The same by the plugin's kernels, in float32. Their script, which brings tfjs, is loaded at the first click. */
+function backendPanel() {
+  const select = html('select', {}, ...['cpu', 'wasm', 'webgl'].map((name) => html('option', { value: name }, name))); // prettier-ignore
+  const button = html('button', { type: 'button' }, 'Compute');
+  const lines = html('div', { class: 'lines', role: 'status' });
+  let current: Calculation;
+  button.addEventListener('click', async () => {
+    const c = current;
+    lines.textContent = 'Computing …';
+    const texts = await kernelOnBackend().then((run) => run(select.value, c.state)).then((computed) => compared(c, computed), (error: Error) => [error.message]); // prettier-ignore
+    if (c === current) lines.replaceChildren(...texts.map((text) => html('p', {}, text)));
+  });
+  const row = html('div', { class: 'row' }, html('label', { class: 'field inline' }, 'on', select), button);
+  const element = html('details', { class: 'kernels' }, html('summary', {}, 'By the kernels of a backend'), row, lines); // prettier-ignore
+  const show = (c: Calculation) => {
+    current = c;
+    lines.replaceChildren();
+  };
+  return { element, show };
+}
+
+/** The script's function. */
+async function kernelOnBackend(): Promise<typeof onBackend> {
+  const loaded = globalThis as { explorerOnBackend?: typeof onBackend };
+  if (!loaded.explorerOnBackend) {
+    const script = html('script', { src: 'backend.js' });
+    document.head.append(script);
+    await new Promise((done, fail) => {
+      script.onload = done;
+      script.onerror = () => fail(new Error('backend.js does not load from beside this page'));
+    });
+  }
+  return loaded.explorerOnBackend!;
+}
+
+/** How far the kernels are from float64. */
+function compared({ arrays }: Calculation, computed: Computed): string[] {
+  return Object.entries(computed).map(([name, values]) => {
+    const want = arrays[name as keyof Computed];
+    const differences = Array.from(values, (value, i) => (value === want[i] ? 0 : Math.abs(value - want[i])));
+    const largest = Math.max(...differences);
+    return `${name}: ${largest === 0 ? 'equal to float64 in every cell' : `at most ${short(largest)} from float64`}`;
+  });
 }
 
 /** The program that computes what is shown. */
