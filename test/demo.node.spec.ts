@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { PRESETS } from '../demo/explorer/presets.js';
-import { toHash } from '../demo/explorer/state.js';
+import { LIMITS, stateOf, toHash } from '../demo/explorer/state.js';
 import {
   CHROMIUM_FLAGS,
   CHROMIUM_HINT,
@@ -14,6 +14,7 @@ import {
   SENDER,
 } from '../src/cli/browser.js';
 
+const LARGEST = stateOf({ ...LIMITS, pad: 'same', view: 'im2col' });
 const PAGES = ['index.html', 'main.js', 'style.css'];
 const EXPLORER = ['explorer.html', 'explorer.js', 'explorer.css'];
 const WASM = ['-simd', '-threaded-simd', ''].map((kind) => `tfjs-backend-wasm${kind}.wasm`);
@@ -177,7 +178,7 @@ async function overflows(widths: number[]): Promise<string[]> {
     addEventListener('load', async () => {
       if (window !== top) return;
       for (const width of ${JSON.stringify(widths)}) {
-        for (const hash of ${JSON.stringify(PRESETS.map(({ state }) => toHash(state)))}) {
+        for (const hash of ${JSON.stringify([...PRESETS.map(({ state }) => state), LARGEST].map(toHash))}) {
           const frame = document.createElement('iframe');
           frame.style.width = width + 'px';
           frame.src = '/?' + hash;

@@ -410,8 +410,12 @@ describe('the explorer’s page', () => {
     button('Play').click();
     await until(() => sum()!.startsWith('y[1, 1]'));
     await until(() => !button('Pause'));
+    button('Play').click();
+    expect(sum()).toContain('y[0, 0] = ');
+    button('Pause').click();
+    button('Next').click();
     button('Previous').click();
-    expect(sum()).toContain('y[1, 0] = ');
+    expect(sum()).toContain('y[0, 0] = ');
   }, 20_000);
 
   it('builds a gradient up, cell by cell of dy', () => {

@@ -86,7 +86,7 @@ export function mountExplorer(root: HTMLElement): void {
     showCell();
   }
 
-  /** Goes to the next cell that collects, or that spreads. Returns whether there is a further one. */
+  /** Goes to the next cell that collects, or that spreads. Returns whether another one follows. */
   function walk(by: number): boolean {
     if (!calculation) return false;
     const { view, look: followed } = state;
@@ -95,7 +95,7 @@ export function mountExplorer(root: HTMLElement): void {
     const at = cells.findIndex((cell) => same(cell, state.cell));
     const to = Math.min(Math.max(at + by, 0), cells.length - 1);
     if (to !== at) look({ of, index: cells[to].index });
-    return to + by >= 0 && to + by < cells.length;
+    return to < cells.length - 1;
   }
 
   function render(): void {
@@ -201,6 +201,7 @@ function steps(walk: (by: number) => boolean): HTMLElement {
   };
   const play = button('Play', () => {
     if (playing) return stop();
+    if (!walk(0)) walk(-Infinity); // from the start again
     play.textContent = 'Pause';
     tick();
   });

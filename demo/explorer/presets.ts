@@ -190,6 +190,13 @@ export const PRESETS: Preset[] = [
     group: DEVIATIONS,
     title: 'Row 38: a depthwise convolution, channels first',
     about: 'Each channel has filters of its own. tfjs takes NCHW for NHWC here.',
-    state: stateOf({ op: 'depthwiseConv2d', channels: 2, outChannels: 2, dataFormat: 'NCHW', look: 'dx' }),
+    state: stateOf({
+      op: 'depthwiseConv2d',
+      channels: 2,
+      outChannels: 2,
+      dataFormat: 'NCHW',
+      look: 'dx',
+      cell: { of: 'dx', index: 4 },
+    }),
   },
 ];

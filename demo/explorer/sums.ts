@@ -68,8 +68,17 @@ export function sumsSoFar(c: Calculation, source: Cell): Map<string, number> {
 
 // Scatter
 
+/** The pointer asks again at each cell. Of a large state there are 50,000 terms. */
+const known = new WeakMap<Calculation, Contribution[]>();
+
 /** Every term of every result that is shown, source by source. */
-export function contributions(c: Calculation): Contribution[] {
+function contributions(c: Calculation): Contribution[] {
+  const terms = known.get(c) ?? listed(c);
+  known.set(c, terms);
+  return terms;
+}
+
+function listed(c: Calculation): Contribution[] {
   const { look, op } = c.state;
   if (c.state.view === 'im2col') return matrixProducts(c);
   const pools = isPool(op);
