@@ -9,7 +9,7 @@ import { calculated, type Calculation } from '../demo/explorer/calculation.js';
 import { panelsOf } from '../demo/explorer/panels.js';
 import { fromHash, isPool, LIMITS, LOOKS, OPS, reshaped, type State, stateOf, toHash, VIEWS } from '../demo/explorer/state.js'; // prettier-ignore
 import { isResult, nudged, spreadOf, sumsSoFar, termsOf } from '../demo/explorer/sums.js';
-import { agrees, marksOf, sentence, textOf } from '../demo/explorer/words.js';
+import { agrees, marksOf, sentence, textOf, verdict } from '../demo/explorer/words.js';
 import { type Random, randomFrom } from './support/num_random.js';
 import { tf, valuesOf } from './support/tfjs.js';
 
@@ -202,6 +202,11 @@ describe('the explorer', () => {
       stateOf({ op: 'maxPool', look: 'dx', height: 2, width: 2, x: [5, 5, 1, 2], dy: [3] }),
     );
     expect(nudged(c, { of: 'dx', index: 1 }, calculated)).toEqual(jasmine.objectContaining({ derivative: 0, kink: true })); // prettier-ignore
+    const verdicts = [-1, 1].map((nudge) => verdict(nudged({ ...c, state: { ...c.state, nudge } }, { of: 'dx', index: 0 }, calculated)!)); // prettier-ignore
+    expect(verdicts).toEqual([
+      jasmine.stringContaining('kink'),
+      jasmine.stringContaining('Both agree, on this side'),
+    ]);
     expect(textOf(sentence(c, { of: 'y', index: 0 }))).toBe('y[0, 0] = max(5, 5, 1, 2) = 5, which stands in x[0, 0]: of 2 equal maxima the first one wins'); // prettier-ignore
   });
 
@@ -242,6 +247,12 @@ describe('the explorer', () => {
     it('y with a bias', () => expect(says({ bias: [3] }, 'y', 0)).toBe('y[0, 0] = 3 + 1×1 + 2×2 + 4×3 + 5×4 = 40')); // prettier-ignore
     it('dx, scattered', () => expect(says({ look: 'dx', view: 'scatter' }, 'dx', 4)).toBe('dx[1, 1] = 1×4 + 0×3 + 0×2 + 2×1 = 6')); // prettier-ignore
     it('dx, gathered with zeros', () => expect(says({ look: 'dx' }, 'dx', 8)).toBe('dx[2, 2] = 2×4 + 0×3 + 0×2 + 0×1 = 8')); // prettier-ignore
+    it('long sums without the zeros', () => {
+      const fields: Partial<State> = { x: Array(18).fill(2), dy: undefined, filter: Array(50).fill(1), channels: 2, filterHeight: 5, filterWidth: 5, pad: 'same' }; // prettier-ignore
+      const text = says(fields, 'y', 0);
+      expect(text.match(/2×1/g)!.length).toBe(18);
+      expect(text).toMatch(/2×1 \+ 32 products with a zero that was put there = 36$/);
+    });
     it('dFilter', () => expect(says({ look: 'dFilter' }, 'dFilter', 0)).toBe('dFilter[0, 0] = 1×1 + 2×0 + 4×0 + 5×2 = 11')); // prettier-ignore
     it('what a dy adds', () => expect(says({ look: 'dx' }, 'dy', 0)).toBe('dy[0, 0] = 1. It adds 1×1 = 1 to dx[0, 0]; 1×2 = 2 to dx[0, 1]; 1×3 = 3 to dx[1, 0]; 1×4 = 4 to dx[1, 1]')); // prettier-ignore
     it('a product of matrices, and col2im', () => {

@@ -165,8 +165,8 @@ export const PRESETS: Preset[] = [
     group: DEVIATIONS,
     title: 'Row 7: equal maxima',
     about:
-      'The first of equal cells takes the gradient. tfjs takes the first on cpu and the last on webgl. A nudge shows a kink.',
-    state: stateOf({ op: 'maxPool', look: 'dx', height: 2, width: 3, x: [1, 5, 5, 5, 5, 5], dy: [1, 2], cell: { of: 'dx', index: 1 } }), // prettier-ignore
+      'The first of equal cells takes the gradient. tfjs takes the first on cpu and the last on webgl. A nudge down changes nothing, a nudge up does.',
+    state: stateOf({ op: 'maxPool', look: 'dx', nudge: -0.1, height: 2, width: 3, x: [1, 5, 5, 5, 5, 5], dy: [1, 2], cell: { of: 'dx', index: 1 } }), // prettier-ignore
   },
   {
     group: DEVIATIONS,

@@ -60,13 +60,24 @@ function sumInWords(c: Calculation, cell: Cell): Piece[] {
   const start = [piece(c, cell), { text: ' = ' }];
   const total = [{ text: ' = ' }, { text: value, of: cell.of, cell }];
   if (c.state.op === 'maxPool' && cell.of === 'y') return maximumInWords(c, cell);
-  const terms = termsOf(c, cell).filter((term) => !isNoBias(c, term));
-  if (terms.length === 0) return [...start, { text: value, of: cell.of, cell }, { text: why0(c, cell) }];
+  const all = termsOf(c, cell).filter((term) => !isNoBias(c, term));
+  const terms = all.length > MOST_TERMS ? all.filter((term) => !hasZero(term)) : all;
+  const leftOut = all.length - terms.length;
+  if (all.length === 0) return [...start, { text: value, of: cell.of, cell }, { text: why0(c, cell) }];
   if (c.state.op === 'avgPool' && cell.of === 'y') {
     const sum = terms.flatMap(({ factors }, i) => [{ text: i ? ' + ' : '(' }, factorPiece(factors[0])]);
     return [...start, ...sum, { text: `) / ${c.divisors[cell.index]}` }, ...total];
   }
-  return [...start, ...terms.flatMap((term, i) => [...(i ? [{ text: ' + ' }] : []), ...termPieces(term)]), ...total]; // prettier-ignore
+  return [...start, ...terms.flatMap((term, i) => [...(i ? [{ text: ' + ' }] : []), ...termPieces(term)]), ...zerosInWords(leftOut), ...total]; // prettier-ignore
+}
+
+/** Longer sums leave out the products with zeros that were put there. */
+const MOST_TERMS = 25;
+
+const hasZero = ({ factors }: Term) => factors.some(({ of }) => of === 'xPadded' || of === 'dySpread');
+
+function zerosInWords(count: number): Piece[] {
+  return count === 0 ? [] : [{ text: ` + ${count} products with a zero that was put there` }];
 }
 
 /** A bias of 0 is left out, unless there is nothing else to say. */
@@ -97,10 +108,13 @@ function why0(c: Calculation, cell: Cell): string {
   return c.state.op === 'maxPool' ? ': no window has its maximum here' : ': no window sees this cell';
 }
 
-function termPieces({ factors, divisor }: Term): Piece[] {
-  const zero = factors.some(({ of }) => of === 'xPadded' || of === 'dySpread');
+function termPieces(term: Term): Piece[] {
+  const { factors, divisor } = term;
   const pieces = factors.flatMap((factor, i) => [...(i ? [{ text: '×' }] : []), factorPiece(factor)]);
-  return [...pieces, ...(divisor ? [{ text: ` / ${divisor}` }] : [])].map((p) => ({ ...p, isZero: zero }));
+  return [...pieces, ...(divisor ? [{ text: ` / ${divisor}` }] : [])].map((p) => ({
+    ...p,
+    isZero: hasZero(term),
+  }));
 }
 
 function factorPiece({ of, index, value }: { of: ArrayName; index: number; value: number }): Piece {
@@ -233,7 +247,10 @@ export function agrees({ quotient, derivative, before, after, step }: Nudged): b
 }
 
 export function verdict(n: Nudged): string {
-  if (agrees(n)) return 'Both agree.';
+  if (agrees(n))
+    return n.kink
+      ? 'Both agree, on this side. Try the other one: two cells of a window are equal.'
+      : 'Both agree.';
   return n.kink
     ? 'They differ: the step moves a maximum to another cell, or two cells of a window are equal. There the function has a kink, and the quotient is not a derivative.'
     : 'They differ.';
