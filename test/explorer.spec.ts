@@ -384,9 +384,18 @@ describe('the explorer’s page', () => {
     history.back();
     await until(() => find<HTMLInputElement>('[name=view][value=gather]').checked);
     expect(all('.panel').length).toBe(4);
+    expect(field('dy', 0).value).toBe('1');
     history.forward();
     await until(() => find<HTMLInputElement>('[name=view][value=scatter]').checked);
     expect(all('.panel').length).toBe(3);
+  });
+
+  it('keeps in the history what was typed just before', async () => {
+    type(field('x', 0), '8');
+    choose('follow', 'dx');
+    history.back();
+    await until(() => all('.panel').length === 4 && find<HTMLInputElement>('[value=forward]').checked);
+    expect(field('x', 0).value).toBe('8');
   });
 
   it('keeps the numbers when the view changes', () => {
@@ -461,6 +470,8 @@ describe('the explorer’s page', () => {
           .withContext(title)
           .toEqual(equal(...names));
       }
+      cell('dx', 1).focus();
+      expect(all('.kernels p').length).toBeGreaterThan(0);
       type(field('dy', 0), '5');
       expect(all('.kernels p')).toEqual([]);
     });

@@ -53,11 +53,18 @@ export function mountExplorer(root: HTMLElement): void {
 
   /** Shows another state. The address follows: as a new page of the history, or when there is a pause. */
   function go(next: State, when: 'now' | 'soon' = 'now'): void {
+    if (when === 'now' && waiting) writeAddress();
     state = next;
     render();
+    if (when === 'now') return history.pushState(null, '', toHash(state));
     clearTimeout(waiting);
-    if (when === 'now') history.pushState(null, '', toHash(state));
-    else waiting = window.setTimeout(() => history.replaceState(null, '', toHash(state)), CALM);
+    waiting = window.setTimeout(writeAddress, CALM);
+  }
+
+  function writeAddress(): void {
+    clearTimeout(waiting);
+    waiting = 0;
+    history.replaceState(null, '', toHash(state));
   }
 
   function edit(of: Editable, index: number, text: string): void {
@@ -161,6 +168,7 @@ export function mountExplorer(root: HTMLElement): void {
   );
   addEventListener('popstate', () => {
     clearTimeout(waiting);
+    waiting = 0;
     state = location.hash.includes('=') ? fromHash(location.hash) : PRESETS[0].state;
     render();
   });
@@ -266,9 +274,9 @@ function backendPanel() {
   const select = html('select', {}, ...['cpu', 'wasm', 'webgl'].map((name) => html('option', { value: name }, name))); // prettier-ignore
   const button = html('button', { type: 'button' }, 'Compute');
   const lines = html('div', { class: 'lines', role: 'status' });
-  let current: Calculation;
+  let current: Calculation | undefined;
   button.addEventListener('click', async () => {
-    const c = current;
+    const c = current!;
     lines.textContent = 'Computing …';
     const texts = await kernelOnBackend().then((run) => run(select.value, c.state)).then((computed) => compared(c, computed), (error: Error) => [error.message]); // prettier-ignore
     if (c === current) lines.replaceChildren(...texts.map((text) => html('p', {}, text)));
@@ -276,6 +284,8 @@ function backendPanel() {
   const row = html('div', { class: 'row' }, html('label', { class: 'field inline' }, 'on', select), button);
   const element = html('details', { class: 'kernels' }, html('summary', {}, 'By the kernels of a backend'), row, lines); // prettier-ignore
   const show = (c: Calculation) => {
+    const values = (s: State) => toHash({ ...s, cell: c.state.cell });
+    if (current && values(current.state) === values(c.state)) return;
     current = c;
     lines.replaceChildren();
   };
