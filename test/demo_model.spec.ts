@@ -238,7 +238,11 @@ describe('the demo page, a model', () => {
     const before = memory();
     button('Try an example').click();
     button('Check').click(); // does nothing now
-    while (!status().startsWith('Step 2')) await new Promise((done) => setTimeout(done, 5));
+    // A timer may come when the step is over.
+    await new Promise<void>((seen) => {
+      const observer = new MutationObserver(() => status().startsWith('Step 2') && seen());
+      observer.observe(root, { subtree: true, childList: true, characterData: true });
+    });
     expect(button('Check').getAttribute('aria-disabled')).toBe('true');
     button('Stop').focus();
     button('Stop').click();
