@@ -9,6 +9,8 @@
  * n is the number of the window's cells that lie in x. With countIncludePad it is the number of cells in the padded
  * x. Cells that 'ceil' adds past the padding never count, as in PyTorch. A window wholly in padding gives 0 and has
  * no gradient.
+ *
+ * docs/learn/c-whole-cnn.md goes through the formulas with numbers.
  */
 import type { Floats, Numbers } from '../arrays.js';
 import { forEachWindow, type PoolGeometry, tapSteps, windowAt } from '../geometry.js';

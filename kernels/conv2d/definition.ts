@@ -15,6 +15,8 @@
  * visits the triples, one row of windows at a time. Each product is linear in both factors. So the same triples give
  * both gradients, and only the roles of the three arrays change.
  *
+ * docs/learn/a-one-channel.md goes through the formulas with numbers.
+ *
  * Source: Dumoulin & Visin, "A guide to convolution arithmetic for deep learning", 2016.
  */
 import type { Floats } from '../arrays.js';

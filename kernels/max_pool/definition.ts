@@ -10,6 +10,8 @@
  *   NaN            It is skipped. A window of NaN alone gives NaN. The gradient of that window goes to its first cell.
  *   Padding        It is never a maximum. A window wholly in padding gives -Infinity, or for int32 the smallest int32.
  *                  It has no gradient.
+ *
+ * docs/learn/c-whole-cnn.md goes through the formulas with numbers.
  */
 import type { Floats, Numbers } from '../arrays.js';
 import { forEachWindow, type PoolGeometry, tapSteps } from '../geometry.js';

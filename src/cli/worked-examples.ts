@@ -1,6 +1,6 @@
 /**
  * The worked examples of the teaching texts from which this project grew. Each is computed through the public API, and
- * compared with the numbers printed in the text.
+ * compared with the numbers printed in the text. docs/learn explains them, a page for each text.
  *
  *   A  one channel, then N images of C channels
  *   B  im2col

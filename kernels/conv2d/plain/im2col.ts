@@ -12,6 +12,8 @@
  * pixels. So their memory does not grow with the image or the batch. A filter value of Infinity or NaN over padding
  * is multiplied by the 0 there and gives NaN. The definition skips it (docs/deviations.md, row 14).
  *
+ * docs/learn/b-im2col.md goes through the products with numbers.
+ *
  * Source: Chellapilla, Puri & Simard, "High performance convolutional neural networks for document processing", 2006.
  */
 import type { Floats } from '../../arrays.js';
