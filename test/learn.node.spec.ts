@@ -72,7 +72,9 @@ describe('docs/learn', () => {
     for (const [, title, hash] of places) {
       const state = PRESETS.find((preset) => preset.title === title)?.state;
       // Which cell is looked at first may differ.
-      expect({ ...fromHash(hash), cell: state?.cell }).withContext(title).toEqual({ ...state! });
+      expect({ ...fromHash(hash), cell: state?.cell })
+        .withContext(title)
+        .toEqual({ ...state! });
     }
   });
 
