@@ -12,6 +12,7 @@ import {
   kernel,
   type Verdict,
 } from '../src/verify/index.js';
+import { type Entry, reportOf } from '../src/verify/grad-report.js';
 import { matchers } from '../src/verify/jasmine.js';
 import { OWN } from '../kernels/registry.js';
 import { registerOwn } from '../src/ops.js';
@@ -600,6 +601,34 @@ describeOnBackends('verify', (backendName) => {
 
     it('is unsure where rounding hides the slope', async () => {
       await expectVerdict('unsure', (x) => tf.add(tf.mul(x, 1e-6), 1000), [tf.tensor1d([1, 2])]);
+    });
+
+    it('is unsure if a single element may be anything, and names it', () => {
+      const entry = (index: number, more: object) =>
+        ({ input: 0, index: [index], shapes: [[4]], got: 1, want: 1, bound: 0.001, state: 'agrees', kinks: [], ...more }) as const; // prettier-ignore
+      const facts = { what: 'The gradient', seed: 1, exact: false, backend: backendName } as const;
+      const reportWith = (isCoarse: boolean) => {
+        const last = { bound: 0.4, state: 'unsure', isCoarse };
+        return reportOf(facts, [0, 1, 2, 3].map((i) => entry(i, i === 3 ? last : {})) as Entry[]);
+      };
+      expect(reportWith(true).verdict).toBe('right');
+      expect(reportWith(false).verdict).toBe('unsure');
+      expect(reportWith(true).uncertain).toEqual(['input 0, element [3]']);
+    });
+
+    it('gives no factor that does not explain what is wrong', async () => {
+      const offset = [0, 0, 0, 1e7];
+      const f: F = (x) => tf.sub(tf.add(x, offset), offset); // the last element is rounded to whole numbers
+      const report = await gradCheck(f, [tf.tensor1d([1, 2, 3, 4])]);
+      expect(report.advice.join()).not.toContain('times its right value');
+    });
+
+    it('is right where the gradient is rounded more than the function', async () => {
+      const f = withGradient(
+        (x) => tf.square(x),
+        (dy, x) => tf.mul(dy, tf.sub(tf.add(tf.mul(x, 2), 1e4), 1e4)),
+      );
+      await expectVerdict('right', f, [tf.tensor1d([0.7, 0.8, 0.9, 1.1])]);
     });
 
     it('says that f may be constant, rather than its gradient wrong', async () => {

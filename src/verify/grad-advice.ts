@@ -58,6 +58,7 @@ function likelyCause(entries: readonly Entry[]): string {
   const factor = ratios[ratios.length >> 1];
   const isFactor =
     of.length > 1 &&
+    wrong.every((entry) => of.includes(entry)) &&
     of.every(({ got, want, bound }) => Math.abs(got - factor * want) <= 2 * bound + 1e-6 * Math.abs(got));
   if (isFactor && Math.abs(factor + 1) < 1e-3)
     return `Every element of the gradient in ${where} has the wrong sign.`;
