@@ -16,6 +16,14 @@ const EXAMPLES = 'Worked examples';
 const DEVIATIONS = 'Where tfjs 4.22 differs';
 
 const A: Partial<State> = { x: [1, 2, 3, 4, 5, 6, 7, 8, 9], filter: [1, 2, 3, 4], dy: [1, 0, 0, 2] };
+/** Two output channels, so that the product has a matrix for the filter. */
+const B: Partial<State> = {
+  ...A,
+  filter: [1, 0, 2, 1, 3, -1, 4, 2],
+  outChannels: 2,
+  dy: undefined,
+  view: 'im2col',
+};
 
 const C: Partial<State> = {
   height: 4,
@@ -74,27 +82,13 @@ export const PRESETS: Preset[] = [
     title: 'B: a convolution as a product of matrices',
     about:
       'im2col writes what each window sees into a row. Then one product of matrices computes all outputs.',
-    state: stateOf({
-      ...A,
-      filter: [1, 0, 2, 1, 3, -1, 4, 2],
-      outChannels: 2,
-      dy: undefined,
-      view: 'im2col',
-    }),
+    state: stateOf(B),
   },
   {
     group: EXAMPLES,
     title: 'B: its gradient of x, by col2im',
     about: 'Shares of the same cell of x are added. The middle of x stands in all four rows.',
-    state: stateOf({
-      ...A,
-      filter: [1, 0, 2, 1, 3, -1, 4, 2],
-      outChannels: 2,
-      dy: undefined,
-      view: 'im2col',
-      look: 'dx',
-      cell: { of: 'dx', index: 4 },
-    }),
+    state: stateOf({ ...B, look: 'dx', cell: { of: 'dx', index: 4 } }),
   },
   {
     group: EXAMPLES,

@@ -1,5 +1,6 @@
 /** Prints comparisons and trainings as text. */
 import type { Comparison } from './comparison.js';
+import { tableLines } from './model/text.js';
 import { noCase, remarksOn } from './remarks.js';
 import type { Name } from './run-comparisons.js';
 import { type Speed, speedTable } from './speeds.js';
@@ -77,13 +78,7 @@ export function printNames(names: readonly Name[], backendName: string): void {
 /** Speeds are those of tfjs's own kernels on the same backend. */
 export function printSpeeds(speeds: readonly Speed[]): void {
   console.log("\nTimes on cpu, on shapes of real networks: how many times faster than tfjs's own kernels.");
-  const rows = speedTable(speeds);
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((cells) => cells[column].length)));
-  for (const cells of rows)
-    console.log(
-      cells.map((cell, c) => (c < 2 ? cell.padEnd(widths[c]) : cell.padStart(widths[c]))).join('  '),
-    );
-  console.log();
+  console.log(`${tableLines(speedTable(speeds), 2).join('\n')}\n`);
 }
 
 export function printTraining(training: Training): void {

@@ -1,5 +1,6 @@
 /** A short benchmark of kernels on shapes of real networks, with tfjs's own kernels and with the plugin's, on the active backend. */
 import { conv2d, depthwiseConv2d, type Tensor, tensor4d, tidy } from '@tensorflow/tfjs-core';
+import { sizeOf } from '../../kernels/geometry.js';
 import { install } from '../index.js';
 import { floats } from '../verify/data.js';
 import { median } from '../verify/time.js';
@@ -75,8 +76,6 @@ export async function measureSpeeds(onStep: (name: string) => void): Promise<Spe
   }
   return speeds;
 }
-
-const sizeOf = (shape: readonly number[]) => shape.reduce((size, n) => size * n, 1);
 
 /** The rows of a table, with its head. A ratio has no more digits than its spread allows. */
 export function speedTable(speeds: readonly Speed[]): string[][] {

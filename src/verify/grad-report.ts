@@ -1,4 +1,5 @@
 /** The results of gradCheck and checkAdjoint, as fields and as text. */
+import { util } from '@tensorflow/tfjs-core';
 import { adviceOn, isAlive } from './grad-advice.js';
 
 export interface Place {
@@ -127,7 +128,8 @@ export function reportOf(
     const elements = own.filter(isOfElements);
     const isOpen = elements.some(({ state, isCoarse }) => state === 'unsure' && !isCoarse);
     const isWhole =
-      new Set(elements.map(({ index }) => String(index))).size >= sizeFromShape(own[0].shapes?.[0]);
+      new Set(elements.map(({ index }) => String(index))).size >=
+      util.sizeFromShape([...(own[0].shapes?.[0] ?? [])]);
     return (isWhole && !isOpen && agreeEnough(elements)) || agreeEnough(own.filter((e) => !isOfElements(e)));
   }
 }
@@ -138,8 +140,6 @@ export function agreeEnough(entries: readonly Entry[]): boolean {
   const told = entries.filter((entry) => entry.state === 'agrees' && isAlive(entry)).length;
   return entries.length > 0 && leftOut <= told;
 }
-
-const sizeFromShape = (shape: readonly number[] = []) => shape.reduce((size, n) => size * n, 1);
 
 /** The entry in this state with the largest error in units of its bound. */
 export function worstOf<E extends Entry>(entries: readonly E[], state: Entry['state']): E | undefined {
@@ -227,6 +227,6 @@ function inWords(report: Omit<GradReport, 'toString'>): string {
 const WORDS: Record<Verdict, string> = { right: 'right', wrong: 'WRONG', unsure: 'UNSURE' };
 
 /** To nine digits, which tell all float32 numbers apart. */
-const digits = (value: number) => String(Number(value.toPrecision(9)));
+export const digits = (value: number) => String(Number(value.toPrecision(9)));
 /** To three digits. */
-const short = (value: number) => String(Number(value.toPrecision(3)));
+export const short = (value: number) => String(Number(value.toPrecision(3)));

@@ -49,13 +49,15 @@ export async function runModel(
     await tell({ step: "check tfjs's kernels" });
     const tfjs = await sideOf(loaded, inputs, task, onProgress);
     await tell({ step: "check the plugin's kernels" });
-    const plugin = await withPlugin(() => sideOf(loaded, inputs, task, onProgress));
+    const installed = await withPlugin(async ({ active }) => ({
+      ours: active.map(({ kernelName }) => kernelName),
+      plugin: await sideOf(loaded, inputs, task, onProgress),
+    }));
     const result: ModelResult = {
       backend: getBackend(),
       inputs: list.map(({ shape }, i) => ({ name: names[i], shape })),
       tfjs,
-      plugin,
-      ours: await withPlugin(async ({ active }) => active.map(({ kernelName }) => kernelName)),
+      ...installed,
       ...times,
     };
     await tell({ result });
@@ -107,7 +109,6 @@ async function timed(
   task: RunTask,
   onProgress: OnProgress | undefined,
 ): Promise<Pick<ModelResult, 'kernels' | 'whole'>> {
-  // prettier-ignore
   const work = await workOf(loaded, inputs, task);
   const sides = { tfjs: <T>(f: () => Promise<T>) => f(), plugin: withPlugin };
   const isGpu = 'gpgpu' in backend();
@@ -155,7 +156,6 @@ async function workOf(
   inputs: Inputs,
   { gradients, seed }: RunTask,
 ): Promise<() => Promise<void>> {
-  // prettier-ignore
   const runner = runnerOf(model, inputs, gradients);
   const read = async (tensors: readonly (Tensor | null)[]) => {
     const present = tensors.filter((t) => t !== null);

@@ -71,10 +71,11 @@ function opLines(result: ModelResult): string[] {
   return ['', ...tableLines(rows)];
 }
 
-function tableLines(rows: string[][]): string[] {
+/** Lines with aligned columns. The first `texts` columns begin on the left, the others end on the right. */
+export function tableLines(rows: string[][], texts = 1): string[] {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   return rows.map((row) =>
-    row.map((cell, c) => (c === 0 ? cell.padEnd(widths[c]) : cell.padStart(widths[c]))).join('  '),
+    row.map((cell, c) => (c < texts ? cell.padEnd(widths[c]) : cell.padStart(widths[c]))).join('  '),
   );
 }
 

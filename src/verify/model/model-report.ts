@@ -1,6 +1,6 @@
 /** The result of checkModel, as fields, as JSON and as text. */
 import { writeNumber } from '../../cli/numbers.js';
-import type { Verdict } from '../grad-report.js';
+import { digits, short, type Verdict } from '../grad-report.js';
 import type { WorstElement } from './compare.js';
 import { ENOUGH } from './parameters.js';
 import type { Phase } from './record.js';
@@ -259,9 +259,5 @@ function tableOf(ops: readonly ModelOp[]): string[] {
   return cells.map((row) => row.map(pad).join('  ').trimEnd());
 }
 
-/** To nine digits, which tell all float32 numbers apart. */
-const digits = (value: number) => String(Number(value.toPrecision(9)));
-/** To three digits. */
-const short = (value: number) => String(Number(value.toPrecision(3)));
 const times = (error: number) =>
   error === Infinity ? 'no error is allowed there' : `${short(error)} times the bound`;
