@@ -99,20 +99,20 @@ describe('webgl faults', () => {
         // Without a pool of textures each tensor needs a new one.
         onNewContext(
           async () => {
-            let strikes = 0;
             resultsOf(() => [maxPool(tf.ones<tf.Rank.R4>([1, 2, 2, 1]), 2)]); // evaluates tfjs's flags, which make textures
-            for (const subject of shareOf(subjects, 5)) {
+            const at = (subject: Subject, k: number) => strike(subject, fault.says, (f) => struck(fault, k, f));
+            const reached = subjects.filter((subject) => at(subject, 1)); // few kernels make a framebuffer
+            for (const subject of shareOf(reached, 5)) {
               const run = () => runOn(OWN, subject, tensorsOf(subject));
               let k = 1;
-              while (strike(subject, fault.says, (f) => struck(fault, k, f))) k++;
-              strikes += k - 1;
+              while (at(subject, k)) k++;
               const want = resultsOf(run);
               for (let i = 1; i < k; i++) {
-                strike(subject, fault.says, (f) => struck(fault, i, f));
+                at(subject, i);
                 expectEqual(resultsOf(run), want, nameOf(subject));
               }
             }
-            expect(strikes).toBeGreaterThan(0);
+            expect(reached.length).toBeGreaterThan(0);
           },
           { WEBGL_DELETE_TEXTURE_THRESHOLD: 0 },
         ),
