@@ -100,7 +100,8 @@ describe('webgl faults', () => {
         onNewContext(
           async () => {
             resultsOf(() => [maxPool(tf.ones<tf.Rank.R4>([1, 2, 2, 1]), 2)]); // evaluates tfjs's flags, which make textures
-            const at = (subject: Subject, k: number) => strike(subject, fault.says, (f) => struck(fault, k, f));
+            const at = (subject: Subject, k: number) =>
+              strike(subject, fault.says, (f) => struck(fault, k, f));
             const reached = subjects.filter((subject) => at(subject, 1)); // few kernels make a framebuffer
             for (const subject of shareOf(reached, 5)) {
               const run = () => runOn(OWN, subject, tensorsOf(subject));
