@@ -36,16 +36,37 @@ export function setOptions(select: HTMLSelectElement, names: readonly string[]):
   select.replaceChildren(...names.map((name) => html('option', { value: name }, name)));
 }
 
-/** The number to seven digits, with a real minus sign, which screen readers read out. */
-export function show(value: number): string {
-  return String(Number(value.toPrecision(7)) + 0).replace('-', '−');
+/** The number, with a real minus sign, which screen readers read out. */
+export function show(value: number, digits = 7): string {
+  return String(Number(value.toPrecision(digits)) + 0).replace('-', '−');
 }
 
 /** The number to three digits. */
 export function short(value: number): string {
   const size = Math.abs(value);
   const isPlain = size === 0 || (size >= 1e-3 && size < 1e5) || !Number.isFinite(value);
-  return isPlain ? show(Number(value.toPrecision(3))) : value.toExponential(2).replaceAll('-', '−');
+  return isPlain ? show(value, 3) : value.toExponential(2).replaceAll('-', '−');
+}
+
+/** The ends of a spread of measurements, to the digits that it supports: one, or two if the ends are near each other. */
+export function between([low, high]: readonly [number, number]): string {
+  const digits = high - low < 0.5 * low ? 2 : 1;
+  const text = (value: number) =>
+    value < 10 && value >= 1e-3 ? value.toPrecision(digits) : show(value, digits);
+  const [from, to] = [text(low), text(high)];
+  return from === to ? from : `${from} to ${to}`;
+}
+
+/** 'a, b and c' */
+export const listed = (names: readonly string[]) => new Intl.ListFormat('en-GB').format(names);
+
+/** A list of names and what belongs to them. */
+export function list(
+  entries: readonly (readonly [name: string, text: string])[],
+  attributes: Attributes = {},
+) {
+  const item = ([name, text]: readonly [string, string]) => html('div', {}, html('dt', {}, name), html('dd', {}, text)); // prettier-ignore
+  return html('dl', attributes, ...entries.map(item));
 }
 
 function fill<E extends Element>(element: E, attributes: Attributes, children: Child[]): E {

@@ -1,92 +1,173 @@
-/** The pictures of a comparison, and their texts: each element's error, the gradient against differences, and time. */
+/** The pictures of a comparison: the error of each element, and a gradient against differences. */
 import type { Subject } from '../kernels/proof.js';
-import { html, picture, short, svg } from './dom.js';
-import type { Errors, Slope, Times } from './measure.js';
+import { format } from '../src/cli/cells.js';
+import { placeOf } from '../src/verify/case.js';
+import { resultName } from './cases.js';
+import { html, list, picture, short, show, svg } from './dom.js';
+import type { Errors, Slope } from './measure.js';
+import { placeInWords, type Plane, planesOf } from './planes.js';
 
-interface Plane {
-  name: string;
-  /** The elements' indexes in the result, row by row. */
-  elements: number[];
-  error: number;
-}
+/** How many planes the strip shows. */
+const STRIP = 8;
+/** An error that is at most so many times its bound has the colour of its level. */
+const LEVELS = [0.003, 0.01, 0.03, 0.1, 0.3, 1];
 
-/** At most this many planes are shown. */
-const MOST_PLANES = 12;
+/** These digits tell all float32 numbers apart. */
+const DIGITS = 9;
 
-export function errorFigure(title: string, subject: Subject, errors: Errors): HTMLElement {
-  const all = planesOf(subject, errors);
-  const planes = all.length > MOST_PLANES ? worstOf(all) : all;
-  const which = planes === all ? '' : ` (the worst ${planes.length} of ${all.length} planes)`;
+/**
+ * The errors of a result: the worst plane large, the worst ones in a strip from which one chooses, the others in words. The numbers of the
+ * cell that has the focus, or that the pointer is on, stand beside it.
+ * @param kernel whose errors they are
+ */
+export function errorFigure(kernel: string, backend: string, subject: Subject, errors: Errors): HTMLElement {
+  const planes = planesOf(subject, errors.ratios);
+  const title = `${kernel} on ${backend}: the error of each element of ${resultName(subject)}`;
+  if (planes.length === 0)
+    return html('figure', {}, html('figcaption', {}, `${title}. There are no elements.`));
+  const strip = planes.slice(0, STRIP).filter(({ error }, i) => error > 0 || i === 0);
+  const numbers = html('div', { class: 'numbers', role: 'status' });
+  const large = html('div', { class: 'large' });
+  const tell = (index: number) => numbers.replaceChildren(numbersOf(backend, subject, errors, index));
+  const choose = (plane: Plane) => large.replaceChildren(grid(subject, errors, plane, tell));
+  choose(strip[0]);
+  const others = html('p', {}, othersInWords(planes.slice(strip.length)));
   return html(
     'figure',
     {},
-    html('figcaption', {}, `${title}${which}${all.length ? '' : ': there are no elements'}`),
-    html('div', { class: 'pictures' }, ...planes.map((plane) => planePicture(subject, plane, errors))),
-  );
-}
-
-/** The planes with the largest errors. Planes without an error are left out, but one plane is always shown. */
-function worstOf(planes: Plane[]): Plane[] {
-  const worstFirst = [...planes].sort((p, q) => q.error - p.error);
-  return worstFirst.slice(0, MOST_PLANES).filter(({ error }, i) => error > 0 || i === 0);
-}
-
-function planesOf(subject: Subject, { ratios }: Errors): Plane[] {
-  const planes = new Map<string, Plane>();
-  ratios.forEach((error, index) => {
-    const name = planeName(subject, coordinates(index, subject.outShape));
-    const plane = planes.get(name) ?? { name, elements: [], error: 0 };
-    planes.set(name, plane);
-    plane.elements.push(index);
-    plane.error = Math.max(plane.error, error);
-  });
-  return [...planes.values()];
-}
-
-function planePicture(subject: Subject, { name, elements, error }: Plane, errors: Errors): HTMLElement {
-  const width = subject.outShape[axesOf(subject).column];
-  const height = elements.length / width;
-  const size = Math.max(4, Math.min(24, Math.floor(140 / Math.max(width, height))));
-  const corner = (i: number) => ({ x: (i % width) * size + 2, y: Math.floor(i / width) * size + 2 });
-  const worst = elements.indexOf(errors.worst.index);
-  const label = `${name}: ${inBounds(error)}${worst < 0 ? '' : `, the worst in ${place(subject, elements[worst])}`}`;
-  return html(
-    'figure',
-    {},
-    picture(
-      width * size + 4,
-      height * size + 4,
-      label,
-      ...elements.map((element, i) => shaded(corner(i), size, errors.ratios[element])),
-      ...(worst < 0 ? [] : [svg('rect', { ...corner(worst), width: size, height: size, class: 'worst' })]),
+    html('figcaption', {}, title),
+    legend(),
+    html(
+      'div',
+      { class: 'pictures' },
+      large,
+      html('div', { class: 'beside' }, numbers, ...(strip.length > 1 ? [chooser(strip, errors, choose)] : []), others), // prettier-ignore
     ),
-    html('figcaption', {}, name),
   );
 }
 
-/** A deeper colour means an error nearer to its bound. Beyond the bound, it is another colour with a cross. */
-function shaded({ x, y }: { x: number; y: number }, size: number, ratio: number): SVGElement {
-  const square = { x, y, width: size, height: size };
-  if (ratio <= 1) return svg('rect', { ...square, class: 'error', 'fill-opacity': Number(ratio.toFixed(3)) });
-  const cross = `M${x},${y}l${size},${size}m0,${-size}l${-size},${size}`;
-  return svg('g', { class: 'over' }, svg('rect', square), svg('path', { d: cross }));
+/** The class of a cell with this error. */
+function levelOf(ratio: number): string {
+  if (ratio === 0) return 'exact';
+  const level = LEVELS.findIndex((most) => ratio <= most);
+  return level < 0 ? 'over' : `level-${level + 1}`;
 }
 
-export function legend(): SVGElement {
-  const SIZE = 18;
-  const text = (x: number, words: string) => svg('text', { x, y: 12, class: 'axis' }, words);
-  return picture(
-    320,
-    24,
-    'Legend: a deeper colour means an error nearer to its bound; a cross means an error beyond its bound; the worst element has an outline',
-    text(0, '0'),
-    ...[0, 0.25, 0.5, 0.75, 1].map((ratio, i) => shaded({ x: 14 + SIZE * i, y: 2 }, SIZE, ratio)),
-    text(110, 'bound'),
-    shaded({ x: 165, y: 2 }, SIZE, 2),
-    text(189, 'beyond'),
-    svg('rect', { x: 245, y: 2, width: SIZE, height: SIZE, class: 'worst' }),
-    text(270, 'worst'),
+function legend(): HTMLElement {
+  const entry = (level: string, words: string) =>
+    html('li', {}, html('span', { class: `swatch ${level}` }), words);
+  return html(
+    'ul',
+    { class: 'legend', 'aria-label': 'Legend: the error, as a part of its bound' },
+    entry('exact', 'exact'),
+    ...LEVELS.map((most) => entry(levelOf(most), most === 1 ? 'to the bound' : `to ${most}`)),
+    entry('over', 'beyond'),
+    entry('exact worst', 'the worst'),
   );
+}
+
+/** The cells of a plane. Arrow keys walk through them, and all have one tab stop. */
+function grid(subject: Subject, errors: Errors, plane: Plane, tell: (index: number) => void): HTMLElement {
+  const { columns, elements } = plane;
+  const rows = elements.length / columns;
+  const worst = Math.max(0, elements.findIndex((index) => errors.ratios[index] === plane.error)); // prettier-ignore
+  const cells = elements.map((index) =>
+    html('div', {
+      role: 'gridcell',
+      tabindex: -1,
+      class: levelOf(errors.ratios[index]) + (index === errors.worst.index ? ' worst' : ''),
+      'aria-label': `${placeInWords(subject, index)}: ${inBounds(errors.ratios[index])}`,
+    }),
+  );
+  const element = html(
+    'div',
+    { role: 'grid', class: 'cells', 'aria-label': plane.name || resultName(subject) },
+    ...Array.from({ length: rows }, (_, row) =>
+      html('div', { role: 'row' }, ...cells.slice(row * columns, (row + 1) * columns)),
+    ),
+  );
+  element.style.width = `${columns * Math.min(3, 30 / rows)}rem`;
+  let stop = worst;
+  const goTo = (at: number) => {
+    cells[stop].tabIndex = -1;
+    cells[(stop = at)].tabIndex = 0;
+    tell(elements[at]);
+  };
+  const cellAt = (target: EventTarget | null) => cells.indexOf(target as HTMLDivElement);
+  element.addEventListener('focusin', ({ target }) => goTo(cellAt(target)));
+  element.addEventListener('pointerover', ({ target }) => cellAt(target) >= 0 && tell(elements[cellAt(target)])); // prettier-ignore
+  element.addEventListener('pointerleave', () => tell(elements[stop]));
+  element.addEventListener('keydown', (event) => {
+    const to = neighbour(event, stop, columns, cells.length);
+    if (to === undefined) return;
+    event.preventDefault();
+    cells[to].focus();
+  });
+  goTo(worst);
+  return element;
+}
+
+/** Where a key leads to from a cell, within the same row or column. undefined: it is no key of a grid. */
+function neighbour(event: KeyboardEvent, at: number, columns: number, size: number): number | undefined {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return undefined;
+  const start = at - (at % columns);
+  const to = {
+    ArrowLeft: Math.max(start, at - 1),
+    ArrowRight: Math.min(start + columns - 1, at + 1),
+    ArrowUp: at - columns,
+    ArrowDown: at + columns,
+    Home: start,
+    End: start + columns - 1,
+  }[event.key];
+  return to === undefined || (to >= 0 && to < size) ? to : at;
+}
+
+function numbersOf(backend: string, subject: Subject, errors: Errors, index: number): HTMLElement {
+  const { got, want, bound, ratios } = errors;
+  const at = placeOf(index, subject.outShape);
+  return list([
+    ['Element', `${resultName(subject)}[${at.join(', ')}]`],
+    ['Place', placeInWords(subject, index)],
+    [`On ${backend}`, show(got[index], DIGITS)],
+    ['In float64', show(want[index], DIGITS)],
+    ['Difference', short(got[index] - want[index])],
+    ['Bound', short(bound(index))],
+    ['Error', inBounds(ratios[index])],
+  ]);
+}
+
+/** The planes of the strip, from which one chooses. */
+function chooser(planes: Plane[], errors: Errors, choose: (plane: Plane) => void): HTMLElement {
+  const entries = planes.map((plane, i) => {
+    const input = html('input', { type: 'radio', name: 'plane', checked: i === 0 });
+    input.addEventListener('change', () => choose(plane));
+    const words = `${plane.name}: ${format(plane.error)}`;
+    return html('label', {}, input, html('span', { class: 'card' }, thumbnail(plane, errors), words));
+  });
+  return html(
+    'fieldset',
+    { class: 'strip' },
+    html('legend', {}, 'The worst planes, and the largest error of each'),
+    ...entries,
+  );
+}
+
+/** A plane so small that its cells are only colours: for each level one path. */
+function thumbnail({ columns, elements }: Plane, { ratios }: Errors): SVGElement {
+  const paths = new Map<string, string>();
+  elements.forEach((index, i) => {
+    const level = levelOf(ratios[index]);
+    paths.set(level, `${paths.get(level) ?? ''}M${i % columns},${Math.floor(i / columns)}h1v1h-1z`);
+  });
+  const size = { viewBox: `0 0 ${columns} ${elements.length / columns}`, width: 64, height: 64 };
+  return svg('svg', { ...size, 'aria-hidden': 'true' }, ...Array.from(paths, ([level, d]) => svg('path', { class: level, d }))); // prettier-ignore
+}
+
+function othersInWords(planes: Plane[]): string {
+  if (planes.length === 0) return '';
+  const { error } = planes[0];
+  const largest = error === 0 ? 'all exact' : `the largest error is ${inBounds(error)}`;
+  return `${planes.length} more plane${planes.length > 1 ? 's' : ''}: ${largest}.`;
 }
 
 const PLOT = 260;
@@ -137,78 +218,10 @@ export function slopeFigure(slopes: Slope[]): HTMLElement {
   );
 }
 
-export function timeFigure({ builtin, ours }: Times): HTMLElement {
-  const [WIDTH, BAR] = [320, 26];
-  const bar = (y: number, time: number, name: string) => [
-    svg('rect', {
-      x: 80,
-      y,
-      width: (WIDTH - 80) * (time / Math.max(builtin, ours)),
-      height: BAR - 8,
-      class: 'bar',
-    }),
-    svg('text', { x: 0, y: y + BAR / 2 - 4, class: 'axis' }, name),
-  ];
-  return html(
-    'figure',
-    {},
-    html('figcaption', {}, 'Time of a call'),
-    picture(
-      WIDTH,
-      2 * BAR,
-      inTimes({ builtin, ours }),
-      ...bar(0, ours, 'the plugin'),
-      ...bar(BAR, builtin, 'tfjs’s own'),
-    ),
-  );
-}
-
 // Words
 
 export function inBounds(error: number): string {
-  if (error === 0) return 'none: every element is exact';
+  if (error === 0) return 'none, exact';
   if (error === Infinity) return 'not 0 although the bound is 0, or not a number';
-  return error <= 1 ? `at most ${short(error)} of the bound` : `up to ${short(error)} times the bound`;
-}
-
-export function inTimes({ builtin, ours }: Times): string {
-  const ratio = builtin / ours;
-  const words = ratio >= 1 ? `${short(ratio)} times as fast` : `${short(1 / ratio)} times as long`;
-  return `${words} as tfjs’s own kernel: ${short(ours)} ms instead of ${short(builtin)} ms`;
-}
-
-// Where elements are
-
-interface Axes {
-  row: number;
-  column: number;
-  /** The two axes that number the planes, with their names. */
-  planes: [axis: number, name: string][];
-}
-
-function axesOf({ kernelName, attrs }: Subject): Axes {
-  if (kernelName === 'Conv2DBackpropFilter') return { row: 0, column: 1, planes: [[2, 'input'], [3, 'output']] }; // prettier-ignore
-  return attrs.dataFormat === 'NCHW'
-    ? { row: 2, column: 3, planes: [[0, 'image'], [1, 'channel']] } // prettier-ignore
-    : { row: 1, column: 2, planes: [[0, 'image'], [3, 'channel']] }; // prettier-ignore
-}
-
-/** The element's index along each axis. */
-function coordinates(index: number, shape: readonly number[]): number[] {
-  const result: number[] = [];
-  for (let axis = shape.length - 1; axis >= 0; axis--) {
-    result.unshift(index % shape[axis]);
-    index = Math.floor(index / shape[axis]);
-  }
-  return result;
-}
-
-export function place(subject: Subject, index: number): string {
-  const { row, column } = axesOf(subject);
-  const at = coordinates(index, subject.outShape);
-  return `${planeName(subject, at)}, row ${at[row]}, column ${at[column]}`;
-}
-
-function planeName(subject: Subject, at: number[]): string {
-  return axesOf(subject).planes.map(([axis, name]) => `${name} ${at[axis]}`).join(', '); // prettier-ignore
+  return error <= 1 ? `${short(error)} of the bound` : `${short(error)} times the bound`;
 }

@@ -6,16 +6,15 @@ import { ERROR_UNIT, KERNEL_COLUMNS, kernelCells, linesOf, ownShare, speedUps, v
 import type { ModelResult, Side } from '../src/cli/model/task.js';
 import { modelText } from '../src/cli/model/text.js';
 import { writeNumber } from '../src/cli/numbers.js';
-import { html } from './dom.js';
+import { html, list } from './dom.js';
 
 /** What the section says of the device before a check. */
 export function device(hasWebgl: boolean): HTMLElement {
-  return list({
-    Browser: browserName(),
-    ...(hasWebgl
-      ? { GPU: gpuName(), 'Its textures carry': texturesInWords() }
-      : { GPU: 'webgl does not start here' }),
-  });
+  return list([
+    ['Browser', browserName()],
+    ['GPU', hasWebgl ? gpuName() : 'webgl does not start here'],
+    ...(hasWebgl ? [['Its textures carry', texturesInWords()] as const] : []),
+  ]);
 }
 
 export const jsonOf = (run: ModelRun) => JSON.stringify(run, writeNumber, 2);
@@ -42,10 +41,10 @@ export function shown(run: ModelRun, url: string): Element[] {
     ...side('With tfjs’s kernels', result.tfjs),
     ...side('With the plugin’s kernels', result.plugin),
     html('h3', {}, 'Kernels'),
-    list({
-      Inputs: result.inputs.map(({ name, shape }) => `${name} ${shape.join('x')}`).join(', '),
-      [run.gradients ? 'A run forward and backward' : 'A prediction']: time(result),
-    }),
+    list([
+      ['Inputs', result.inputs.map(({ name, shape }) => `${name} ${shape.join('x')}`).join(', ')],
+      [run.gradients ? 'A run forward and backward' : 'A prediction', time(result)],
+    ]),
     table('Kernels', KERNEL_COLUMNS, kernelCells(result)),
     html('p', {}, `${ownShare(result)} ${ERROR_UNIT}`),
   ];
@@ -90,11 +89,6 @@ function saving(text: string, url: string): Element[] {
 }
 
 // Elements
-
-function list(entries: Record<string, string>): HTMLElement {
-  const items = Object.entries(entries).flatMap(([name, text]) => [html('dt', {}, name), html('dd', {}, text)]); // prettier-ignore
-  return html('dl', {}, ...items);
-}
 
 /** A table that scrolls in its own box. */
 function table(label: string, columns: readonly string[], rows: readonly Cell[][]): HTMLElement {
