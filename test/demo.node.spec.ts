@@ -13,6 +13,7 @@ import {
   openChromium,
   SENDER,
 } from '../src/cli/browser.js';
+import { AXE, DARK } from './support/axe.js';
 
 const LARGEST = stateOf({ ...LIMITS, pad: 'same', view: 'im2col' });
 const PAGES = ['index.html', 'main.js', 'style.css'];
@@ -48,18 +49,11 @@ async function openPage(script: string, has: (file: string) => boolean = () => t
   return texts.join('\n');
 }
 
-/** Compares on each backend that the page offers. */
+/** Compares on every backend that starts. */
 const COMPARE = `
   const section = await until(() => document.querySelector('[aria-labelledby=compare]'));
-  const verdict = section.querySelector('.verdict');
-  const backend = section.querySelector('select:has([value=wasm])');
-  for (const option of backend.options) {
-    if (option.disabled) continue;
-    backend.value = option.value;
-    section.querySelector('form').requestSubmit();
-    await until(() => /^[✓✗]/.test(verdict.textContent));
-    send({ message: verdict.textContent });
-  }
+  section.querySelector('form').requestSubmit();
+  await until(() => /^[✓✗]/.test(section.querySelector('.verdict').textContent));
   send({ message: section.textContent });`;
 
 /** Checks the example on wasm, on a page that may load no more files. */
@@ -103,18 +97,26 @@ describe('the demo build', () => {
   it('compares on wasm, whose files are beside the page', async () => {
     if (!findChromium()) return pending(CHROMIUM_HINT);
     const text = await openPage(COMPARE);
-    expect(text).toMatch(/✓ Right: .*, on cpu\./);
-    expect(text).toMatch(/✓ Right: .*, on wasm\./);
-    expect(text).not.toContain('wasm does not start');
+    expect(text).toContain('✓ Conv2D, one channel, valid: right on cpu, wasm and webgl.');
+    expect(text).not.toContain('does not start');
   }, 120_000);
 
   it('compares without wasm where its files are missing, and says why', async () => {
     if (!findChromium()) return pending(CHROMIUM_HINT);
     const text = await openPage(COMPARE, (file) => !file.endsWith('.wasm'));
-    expect(text).toMatch(/✓ Right: .*, on cpu\./);
-    expect(text).not.toContain('on wasm.');
+    expect(text).toContain('✓ Conv2D, one channel, valid: right on cpu and webgl.');
     expect(text).toContain('wasm does not start here. Its .wasm files do not load');
   }, 120_000);
+
+  for (const [theme, flags] of [
+    ['light', []],
+    ['dark', [DARK]],
+  ] as const)
+    // prettier-ignore
+    it(`has a page that axe finds no fault with, and that needs no scrolling sideways, in the ${theme} theme`, async () => {
+      if (!findChromium()) return pending(CHROMIUM_HINT);
+      expect(await faultsOfPage(flags)).toEqual(['before', 'compared', 'beyond', 'model']);
+    }, 120_000);
 
   it('has an explorer that is small, as it needs no tfjs', () => {
     const sizes = EXPLORER.map((name) => gzipSync(readFileSync(join('build/demo', name))).length);
@@ -142,6 +144,69 @@ describe('the demo build', () => {
     expect(text).toContain('overflow: 0');
   }, 120_000);
 });
+
+/** Widths of windows. At the first and the third of them axe looks at the page, too. */
+const WIDTHS = [320, 768, 1280, 1920];
+
+/**
+ * Opens the page in a frame, and looks at it before and after a comparison, with a picture of errors beyond their bounds, and after the check of
+ * the example. Returns what axe finds and where the page is wider than its window.
+ */
+async function faultsOfPage(flags: readonly string[]): Promise<string[]> {
+  const inFrame = `
+    ${AXE}
+    const until = async (found) => {
+      while (!found()) await new Promise((done) => setTimeout(done, 20));
+      return found();
+    };
+    const look = async (state) => {
+      for (const width of ${JSON.stringify(WIDTHS)}) {
+        frameElement.style.width = width + 'px';
+        await new Promise((done) => setTimeout(done, 100));
+        const { scrollWidth } = document.documentElement;
+        const wide = scrollWidth > width ? ['is ' + scrollWidth + ' px wide'] : [];
+        const found = width === ${WIDTHS[0]} || width === ${WIDTHS[2]} ? await findings() : [];
+        for (const fault of [...wide, ...found]) send({ message: state + ', ' + width + ' px: ' + fault });
+      }
+      send({ message: state });
+    };
+    addEventListener('load', async () => {
+      const section = await until(() => document.querySelector('[aria-labelledby=compare]'));
+      const [model] = document.querySelectorAll('[aria-labelledby=model]');
+      const ended = (section) => until(() => /^[✓✗?]/.test(section.querySelector('.verdict').textContent));
+      await look('before');
+      const [kernel, one] = section.querySelectorAll('select');
+      for (const [select, value] of [[kernel, 'AvgPoolGrad'], [one, '2x2, same, odd size']]) {
+        select.value = value;
+        select.dispatchEvent(new Event('change'));
+      }
+      section.querySelector('form').requestSubmit();
+      await ended(section);
+      await look('compared');
+      section.querySelector('[aria-label^="tfjs’s own kernel on cpu"]').click();
+      await look('beyond');
+      model.querySelector('select').value = 'wasm';
+      model.querySelector('[type=checkbox]').click();
+      model.querySelector('button[type=button]').click();
+      await ended(model);
+      model.querySelector('details').open = true;
+      await look('model');
+      send({ done: true });
+    });`;
+  const atTop = `
+    addEventListener('load', () => {
+      const frame = Object.assign(document.createElement('iframe'), { src: '/' });
+      frame.style = 'height: 900px; border: 0';
+      document.body.replaceChildren(frame);
+    });`;
+  const page = readFileSync('build/demo/index.html', 'utf8');
+  const script = `<script>${SENDER} if (window === top) { ${atTop} } else { ${inFrame} }</script>`;
+  const found: string[] = [];
+  const open = (url: string) => openChromium(url, [...CHROMIUM_FLAGS, '--hide-scrollbars', ...flags]);
+  const fileOf = (path: string) => ({ file: join('build/demo', path) });
+  await inBrowser<string>(page.replace('</head>', () => `${script}</head>`), fileOf, (text) => found.push(text), { open }); // prettier-ignore
+  return found;
+}
 
 /** Computes the first example by the kernels of cpu. Returns the scripts that were asked for then, and what the page says. */
 async function askBackend(): Promise<[asked: string[], texts: string[]]> {
