@@ -41,18 +41,17 @@ export function show(value: number, digits = 7): string {
   return String(Number(value.toPrecision(digits)) + 0).replace('-', '−');
 }
 
-/** The number to three digits. */
-export function short(value: number): string {
+/** The number to a few digits, with an exponent if it is very large or small. */
+export function short(value: number, digits = 3): string {
   const size = Math.abs(value);
   const isPlain = size === 0 || (size >= 1e-3 && size < 1e5) || !Number.isFinite(value);
-  return isPlain ? show(value, 3) : value.toExponential(2).replaceAll('-', '−');
+  return isPlain ? show(value, digits) : value.toExponential(digits - 1).replaceAll('-', '−');
 }
 
 /** The ends of a spread of measurements, to the digits that it supports: one, or two if the ends are near each other. */
 export function between([low, high]: readonly [number, number]): string {
   const digits = high - low < 0.5 * low ? 2 : 1;
-  const text = (value: number) =>
-    value < 10 && value >= 1e-3 ? value.toPrecision(digits) : show(value, digits);
+  const text = (value: number) => (/e/.test(value.toPrecision(digits)) ? show(value, digits) : value.toPrecision(digits)); // prettier-ignore
   const [from, to] = [text(low), text(high)];
   return from === to ? from : `${from} to ${to}`;
 }

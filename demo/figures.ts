@@ -3,7 +3,7 @@ import type { Subject } from '../kernels/proof.js';
 import { format } from '../src/cli/cells.js';
 import { placeOf } from '../src/verify/case.js';
 import { resultName } from './cases.js';
-import { html, list, picture, short, show, svg } from './dom.js';
+import { html, list, picture, short, svg } from './dom.js';
 import type { Errors, Slope } from './measure.js';
 import { placeInWords, type Plane, planesOf } from './planes.js';
 
@@ -128,8 +128,8 @@ function numbersOf(backend: string, subject: Subject, errors: Errors, index: num
   return list([
     ['Element', `${resultName(subject)}[${at.join(', ')}]`],
     ['Place', placeInWords(subject, index)],
-    [`On ${backend}`, show(got[index], DIGITS)],
-    ['In float64', show(want[index], DIGITS)],
+    [`On ${backend}`, short(got[index], DIGITS)],
+    ['In float64', short(want[index], DIGITS)],
     ['Difference', short(got[index] - want[index])],
     ['Bound', short(bound(index))],
     ['Error', inBounds(ratios[index])],

@@ -40,7 +40,7 @@ function explorerSection(): HTMLElement {
       link('y gathers', {}),
       ' (each cell collects its window), and the gradient of x as ',
       link('a gather', { look: 'dx', view: 'gather' }),
-      ' (each cell collects what it had a part in) or as ',
+      ' (each cell collects from all windows that it is in) or as ',
       link('a scatter', { look: 'dx', view: 'scatter' }),
       ' (each dy spreads over its window and is added).',
     ),

@@ -136,6 +136,7 @@ describe('the demo, times', () => {
     expect(between([1.934, 2.312])).toBe('1.9 to 2.3');
     expect(between([0.31, 4.2])).toBe('0.3 to 4');
     expect(between([0.96, 1.04])).toBe('0.96 to 1.0');
+    expect(between([9.7, 21])).toBe('10 to 20');
     expect(between([95, 312])).toBe('100 to 300');
     expect(between([123.4, 123.5])).toBe('120');
   });
