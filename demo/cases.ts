@@ -110,11 +110,11 @@ function geometryOf({ inputs, attrs }: Subject): Facts {
 function distance(a: Facts, b: Facts): number {
   const between = (p: unknown, q: unknown) =>
     typeof p === 'number' && typeof q === 'number' ? Math.abs(Math.log((p + 1) / (q + 1))) : Number(p !== q);
-  const sum = Object.keys(a).map((name) => {
+  const parts = Object.keys(a).flatMap((name) => {
     const [p, q] = [a[name] ?? [], b[name] ?? []];
-    return p.length === q.length ? p.reduce((sum: number, _, i) => sum + between(p[i], q[i]), 0) : 1;
+    return p.length === q.length ? p.map((_, i) => between(p[i], q[i])) : [1];
   });
-  return sum.reduce((total, one) => total + one, 0);
+  return parts.reduce((sum, part) => sum + part, 0);
 }
 
 /** Of the cases, the one that is most like the wanted one, and how they differ, in words. */

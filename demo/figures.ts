@@ -31,7 +31,7 @@ export function errorFigure(kernel: string, backend: string, subject: Subject, e
   const tell = (index: number) => numbers.replaceChildren(numbersOf(backend, subject, errors, index));
   const choose = (plane: Plane) => large.replaceChildren(grid(subject, errors, plane, tell));
   choose(strip[0]);
-  const others = html('p', {}, othersInWords(planes.slice(strip.length)));
+  const others = planes.slice(strip.length);
   return html(
     'figure',
     {},
@@ -41,7 +41,13 @@ export function errorFigure(kernel: string, backend: string, subject: Subject, e
       'div',
       { class: 'pictures' },
       large,
-      html('div', { class: 'beside' }, numbers, ...(strip.length > 1 ? [chooser(strip, errors, choose)] : []), others), // prettier-ignore
+      html(
+        'div',
+        { class: 'beside' },
+        numbers,
+        ...(strip.length > 1 ? [chooser(strip, errors, choose)] : []),
+        ...(others.length > 0 ? [html('p', {}, othersInWords(others))] : []),
+      ),
     ),
   );
 }
@@ -70,7 +76,7 @@ function legend(): HTMLElement {
 function grid(subject: Subject, errors: Errors, plane: Plane, tell: (index: number) => void): HTMLElement {
   const { columns, elements } = plane;
   const rows = elements.length / columns;
-  const worst = Math.max(0, elements.findIndex((index) => errors.ratios[index] === plane.error)); // prettier-ignore
+  const worst = elements.findIndex((index) => errors.ratios[index] === plane.error);
   const cells = elements.map((index) =>
     html('div', {
       role: 'gridcell',
@@ -164,7 +170,6 @@ function thumbnail({ columns, elements }: Plane, { ratios }: Errors): SVGElement
 }
 
 function othersInWords(planes: Plane[]): string {
-  if (planes.length === 0) return '';
   const { error } = planes[0];
   const largest = error === 0 ? 'all exact' : `the largest error is ${inBounds(error)}`;
   return `${planes.length} more plane${planes.length > 1 ? 's' : ''}: ${largest}.`;

@@ -65,7 +65,7 @@ const DIFFERENCES = 64;
 
 /** Measures the subject's kernel on the active backend. */
 export async function measure(subject: Subject): Promise<Measured> {
-  const comparison = await compareSubject(subject, SEED, 0);
+  const comparison = await compareSubject(subject, SEED, null);
   const values = untiedInputs(subject, SEED, floats);
   const want = subject.definition(values);
   const bound = boundOf(subject, values);
