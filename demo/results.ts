@@ -105,7 +105,8 @@ function table(
   return html(
     'table',
     { class: 'sides' },
-    html('caption', {}, 'Errors in units of their bounds: at most 1 is right. Choose an error to see its picture.'), // prettier-ignore
+    html('caption', {}, 'Errors in units of their bounds: at most 1 is right. Choose an error to see its picture. ' +
+        'Times are the middle half of several rounds. They include the copies of the inputs and of the result: in small cases, most of the time.'), // prettier-ignore
     html('thead', {}, html('tr', {}, html('td'), ...heads)),
     html(
       'tbody',
