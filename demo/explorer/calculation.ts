@@ -10,7 +10,9 @@ import * as numeric from '../../src/numeric.js';
 import type { ConvGeometry, Geometry, PoolGeometry } from '../../src/numeric.js';
 import { divisor } from '../../kernels/avg_pool/definition.js';
 import { forEachWindow } from '../../kernels/geometry.js';
-import { type ArrayName, geometryOf, type Op, type Shape, type State } from './state.js';
+import { channelOf, indexIn, matrixIndexInY, type Place, placeIn, stepsOf } from './places.js';
+import { type ArrayName, geometryOf, hasPatches, type Op, type Shape, type State } from './state.js';
+import { type Tfjs, tfjsGives } from './tfjs.js';
 
 /** y[yi] sees x[xi] through filter[fi]. Pools have no filter: fi is -1. */
 export interface Link {
@@ -32,6 +34,8 @@ export interface Calculation {
   patched: Int32Array;
   padded: Derived;
   spread: Derived;
+  /** What tfjs gives instead, where it differs. */
+  tfjs?: Tfjs;
 }
 
 /** An array [batch, height, width, channels] that another one was laid into, with zeros around and between. */
@@ -57,6 +61,12 @@ const FUNCTIONS: Record<Exclude<Op, 'maxPool' | 'avgPool'>, Functions> = {
 
 /** @throws Error that says which argument does not fit */
 export function calculated(state: State): Calculation {
+  const c = rightly(state);
+  const tfjs = tfjsGives(c);
+  return tfjs ? { ...c, tfjs, arrays: { ...c.arrays, tfjs: tfjs.values } } : c;
+}
+
+function rightly(state: State): Calculation {
   const g = geometryOf(state);
   const [x, filter, bias, dy] = [state.x, state.filter, state.bias, state.dy].map((v) =>
     Float64Array.from(v),
@@ -79,7 +89,7 @@ export function calculated(state: State): Calculation {
     const dx = filled(x.length, (out) => FUNCTIONS[op].dx(dy, filter, conv, out));
     const dFilter = filled(filter.length, (out) => FUNCTIONS[op].dFilter(x, dy, conv, out));
     const dBias = filled(bias.length, (out) => numeric.biasGrad(dy, conv, out));
-    const matrices = op === 'conv2d' && state.view === 'im2col' ? patchMatrices(state, conv) : undefined;
+    const matrices = hasPatches(state) && state.view === 'im2col' ? patchMatrices(state, conv) : undefined;
     return { ...parts, ...matrices, arrays: { ...arrays, y, dx, dFilter, dBias, ...matrices?.arrays } };
   }
   const pool = g as PoolGeometry;
@@ -93,11 +103,7 @@ export function calculated(state: State): Calculation {
   });
   const y = filled(dy.length, (out) => numeric.avgPool(x, pool, out));
   const dx = filled(x.length, (out) => numeric.avgPoolGrad(dy, pool, out));
-  // tfjs divides by the size of the window, whatever lies in it: row 1 of docs/deviations.md.
-  const size = g.filterHeight * g.filterWidth;
-  const scaled = dy.map((value, i) => (value * divisors[i]) / size);
-  const tfjs = filled(x.length, (out) => numeric.avgPoolGrad(scaled, pool, out));
-  return { ...parts, arrays: { ...arrays, y, dx, tfjs } };
+  return { ...parts, arrays: { ...arrays, y, dx } };
 }
 
 const empty = new Float64Array(0);
@@ -132,19 +138,25 @@ function patchMatrices(state: State, g: ConvGeometry) {
   return { patched, arrays: { patches, dPatches } };
 }
 
-/** Where the cell [pixel, channel] of the matrix [pixels, outChannels] lies in y. */
-export function matrixIndexInY(g: Geometry, index: number): number {
-  return indexIn(g.y, placeIn(index, stepsOf({ height: g.outHeight, width: g.outWidth }, g.outChannels), g.outHeight, g.outWidth, g.outChannels)); // prettier-ignore
-}
-
 // The links depend on shapes alone. While somebody types numbers, they stay.
 let last = { key: '', links: [] as Link[] };
 
 function linksOf(state: State, g: Geometry): Link[] {
-  const { op, batch, dataFormat, outChannels }: Shape = state;
-  const { inHeight, inWidth, filterHeight, filterWidth, padTop, padLeft, padBottom, padRight } = g;
+  const { op, batch, dataFormat, outChannels, groups }: Shape = state;
+  const {
+    inHeight,
+    inWidth,
+    outHeight,
+    outWidth,
+    filterHeight,
+    filterWidth,
+    padTop,
+    padLeft,
+    padBottom,
+    padRight,
+  } = g;
   const { strideHeight, strideWidth, dilationHeight, dilationWidth, inChannels } = g;
-  const key = JSON.stringify({ op, batch, dataFormat, outChannels, inHeight, inWidth, filterHeight, filterWidth, padTop, padLeft, padBottom, padRight, strideHeight, strideWidth, dilationHeight, dilationWidth, inChannels }); // prettier-ignore
+  const key = JSON.stringify({ op, batch, dataFormat, outChannels, groups, inHeight, inWidth, outHeight, outWidth, filterHeight, filterWidth, padTop, padLeft, padBottom, padRight, strideHeight, strideWidth, dilationHeight, dilationWidth, inChannels }); // prettier-ignore
   if (last.key !== key) last = { key, links: askedLinks(state, g) };
   return last.links;
 }
@@ -164,53 +176,16 @@ function askedLinks({ op, x, filter, dy }: State, g: Geometry): Link[] {
   });
 }
 
-// Places
-
-export interface Place {
-  b: number;
-  row: number;
-  col: number;
-  channel: number;
-}
-
-/** Where a cell of y or dy stands. */
-export function placeInY(g: Geometry, index: number): Place {
-  return placeIn(index, g.y, g.outHeight, g.outWidth, g.outChannels);
-}
-
-/** Where a cell of x or dx stands. */
-export function placeInX(g: Geometry, index: number): Place {
-  return placeIn(index, g.x, g.inHeight, g.inWidth, g.inChannels);
-}
-
-function placeIn(
-  index: number,
-  steps: Geometry['x'],
-  height: number,
-  width: number,
-  channels: number,
-): Place {
-  const along = (step: number, size: number) => Math.floor(index / step) % size;
-  return {
-    b: Math.floor(index / steps.batch),
-    row: along(steps.row, height),
-    col: along(steps.col, width),
-    channel: along(steps.channel, channels),
-  };
-}
-
-export const indexIn = (steps: Geometry['x'], { b, row, col, channel }: Place) =>
-  b * steps.batch + row * steps.row + col * steps.col + channel * steps.channel;
-
-/** The channel of a cell of y. */
-export const channelOf = (g: Geometry, yi: number) => placeInY(g, yi).channel;
-
 // Zeros
 
-/** x with the padding around it: row oy * stride + fy * dilation is the row that y[oy] sees through filter[fy]. */
+/**
+ * x with the padding around it: row oy * stride + fy * dilation is the row that y[oy] sees through filter[fy]. If the size of
+ * y was rounded up, the last windows reach past the padding.
+ */
 function paddedX(g: Geometry): Derived {
-  const height = g.padTop + g.inHeight + g.padBottom;
-  const width = g.padLeft + g.inWidth + g.padRight;
+  const reach = (out: number, stride: number, window: number) => (out - 1) * stride + window;
+  const height = Math.max(g.padTop + g.inHeight + g.padBottom, reach(g.outHeight, g.strideHeight, g.effectiveFilterHeight)); // prettier-ignore
+  const width = Math.max(g.padLeft + g.inWidth + g.padRight, reach(g.outWidth, g.strideWidth, g.effectiveFilterWidth)); // prettier-ignore
   return derived(g, height, width, g.inChannels, ({ row, col, ...rest }) => {
     const place = { ...rest, row: row - g.padTop, col: col - g.padLeft };
     const isInside = place.row >= 0 && place.row < g.inHeight && place.col >= 0 && place.col < g.inWidth;
@@ -246,10 +221,3 @@ function derived(
   from.forEach((_, i) => (from[i] = source(placeIn(i, steps, height, width, channels))));
   return { height, width, from };
 }
-
-export const stepsOf = ({ height, width }: { height: number; width: number }, channels: number) => ({
-  batch: height * width * channels,
-  row: width * channels,
-  col: channels,
-  channel: 1,
-});

@@ -1,5 +1,15 @@
 /** A state as a program: with tf and this plugin, or with the numeric functions alone. */
-import { geometryOf, isPool, padding, product, type State, xShape } from './state.js';
+import {
+  geometryOf,
+  groupedFilter,
+  groupsOf,
+  isPool,
+  padding,
+  product,
+  rounding,
+  type State,
+  xShape,
+} from './state.js';
 
 export const KINDS = ['tfjs-convgrad', 'tfjs-convgrad/numeric'] as const;
 export type Kind = (typeof KINDS)[number];
@@ -22,18 +32,13 @@ function options(s: State, more: string[] = []): string {
     `pad: ${typeof pad === 'string' ? `'${pad}'` : JSON.stringify(pad).replaceAll(',', ', ')}`,
     `dilations: [${list(s.dilations)}]`,
     `dataFormat: '${s.dataFormat}'`,
+    ...(rounding(s) ? [`dimRoundingMode: '${rounding(s)}'`] : []),
     ...(s.op === 'avgPool' ? [`countIncludePad: ${s.countIncludePad}`] : []),
   ];
   return `{ ${parts.join(', ')} }`;
 }
 
-/** The filter as a convolution takes it. If it is depthwise, each channel is a group. */
-function groupedFilter(s: State): number[] {
-  const { op, filterHeight, filterWidth, channels, outChannels } = s;
-  return op === 'depthwiseConv2d' ? [filterHeight, filterWidth, 1, channels * outChannels] : [filterHeight, filterWidth, channels, outChannels]; // prettier-ignore
-}
-
-const groups = ({ op, channels }: State) => (op === 'depthwiseConv2d' ? [`groups: ${channels}`] : []);
+const groups = (s: State) => (groupsOf(s) > 1 ? [`groups: ${groupsOf(s)}`] : []);
 
 function tfConv(s: State): string[] {
   return [

@@ -1,16 +1,17 @@
 /** The controls of the explorer: the example, the op, what is followed and how, and the shapes. */
 import { html } from '../dom.js';
-import { PRESETS } from './presets.js';
+import { pageOf, presetOf, PRESETS } from './presets.js';
 import {
   LIMITS,
   isPool,
   type Look,
   type Op,
   reshaped,
+  hasPatches,
   RESULT,
+  ROUNDINGS,
   type Shape,
   type State,
-  toHash,
   type View,
 } from './state.js';
 
@@ -19,7 +20,7 @@ const LOOK_NAMES: Record<Look, string> = { forward: 'Forward', dx: 'dx', dFilter
 const VIEW_NAMES: Record<View, string> = { gather: 'Gather', scatter: 'Scatter', im2col: 'Patch matrix' };
 
 /** A control, and how it shows a state. */
-interface Control {
+export interface Control {
   element: HTMLElement;
   show: (s: State) => void;
 }
@@ -34,15 +35,25 @@ export function controls(get: () => State, set: (s: State) => void): Control {
   const looks = segments('Follow', LOOK_NAMES, ({ look }) => look, (look_) => look({ look: look_ })); // prettier-ignore
   const views = segments('View', VIEW_NAMES, ({ view }) => view, (view) => look({ view })); // prettier-ignore
   const parts = [
-    presets(set),
     segments('Operation', OP_NAMES, ({ op }) => op, (op) => reshape(withOp(get(), op))), // prettier-ignore
     except(looks, 'dFilter', ({ op }) => isPool(op)),
-    except(views, 'im2col', ({ op }) => op !== 'conv2d'),
+    except(views, 'im2col', (s) => !hasPatches(s)),
     shapes(reshape),
   ];
+  const examples = presets(set);
+  const summary = html('summary');
+  const settings = html('details', { class: 'settings' }, summary, html('div', {}, ...parts.map(({ element }) => element))); // prettier-ignore
+  // On a narrow page the grids come first: these controls are folded.
+  const isWide = matchMedia('(min-width: 48rem)');
+  const fold = () => (settings.open = isWide.matches);
+  isWide.addEventListener('change', fold);
+  fold();
   return {
-    element: html('form', { class: 'choices', 'aria-label': 'What to show' }, ...parts.map(({ element }) => element)),
-    show: (s) => parts.forEach((part) => part.show(s)),
+    element: html('form', { class: 'choices', 'aria-label': 'What to show' }, examples.element, settings),
+    show(s) {
+      summary.textContent = `${OP_NAMES[s.op]}, ${LOOK_NAMES[s.look]}, ${VIEW_NAMES[s.view].toLowerCase()}`;
+      for (const part of [examples, ...parts]) part.show(s);
+    },
   }; // prettier-ignore
 }
 
@@ -53,9 +64,10 @@ function withOp(s: State, op: Op): Partial<Shape> {
   return s.op === 'dense' ? { op, batch: 1, channels: 1, outChannels: 1, height: 3, width: 3, filterHeight: 2, filterWidth: 2 } : { op }; // prettier-ignore
 }
 
-/** The examples, and what to look at in the one that is shown. */
+/** The examples, what to look at in the one that is shown, and where to read about it. */
 function presets(set: (s: State) => void): Control {
-  const about = html('p', { class: 'about' });
+  const about = html('span');
+  const link = html('a');
   const select = html('select', {}, html('option', { value: '', disabled: true }, 'Your own numbers'));
   for (const label of new Set(PRESETS.map(({ group }) => group))) {
     const options = PRESETS.flatMap(({ group, title }, i) => (group === label ? [html('option', { value: i }, title)] : [])); // prettier-ignore
@@ -67,27 +79,17 @@ function presets(set: (s: State) => void): Control {
       'div',
       { class: 'start' },
       html('label', { class: 'field example' }, 'Example', select),
-      about,
+      html('p', { class: 'about' }, about, ' ', link),
     ),
     show(s) {
-      const at = PRESETS.findIndex(({ state }) => isSameExample(state, s));
-      select.value = at < 0 ? '' : String(at);
-      about.textContent = PRESETS[at]?.about ?? '';
+      const preset = presetOf(s);
+      select.value = preset ? String(PRESETS.indexOf(preset)) : '';
+      about.textContent = preset?.about ?? '';
+      const { title, path } = pageOf(s);
+      link.textContent = title;
+      link.href = `docs/${path}`;
     },
   };
-}
-
-/** Whether two states differ in no more than in how they are looked at. */
-function isSameExample(a: State, b: State): boolean {
-  const rest = (s: State) =>
-    toHash({
-      ...s,
-      soFar: false,
-      view: s.view === 'im2col' ? s.view : 'gather',
-      cell: { of: 'y', index: 0 },
-      nudge: 1,
-    });
-  return rest(a) === rest(b);
 }
 
 function segments<T extends string>(
@@ -142,10 +144,10 @@ function shapes(reshape: Reshape): Control {
   };
   const groups: [string, Control[]][] = [
     ['x', [size('Images', 'batch', batch), size('Height', 'height', height), size('Width', 'width', width), size('Channels', 'channels', channels)]], // prettier-ignore
-    ['Window', [size('Height', 'filterHeight', filterHeight), size('Width', 'filterWidth', filterWidth), outputs(reshape, outChannels)]], // prettier-ignore
+    ['Window', [size('Height', 'filterHeight', filterHeight), size('Width', 'filterWidth', filterWidth), outputs(reshape, outChannels), grouping(reshape)]], // prettier-ignore
     ['Stride', [pair('Down', 'strides', 0, stride), pair('Across', 'strides', 1, stride)]],
     ['Dilation', [pair('Down', 'dilations', 0, dilation), pair('Across', 'dilations', 1, dilation)]],
-    ['Padding', [padKind(reshape), ...['Top', 'Bottom', 'Left', 'Right'].map((label, i) => padSide(label, i, reshape))]], // prettier-ignore
+    ['Padding', [padKind(reshape), ...['Top', 'Bottom', 'Left', 'Right'].map((label, i) => padSide(label, i, reshape)), roundingMode(reshape)]], // prettier-ignore
     ['Layout', [layout(reshape), counting(reshape)]],
   ];
   const summary = html('summary');
@@ -175,15 +177,23 @@ function inShort(s: State): string {
     `stride ${s.strides.join(' ')}`,
     pad,
     ...(Math.max(...s.dilations) > 1 ? [`dilation ${s.dilations.join(' ')}`] : []),
+    ...(s.groups > 1 ? [`${s.groups} groups`] : []),
     ...(s.batch > 1 ? [`${s.batch} images`] : []),
     s.dataFormat,
   ].join(', ');
 }
 
-function choice(label: string, values: string[], read: (s: State) => string, choose: (value: string) => void): Control & { select: HTMLSelectElement } {
-  const select = html('select', {}, ...values.map((value) => html('option', { value }, value)));
+/** A select, which also offers what the state holds. */
+export function choice(label: string, values: readonly string[], read: (s: State) => string, choose: (value: string) => void): Control {
+  const option = (value: string) => html('option', { value }, value.replace('-', '−'));
+  const select = html('select', {}, ...values.map(option));
   select.addEventListener('change', () => choose(select.value));
-  return { select, element: html('label', { class: 'field' }, label, select), show: (s) => (select.value = read(s)) };
+  const show = (s: State) => {
+    const value = read(s);
+    if (!Array.from(select.options).some((other) => other.value === value)) select.append(option(value));
+    select.value = value;
+  };
+  return { element: html('label', { class: 'field' }, label, select), show };
 } // prettier-ignore
 
 function number(label: string, [least, most]: [number, number], read: (s: State) => number, choose: (value: number) => void) {
@@ -198,6 +208,25 @@ function outputs(reshape: Reshape, most: number): Control {
     control.show(s);
     control.element.hidden = isPool(s.op);
     control.element.firstChild!.textContent = s.op === 'depthwiseConv2d' ? 'For each channel' : 'Outputs';
+  };
+  return { ...control, show };
+}
+
+function grouping(reshape: Reshape): Control {
+  const control = number('Groups', [1, LIMITS.groups], (s) => s.groups, (groups) => reshape({ groups })); // prettier-ignore
+  const show = (s: State) => {
+    control.show(s);
+    control.element.hidden = s.op !== 'conv2d';
+  };
+  return { ...control, show };
+}
+
+function roundingMode(reshape: Reshape): Control {
+  const choose = (value: string) => reshape({ dimRoundingMode: value as Shape['dimRoundingMode'] });
+  const control = choice('Rounding', ROUNDINGS, (s) => s.dimRoundingMode, choose);
+  const show = (s: State) => {
+    control.show(s);
+    control.element.hidden = typeof s.pad === 'string';
   };
   return { ...control, show };
 }

@@ -1,16 +1,19 @@
 /** The grids on the page: tables with numbered rows and columns, whose cells one can edit and walk through by arrow keys. */
-import { html, short, show } from '../dom.js';
+import { html } from '../dom.js';
 import type { Calculation } from './calculation.js';
 import { type Panel, type PanelCell, panelsOf, type Plane } from './panels.js';
 import { type ArrayName, type Cell, type Editable, numberIn, sourceOf } from './state.js';
 import { isResult, keyOf, same, sumsSoFar } from './sums.js';
-import { marksOf } from './words.js';
+import { tracesView } from './traces.js';
+import { marksOf, short, show } from './words.js';
 
 export interface Actions {
   /** Somebody typed: the cell's value is this text now. */
   edit: (of: Editable, index: number, text: string) => void;
   /** The value shall grow by so many steps. */
   step: (cell: Cell, steps: number) => void;
+  /** A stroke goes over the cell. */
+  paint: (cell: Cell) => void;
   focus: (cell: Cell) => void;
   /** undefined: the pointer has left. */
   hover: (cell: Cell | undefined) => void;
@@ -18,19 +21,42 @@ export interface Actions {
 
 /** The grids, and a function that shows a calculation in them and lights up what belongs to `cell`. */
 export function gridsView(actions: Actions) {
-  const element = html('div', { class: 'grids' });
+  const panelsElement = html('div', { class: 'panels' });
+  const traces = tracesView(panelsElement);
+  const element = html('div', { class: 'grids' }, panelsElement, traces.element);
   let structure = '';
+  let isPainting = false;
 
   function show(c: Calculation, cell: Cell): void {
     const panels = panelsOf(c);
     const key = JSON.stringify(panels, (name, value) => (name === 'value' || name === 'kind' ? undefined : value)); // prettier-ignore
-    if (key !== structure) {
-      element.replaceChildren(...panels.map(panelElement));
-      structure = key;
-    }
-    fill(element, panels, c, cell);
+    const isNew = key !== structure;
+    if (isNew) panelsElement.replaceChildren(...panels.map(panelElement));
+    structure = key;
+    isPainting = c.state.paint !== undefined;
+    element.classList.toggle('painting', isPainting);
+    fill(panelsElement, panels, c, cell);
+    if (isNew) fit();
+    traces.draw();
   }
 
+  /** Makes the cells as large as they can be, so that there is nothing to scroll. */
+  function fit(): void {
+    const scrolls = Array.from(panelsElement.querySelectorAll('.scroll'));
+    const isWide = () => scrolls.every(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth);
+    const isHigh = () => panelsElement.offsetHeight <= roomFor(element);
+    const isGood = (test: () => boolean) => (size: number) => {
+      panelsElement.style.setProperty('--cell', `${size}rem`);
+      return test();
+    };
+    if (SIZES.some(isGood(() => isWide() && isHigh()))) return;
+    SIZES.slice(2).some(isGood(isWide));
+  }
+
+  addEventListener('resize', fit);
+  // The panels move when they change, and when a bar for scrolling comes or goes.
+  new ResizeObserver(traces.draw).observe(panelsElement);
+  element.addEventListener('scroll', traces.draw, { capture: true, passive: true });
   element.addEventListener('focusin', ({ target }) => {
     const cell = cellOf(target);
     if (!cell) return;
@@ -41,16 +67,43 @@ export function gridsView(actions: Actions) {
     const { of, index } = cellOf(target)!;
     actions.edit(of as Editable, index, (target as HTMLInputElement).value);
   });
-  element.addEventListener('keydown', (event) => pressed(event, actions));
+  element.addEventListener('keydown', (event) => pressed(event, isPainting, actions));
   element.addEventListener('pointerover', ({ target, pointerType }) => {
     if (pointerType !== 'touch') actions.hover(cellOf(target));
   });
   element.addEventListener('pointerleave', () => actions.hover(undefined));
+  strokes(element, () => isPainting, actions.paint);
   return { element, show };
 }
 
+/** Sizes of a cell, in rem. */
+const SIZES = [3, 2.75, 2.5, 2.25, 2, 1.75, 1.5];
+
+/** How high the grids may be. On a narrow page one scrolls anyway. What stands below them has a height of its own in explorer.css. */
+function roomFor(element: HTMLElement): number {
+  const below = parseFloat(getComputedStyle(element).getPropertyValue('--below'));
+  return below ? innerHeight - (element.getBoundingClientRect().top + scrollY) - below * 16 : Infinity;
+}
+
+/** A pointer that is pressed in x and moved paints. */
+function strokes(element: HTMLElement, isPainting: () => boolean, paint: (cell: Cell) => void): void {
+  let isDown = false;
+  const over = ({ clientX, clientY }: PointerEvent) => {
+    const cell = cellOf(document.elementFromPoint(clientX, clientY));
+    if (cell?.of === 'x') paint(cell);
+  };
+  element.addEventListener('pointerdown', (event) => {
+    if (!isPainting() || event.button !== 0 || cellOf(event.target)?.of !== 'x') return;
+    event.preventDefault(); // no cell gets the focus, so that no keyboard rises on a phone
+    isDown = true;
+    over(event);
+  });
+  element.addEventListener('pointermove', (event) => isDown && over(event));
+  for (const end of ['pointerup', 'pointercancel']) addEventListener(end, () => (isDown = false));
+}
+
 function panelElement(panel: Panel): HTMLElement {
-  const { of, title, shape, sign, editable } = panel;
+  const { of, title, shape, sign, editable, across, role = of } = panel;
   const hint = editable ? html('span', { class: 'hint' }, '✎') : '';
   const name = html(
     'h2',
@@ -60,13 +113,9 @@ function panelElement(panel: Panel): HTMLElement {
     hint,
   );
   const planes = panel.planes.map((plane) => planeElement(panel, plane));
-  const wide = Math.max(...panel.planes.map(({ cols }) => cols.length)) > 5;
-  const section = html(
-    'div',
-    { class: `panel of-${of}${wide ? ' wide' : ''}` },
-    name,
-    html('div', { class: 'planes' }, ...planes),
-  );
+  const grid = html('div', { class: 'planes' }, ...planes);
+  grid.style.setProperty('--across', String(across));
+  const section = html('div', { class: `panel of-${role}` }, name, grid);
   return sign
     ? html('div', { class: 'pair' }, html('span', { class: 'sign', 'aria-hidden': 'true' }, sign), section)
     : section;
@@ -109,34 +158,44 @@ function fill(element: HTMLElement, panels: Panel[], c: Calculation, looked: Cel
   const tables = element.querySelectorAll('table');
   panels.flatMap(({ planes }) => planes).forEach(({ cells }, i) => {
     const tds = tables[i].querySelectorAll<HTMLElement>('tbody td');
+    const longest = Math.max(...cells.map(({ value }) => (value === null ? 0 : short(value).length)));
+    tables[i].style.setProperty('--longest', String(longest));
+    const most = Math.max(...cells.map(({ value }) => (Number.isFinite(value) ? Math.abs(value!) : 0)));
     const tabbable = Math.max(0, cells.findIndex((cell) => same(cell, looked))); // prettier-ignore
     cells.forEach((cell, k) => {
       const mark = marks.get(keyOf(cell));
       const td = tds[k];
       td.className = [cell.kind, mark?.kind].filter(Boolean).join(' ');
       td.dataset.note = mark?.note ?? '';
+      const isInked = c.state.paint !== undefined && Number.isFinite(cell.value) && most > 0;
+      td.style.setProperty('--ink', isInked ? `${(INK * Math.abs(cell.value!)) / most}%` : '');
       write(td, sums && isResult(cell.of) ? { ...cell, value: sums.get(keyOf(cell)) ?? 0 } : cell);
       (td.querySelector('input') ?? td).tabIndex = k === tabbable ? 0 : -1;
     });
   }); // prettier-ignore
 }
 
+/** How much of its colour the largest value gets while somebody paints, in percent. */
+const INK = 55;
+
 function write(td: HTMLElement, { value, kind }: PanelCell): void {
   const input = td.querySelector('input');
   if (input) {
     // Not while somebody types: '-' and '0.' are on their way to a number.
-    if (input !== document.activeElement || numberIn(input.value) !== value) input.value = edited(input, value!); // prettier-ignore
+    if (input !== document.activeElement || !Object.is(numberIn(input.value), value)) input.value = edited(input, value!); // prettier-ignore
     return;
   }
   const text = value === null ? '' : short(value);
   if (td.textContent !== text) td.textContent = text;
-  const what = value === null ? 'padding' : kind === 'wrong' ? `${show(value)}, wrong` : show(value);
+  const nothing = kind === 'missing' ? 'missing, wrong' : 'padding';
+  const what = value === null ? nothing : kind === 'wrong' ? `${show(value)}, wrong` : show(value);
   td.setAttribute('aria-label', `${td.dataset.place}: ${kind === 'padding' || kind === 'gap' ? `${what}, put there` : what}`); // prettier-ignore
 }
 
 /** What an input shows: its value; if somebody is typing what is not yet a number, that. */
 function edited(input: HTMLInputElement, value: number): string {
-  const isTyping = input === document.activeElement && value === 0 && /^[-−]?[.,]?$/.test(input.value);
+  const isTyping =
+    input === document.activeElement && value === 0 && /^[-−]?([.,]|[a-z]+)?$/i.test(input.value);
   return isTyping ? input.value : show(value);
 }
 
@@ -155,13 +214,18 @@ const MOVES: Record<string, [rows: number, cols: number]> = {
   Enter: [1, 0],
 };
 
-/** Arrow keys walk through a grid. Page Up and Page Down nudge what is behind the cell. */
-function pressed(event: KeyboardEvent, actions: Actions): void {
+/** Arrow keys walk through a grid. Page Up and Page Down nudge what is behind the cell. The space bar and Shift with an arrow paint. */
+function pressed(event: KeyboardEvent, isPainting: boolean, actions: Actions): void {
   const cell = cellOf(event.target);
-  if (!cell || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+  const isStroke = isPainting && event.shiftKey;
+  if (!cell || event.ctrlKey || event.altKey || event.metaKey || (event.shiftKey && !isStroke)) return;
   if (event.key === 'PageUp' || event.key === 'PageDown') {
     event.preventDefault();
     return actions.step(cell, event.key === 'PageUp' ? 1 : -1);
+  }
+  if (event.key === ' ' && isPainting && cell.of === 'x') {
+    event.preventDefault();
+    return actions.paint(cell);
   }
   const move = MOVES[event.key];
   if (!move) return;
@@ -174,4 +238,6 @@ function pressed(event: KeyboardEvent, actions: Actions): void {
   const cells = to.querySelectorAll('td');
   const next = cells[within(td.cellIndex - 1 + move[1], cells.length)];
   (next.querySelector('input') ?? next).focus();
+  const reached = cellOf(next)!;
+  if (isStroke && reached.of === 'x') actions.paint(reached);
 }

@@ -1,7 +1,16 @@
 /** A state computed by the plugin's kernels, in float32, on a backend of tfjs. */
 import * as tf from '@tensorflow/tfjs-core';
 import { avgPool, conv2d, maxPool } from '../../src/index.js';
-import { geometryOf, padding, type State, xShape } from './state.js';
+import {
+  geometryOf,
+  groupedFilter,
+  groupsOf,
+  isPool,
+  padding,
+  rounding,
+  type State,
+  xShape,
+} from './state.js';
 
 export type Computed = { [name in 'y' | 'dx' | 'dFilter' | 'dBias']?: Float32Array };
 
@@ -18,10 +27,10 @@ export async function onBackend(backendName: string, state: State): Promise<Comp
 
 function gradients(s: State): { [name: string]: tf.Tensor } {
   const { op, strides, dilations, dataFormat, countIncludePad, filterHeight, filterWidth } = s;
-  const options = { strides, pad: padding(s), dilations, dataFormat };
+  const options = { strides, pad: padding(s), dilations, dataFormat, dimRoundingMode: rounding(s) };
   const x = tf.tensor4d(s.x, xShape(s) as [number, number, number, number]);
   const dy = tf.tensor(s.dy, [...geometryOf(s).outShape]);
-  if (op === 'maxPool' || op === 'avgPool') {
+  if (isPool(op)) {
     const size = [filterHeight, filterWidth];
     const pool = (t: tf.Tensor) =>
       op === 'maxPool'
@@ -29,10 +38,8 @@ function gradients(s: State): { [name: string]: tf.Tensor } {
         : avgPool(t as tf.Tensor4D, size, { ...options, countIncludePad });
     return { y: pool(x), dx: tf.grad(pool)(x, dy) };
   }
-  // A depthwise convolution is one whose groups are single channels.
-  const groups = op === 'depthwiseConv2d' ? s.channels : 1;
-  const shape = [filterHeight, filterWidth, s.channels / groups, s.outChannels * groups];
-  const filter = tf.tensor(s.filter, shape);
+  const groups = groupsOf(s);
+  const filter = tf.tensor(s.filter, groupedFilter(s));
   const bias = tf.tensor1d(s.bias);
   const conv = (...[t, f, b]: tf.Tensor[]) =>
     conv2d(t as tf.Tensor4D, f as tf.Tensor4D, { ...options, groups, bias: b });

@@ -1,16 +1,22 @@
 /** The grids of a state, from left to right: which arrays, in which planes, with which zeros. */
-import { type Calculation, type Derived, indexIn, matrixIndexInY, stepsOf } from './calculation.js';
+import type { Calculation, Derived } from './calculation.js';
+import { indexIn, matrixIndexInY, stepsOf } from './places.js';
 import { type ArrayName, type Cell, type Editable, filterShape, isPool } from './state.js';
+import { differ } from './tfjs.js';
 
 export interface Panel {
   /** Its array, which decides its colour. */
   of: ArrayName;
+  /** The array that has its colour, if it is another one. */
+  role?: ArrayName;
   title: string;
   shape: string;
   /** What stands between this panel and the one before. */
   sign: string;
   editable?: Editable;
   planes: Plane[];
+  /** How many planes stand side by side. */
+  across: number;
 }
 
 export interface Plane {
@@ -22,12 +28,16 @@ export interface Plane {
 }
 
 export interface PanelCell extends Cell {
-  /** null: nothing, where padding does not count. */
+  /** null: nothing, where padding does not count, or where tfjs has no cell. */
   value: number | null;
-  kind: 'cell' | 'padding' | 'gap' | 'wrong';
+  kind: 'cell' | 'padding' | 'gap' | 'wrong' | 'missing';
 }
 
 export function panelsOf(c: Calculation): Panel[] {
+  return c.tfjs ? [...rightPanels(c), tfjsPanel(c)] : rightPanels(c);
+}
+
+function rightPanels(c: Calculation): Panel[] {
   const { look, view, op } = c.state;
   const x = view === 'gather' && look !== 'dx' ? paddedPanel(c) : image(c, 'x', 'x');
   if (op === 'dense') return densePanels(c);
@@ -36,8 +46,7 @@ export function panelsOf(c: Calculation): Panel[] {
     if (look === 'forward') return [x, { ...image(c, 'y', 'y'), sign: '→' }];
     const dx = { ...image(c, 'dx', 'dx'), sign: '→' };
     const dy = image(c, 'dy', 'dy');
-    if (op === 'maxPool') return [x, { ...dy, sign: '' }, dx];
-    return [dy, dx, { ...image(c, 'tfjs', 'dx of tfjs 4.22'), sign: '≠' }];
+    return op === 'maxPool' ? [x, dy, dx] : [dy, dx];
   }
   const filter = filterPanel(c, 'filter', 'filter', false);
   if (look === 'forward') {
@@ -67,9 +76,9 @@ function planeTitle(c: Calculation, b: number, channel: number, channels: number
 }
 
 /** An array of the shape of x or y, a plane for each image and channel. */
-function image(c: Calculation, of: 'x' | 'y' | 'dy' | 'dx' | 'tfjs', title: string): Panel {
+function image(c: Calculation, of: 'x' | 'y' | 'dy' | 'dx', title: string): Panel {
   const { g } = c;
-  const isX = of === 'x' || of === 'dx' || of === 'tfjs';
+  const isX = of === 'x' || of === 'dx';
   const [height, width, channels, steps, shape] = isX
     ? ([g.inHeight, g.inWidth, g.inChannels, g.x, g.inShape] as const)
     : ([g.outHeight, g.outWidth, g.outChannels, g.y, g.outShape] as const);
@@ -79,12 +88,34 @@ function image(c: Calculation, of: 'x' | 'y' | 'dy' | 'dx' | 'tfjs', title: stri
     cols: range(width),
     cells: range(height * width).map((i): PanelCell => {
       const index = indexIn(steps, { b, row: Math.floor(i / width), col: i % width, channel });
-      const value = c.arrays[of][index];
-      return { of, index, value, kind: of === 'tfjs' && value !== c.arrays.dx[index] ? 'wrong' : 'cell' };
+      return { of, index, value: c.arrays[of][index], kind: 'cell' };
     }),
   }))); // prettier-ignore
   const editable = of === 'x' || of === 'dy' ? of : undefined;
-  return { of, title, shape: shapeText(shape), sign: '', editable, planes };
+  return { of, title, shape: shapeText(shape), sign: '', editable, planes, across: acrossOf(c, channels) };
+}
+
+/** The channels of an image stand side by side. Many of them stand in two columns, if there is only one image. */
+const acrossOf = ({ g }: Calculation, channels: number) => (g.batchSize === 1 && channels > 3 ? 2 : channels);
+
+/** What tfjs gives, in the shape of what is right. */
+function tfjsPanel(c: Calculation): Panel {
+  const { of, backends, values, width = Infinity } = c.tfjs!;
+  const right = of === 'dFilter' ? filterPanel(c, of, of, false) : image(c, of, of);
+  const where = backends.length === 3 ? '' : ` on ${backends.join(' and ')}`;
+  const planes = right.planes.map((plane) => ({
+    ...plane,
+    cells: plane.cells.map(({ index, value }, i): PanelCell => {
+      if (i % plane.cols.length >= width) return { of: 'tfjs', index, value: null, kind: 'missing' };
+      return {
+        of: 'tfjs',
+        index,
+        value: values[index],
+        kind: differ(values[index], value!) ? 'wrong' : 'cell',
+      };
+    }),
+  }));
+  return { ...right, of: 'tfjs', title: `${of} of tfjs 4.22${where}`, sign: '≠', editable: undefined, planes, role: of }; // prettier-ignore
 }
 
 /** x with its padding. Where padding does not count, its cells are empty. */
@@ -118,7 +149,14 @@ function spreadPanel(c: Calculation): Panel {
       return cell.of === 'dySpread' && isBetween(row, col) ? { ...cell, kind: 'gap' as const } : cell;
     }),
   }));
-  return { of: 'dy', title: 'dy, with zeros', shape: '', sign: '', planes: told };
+  return {
+    of: 'dy',
+    title: 'dy, with zeros',
+    shape: '',
+    sign: '',
+    planes: told,
+    across: acrossOf(c, g.outChannels),
+  };
 }
 
 interface Laid {
@@ -143,13 +181,13 @@ function laid(c: Calculation, to: Derived, channels: number, { of, zero, top, le
   }))); // prettier-ignore
 }
 
-/** A plane for each pair of an input and an output channel. */
+/** A plane for each pair of an output and an input channel: a row of planes is what leads to one output. */
 function filterPanel(c: Calculation, of: 'filter' | 'dFilter', title: string, isRotated: boolean): Panel {
   const shape = filterShape(c.state);
   const [height, width, inChannels, outChannels] = shape;
   const turned = (labels: number[]) => (isRotated ? labels.reverse() : labels);
   const [rows, cols] = [turned(range(height)), turned(range(width))];
-  const planes = range(inChannels).flatMap((ic) => range(outChannels).map((oc) => ({
+  const planes = range(outChannels).flatMap((oc) => range(inChannels).map((ic) => ({
     title: filterTitle(c, ic, oc),
     rows,
     cols,
@@ -159,12 +197,14 @@ function filterPanel(c: Calculation, of: 'filter' | 'dFilter', title: string, is
     })),
   }))); // prettier-ignore
   const editable = of === 'filter' ? of : undefined;
-  return { of, title, shape: shapeText(shape), sign: '', editable, planes };
+  return { of, title, shape: shapeText(shape), sign: '', editable, planes, across: inChannels };
 }
 
+/** From which channel of x to which channel of y a plane of the filter leads. `ic` is the channel within its group. */
 function filterTitle(c: Calculation, ic: number, oc: number): string {
-  const { op, channels, outChannels } = c.state;
-  const from = channels > 1 ? `channel ${ic}` : '';
+  const { op, channels, outChannels, groups } = c.state;
+  const group = Math.floor(oc / (outChannels / groups));
+  const from = channels > 1 ? `channel ${group * (channels / groups) + ic}` : '';
   const isDepthwise = op === 'depthwiseConv2d';
   const to = isDepthwise ? ic * outChannels + oc : oc;
   const isOnly = (isDepthwise ? channels * outChannels : outChannels) === 1;
@@ -175,7 +215,7 @@ function vector(c: Calculation, of: 'bias' | 'dBias'): Panel {
   const values = c.arrays[of];
   const cells = Array.from(values, (value, index): PanelCell => ({ of, index, value, kind: 'cell' }));
   const plane = { title: '', rows: [0], cols: range(values.length), cells };
-  return { of, title: of, shape: shapeText([values.length]), sign: '', editable: of === 'bias' ? of : undefined, planes: [plane] }; // prettier-ignore
+  return { of, title: of, shape: shapeText([values.length]), sign: '', editable: of === 'bias' ? of : undefined, planes: [plane], across: 1 }; // prettier-ignore
 }
 
 /** A convolution as a product of matrices: a row of patches is what a window sees, a row of y is its pixel. */
@@ -244,7 +284,7 @@ function matrix(
   }));
   const editable = of === 'x' || of === 'filter' || of === 'dy' ? of : undefined;
   const plane = { title: '', rows: range(rows), cols: range(cols), cells };
-  return { of, title: of, shape: shapeText([rows, cols]), sign: '', editable, planes: [plane] };
+  return { of, title: of, shape: shapeText([rows, cols]), sign: '', editable, planes: [plane], across: 1 };
 }
 
 function transposed(panel: Panel): Panel {

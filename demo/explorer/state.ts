@@ -2,7 +2,8 @@
  * What the explorer shows, as one plain object, and as the text behind the # of its address. Every state is an address.
  *
  *   x       [batch, height, width, channels]; [batch, channels, height, width] for NCHW
- *   filter  [filterHeight, filterWidth, channels, outChannels]; a depthwise convolution has outChannels for each channel
+ *   filter  [filterHeight, filterWidth, channels / groups, outChannels]; a depthwise convolution has [.., channels, outChannels],
+ *           with outChannels for each channel
  *   bias    one value for each channel of y
  *   dy      the shape of y
  *
@@ -22,7 +23,8 @@ export const OPS = ['conv2d', 'depthwiseConv2d', 'dense', 'maxPool', 'avgPool'] 
 export const LOOKS = ['forward', 'dx', 'dFilter'] as const;
 /** `im2col`: a convolution as one product of matrices. */
 export const VIEWS = ['gather', 'scatter', 'im2col'] as const;
-/** Arrays that a cell may belong to. `xPadded`: zeros around x. `dySpread`: zeros in and around dy. `tfjs`: tfjs's dx. `patches`: the patch matrix. */
+export const ROUNDINGS = ['floor', 'round', 'ceil'] as const;
+/** Arrays that a cell may belong to. `xPadded`: zeros around x. `dySpread`: zeros in and around dy. `tfjs`: what tfjs gives. `patches`: the patch matrix. */
 export const ARRAYS = ['x', 'filter', 'bias', 'y', 'dy', 'dx', 'dFilter', 'dBias', 'xPadded', 'dySpread', 'tfjs', 'patches', 'dPatches'] as const; // prettier-ignore
 
 export type Op = (typeof OPS)[number];
@@ -45,10 +47,14 @@ export interface Shape {
   filterHeight: number;
   filterWidth: number;
   outChannels: number;
+  /** Of conv2d. */
+  groups: number;
   strides: number[];
   /** A name, or [top, bottom, left, right]. */
   pad: 'same' | 'valid' | number[];
   dilations: number[];
+  /** How the size of y is rounded, if the pad is numbers. */
+  dimRoundingMode: (typeof ROUNDINGS)[number];
   dataFormat: DataFormat;
   countIncludePad: boolean;
 }
@@ -66,10 +72,12 @@ export interface State extends Shape {
   soFar: boolean;
   /** By how much a cell is nudged. */
   nudge: number;
+  /** What a stroke over x writes into its cells, while somebody paints. */
+  paint?: number;
 }
 
 /** The largest value of each size. Larger pictures help nobody. */
-export const LIMITS = { batch: 3, height: 8, width: 8, channels: 4, filterHeight: 5, filterWidth: 5, outChannels: 4, stride: 4, dilation: 3, pad: 4 }; // prettier-ignore
+export const LIMITS = { batch: 3, height: 8, width: 8, channels: 4, filterHeight: 5, filterWidth: 5, outChannels: 4, groups: 4, stride: 4, dilation: 3, pad: 4 }; // prettier-ignore
 
 const SHAPE: Shape = {
   op: 'conv2d',
@@ -80,9 +88,11 @@ const SHAPE: Shape = {
   filterHeight: 2,
   filterWidth: 2,
   outChannels: 1,
+  groups: 1,
   strides: [1, 1],
   pad: 'valid',
   dilations: [1, 1],
+  dimRoundingMode: 'floor',
   dataFormat: 'NHWC',
   countIncludePad: false,
 };
@@ -92,9 +102,17 @@ export const isPool = (op: Op) => op === 'maxPool' || op === 'avgPool';
 /** The sizes of a dense layer that nobody chooses. */
 const onePixel = (): Partial<Shape> => ({ height: 1, width: 1, filterHeight: 1, filterWidth: 1, strides: [1, 1], pad: 'valid', dilations: [1, 1], dataFormat: 'NHWC' }); // prettier-ignore
 
+/** What an op does not have is as if nobody had chosen it. */
+function madeToFit<S extends Shape>(s: S): S {
+  return { ...s, ...(s.op === 'dense' && onePixel()), ...(s.op !== 'conv2d' && { groups: 1 }) };
+}
+
+/** A patch matrix has a row for each window. With groups it would be several matrices. */
+export const hasPatches = ({ op, groups }: Pick<Shape, 'op' | 'groups'>) => op === 'conv2d' && groups === 1;
+
 /** A state from some of its fields. The others have defaults. Arrays get the length that the shapes ask for. */
 export function stateOf(fields: Partial<State>): State {
-  const shape: Shape = { ...SHAPE, ...fields, ...(fields.op === 'dense' && onePixel()) };
+  const shape = madeToFit({ ...SHAPE, ...fields });
   const g = tryGeometry(shape);
   const fit = (name: Editable, size: number) =>
     Array.from({ length: size }, (_, i) => fields[name]?.[i] ?? FRESH[name](i));
@@ -102,7 +120,7 @@ export function stateOf(fields: Partial<State>): State {
   return {
     ...shape,
     look: isPool(shape.op) && look === 'dFilter' ? 'dx' : look,
-    view: fields.view === 'im2col' && shape.op !== 'conv2d' ? 'gather' : (fields.view ?? 'gather'),
+    view: fields.view === 'im2col' && !hasPatches(shape) ? 'gather' : (fields.view ?? 'gather'),
     x: fit('x', shape.batch * shape.height * shape.width * shape.channels),
     filter: fit('filter', product(filterShape(shape))),
     bias: fit('bias', yChannels(shape)),
@@ -110,6 +128,7 @@ export function stateOf(fields: Partial<State>): State {
     cell: fields.cell ?? { of: RESULT[look], index: 0 },
     soFar: fields.soFar ?? false,
     nudge: fields.nudge ?? 0.1,
+    ...(fields.paint !== undefined && { paint: fields.paint }),
   };
 }
 
@@ -133,7 +152,7 @@ const FRESH: Record<Editable, (i: number) => number> = {
 
 /** The state after a change of shape. Cells keep their values, where they are still there. */
 export function reshaped(state: State, change: Partial<Shape>): State {
-  const next = { ...state, ...change, ...(change.op === 'dense' && onePixel()) };
+  const next = madeToFit({ ...state, ...change });
   const [before, after] = [tryGeometry(state), tryGeometry(next)];
   const filter = carried(state.filter, filterShape(state), filterShape(next), FRESH.filter);
   const bias = carried(state.bias, [1, 1, 1, yChannels(state)], [1, 1, 1, yChannels(next)], FRESH.bias);
@@ -151,7 +170,15 @@ export const xShape = (s: Shape) =>
     ? [s.batch, s.height, s.width, s.channels]
     : [s.batch, s.channels, s.height, s.width];
 
-export const filterShape = (s: Shape) => [s.filterHeight, s.filterWidth, s.channels, s.outChannels];
+export const filterShape = (s: Shape) => [s.filterHeight, s.filterWidth, Math.max(1, Math.floor(s.channels / s.groups)), s.outChannels]; // prettier-ignore
+
+/** The filter as a convolution takes it. If it is depthwise, each channel is a group. */
+export function groupedFilter(s: Shape): number[] {
+  const [height, width, channels, outChannels] = filterShape(s);
+  return s.op === 'depthwiseConv2d' ? [height, width, 1, channels * outChannels] : [height, width, channels, outChannels]; // prettier-ignore
+}
+
+export const groupsOf = ({ op, channels, groups }: Shape) => (op === 'depthwiseConv2d' ? channels : groups);
 
 function yChannels({ op, channels, outChannels }: Shape): number {
   if (isPool(op)) return channels;
@@ -165,8 +192,10 @@ export function geometryOf(s: Shape): ConvGeometry | PoolGeometry {
     pad: padding(s),
     dilations: s.dilations,
     dataFormat: s.dataFormat,
+    dimRoundingMode: rounding(s),
   };
-  if (s.op === 'conv2d' || s.op === 'dense') return convGeometry(xShape(s), filterShape(s), options);
+  const { groups } = s;
+  if (s.op === 'conv2d' || s.op === 'dense') return convGeometry(xShape(s), filterShape(s), { ...options, groups }); // prettier-ignore
   if (s.op === 'depthwiseConv2d') return depthwiseGeometry(xShape(s), filterShape(s), options);
   const { filterHeight, filterWidth, countIncludePad } = s;
   return poolGeometry(xShape(s), [filterHeight, filterWidth], { ...options, countIncludePad });
@@ -186,6 +215,10 @@ export function padding({ pad, dataFormat }: Shape): Padding {
   const [none, rows, cols] = [[0, 0], pad.slice(0, 2), pad.slice(2)];
   return dataFormat === 'NHWC' ? [none, rows, cols, none] : [none, none, rows, cols];
 }
+
+/** tfjs has no dimRoundingMode beside a pad by name. */
+export const rounding = ({ pad, dimRoundingMode }: Shape) =>
+  typeof pad === 'string' || dimRoundingMode === 'floor' ? undefined : dimRoundingMode;
 
 type Fresh = (i: number) => number;
 
@@ -240,9 +273,11 @@ export function toHash(s: State): string {
     view: s.view,
     in: numbers([s.batch, s.height, s.width, s.channels]),
     window: numbers([s.filterHeight, s.filterWidth, s.outChannels]),
+    ...(s.groups > 1 && { groups: s.groups }),
     strides: numbers(s.strides),
     pad: typeof s.pad === 'string' ? s.pad : numbers(s.pad),
     dilations: numbers(s.dilations),
+    ...(s.dimRoundingMode !== 'floor' && { rounding: s.dimRoundingMode }),
     format: s.dataFormat,
     ...(s.countIncludePad && { countIncludePad: true }),
     x: numbers(s.x),
@@ -252,6 +287,7 @@ export function toHash(s: State): string {
     cell: `${s.cell.of},${s.cell.index}`,
     ...(s.soFar && { soFar: true }),
     nudge: s.nudge,
+    ...(s.paint !== undefined && { paint: s.paint }),
   };
   return `#${Object.entries(fields).map(([name, value]) => `${name}=${value}`).join('&')}`; // prettier-ignore
 }
@@ -276,21 +312,27 @@ export function fromHash(hash: string): State {
     look: word('look', LOOKS),
     view: word('view', VIEWS),
     ...{ batch, height, width, channels, filterHeight, filterWidth, outChannels },
+    groups: sizes('groups', 1, [L.groups])?.[0],
     strides: sizes('strides', 1, [L.stride, L.stride]),
     pad: word('pad', ['same', 'valid'] as const) ?? sizes('pad', 0, [L.pad, L.pad, L.pad, L.pad]),
     dilations: sizes('dilations', 1, [L.dilation, L.dilation]),
+    dimRoundingMode: word('rounding', ROUNDINGS),
     dataFormat: word('format', ['NHWC', 'NCHW'] as const),
     countIncludePad: fields.get('countIncludePad') === 'true',
     ...{ x: list('x'), filter: list('filter'), bias: list('bias'), dy: list('dy') },
     cell: cell && /^\d+$/.test(index ?? '') ? { of: cell, index: Number(index) } : undefined,
     soFar: fields.get('soFar') === 'true',
-    nudge: list('nudge')?.[0] || undefined,
+    nudge: list('nudge')?.find((step) => step !== 0 && Number.isFinite(step)),
+    paint: list('paint')?.[0],
   };
   return stateOf(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)));
 }
 
-/** A number as people write it. What is none is 0. */
+/** A number as people write it, Infinity and NaN among them. What is none is 0. */
 export function numberIn(text: string): number {
-  const value = Number(text.trim().replace('−', '-').replace(',', '.'));
-  return Number.isFinite(value) ? value + 0 : 0;
+  const plain = text.trim().replace('−', '-').replace(',', '.');
+  if (/^nan$/i.test(plain)) return NaN;
+  const [, sign, rest] = /^(-?)(.*)$/.exec(plain)!;
+  const size = /^(∞|inf(inity)?)$/i.test(rest) ? Infinity : Number(plain && rest);
+  return Number.isNaN(size) ? 0 : (sign ? -size : size) + 0;
 }

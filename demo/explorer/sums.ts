@@ -8,15 +8,8 @@
  * Both have the same total, the cell that the numeric functions give. specs: test/explorer.spec.ts
  */
 import { type ConvGeometry } from '../../src/numeric.js';
-import {
-  type Calculation,
-  channelOf,
-  indexIn,
-  matrixIndexInY,
-  placeInX,
-  placeInY,
-  stepsOf,
-} from './calculation.js';
+import type { Calculation } from './calculation.js';
+import { channelOf, indexIn, matrixIndexInY, placeInX, placeInY, stepsOf } from './places.js';
 import { type ArrayName, type Cell, coordinates, isPool } from './state.js';
 
 export interface Factor extends Cell {
@@ -79,6 +72,10 @@ function contributions(c: Calculation): Contribution[] {
 }
 
 function listed(c: Calculation): Contribution[] {
+  return [...rightly(c), ...tfjsTerms(c)];
+}
+
+function rightly(c: Calculation): Contribution[] {
   const { look, op } = c.state;
   if (c.state.view === 'im2col') return matrixProducts(c);
   const pools = isPool(op);
@@ -110,11 +107,17 @@ function poolBackward(c: Calculation): Contribution[] {
   if (c.state.op === 'maxPool') {
     return c.links.filter(({ xi, yi }) => c.positions[yi] === xi).map(({ xi, yi }) => term(c, ['dx', xi], [['dy', yi]])); // prettier-ignore
   }
-  const size = c.g.filterHeight * c.g.filterWidth;
-  return c.links.flatMap(({ xi, yi }) => [
-    term(c, ['dx', xi], [['dy', yi]], c.divisors[yi]),
-    term(c, ['tfjs', xi], [['dy', yi]], size),
-  ]);
+  return c.links.map(({ xi, yi }) => term(c, ['dx', xi], [['dy', yi]], c.divisors[yi]));
+}
+
+/** What tfjs's gradient is the sum of. */
+function tfjsTerms(c: Calculation): Contribution[] {
+  const { of, shares = [] } = c.tfjs ?? {};
+  return shares.map(({ xi, fi, yi, divisor }) => {
+    if (of === 'dFilter') return term(c, ['tfjs', fi], [['x', xi], ['dy', yi]]); // prettier-ignore
+    const factors: Ref[] = fi < 0 ? [['dy', yi]] : [['dy', yi], ['filter', fi]]; // prettier-ignore
+    return term(c, ['tfjs', xi], factors, divisor);
+  });
 }
 
 type Ref = readonly [of: ArrayName, index: number];
@@ -123,9 +126,15 @@ function term(c: Calculation, [of, index]: Ref, factors: Ref[], divisor?: number
   return { to: { of, index }, ...product(c, factors, divisor) };
 }
 
+/** Whether a cell is a zero of the padding, or one between the cells of dy. */
+export const isZeroPutThere = ({ patched }: Calculation, { of, index }: Cell) =>
+  of === 'xPadded' || of === 'dySpread' || (of === 'patches' && patched[index] < 0);
+
 function product(c: Calculation, refs: Ref[], divisor?: number): Term {
   const factors = refs.map(([of, index]) => ({ of, index, value: c.arrays[of][index] }));
-  const value = factors.reduce((result, factor) => result * factor.value, 1) / (divisor ?? 1);
+  // A zero that was put there takes no part: not even Infinity makes anything of it.
+  const isNothing = factors.some((factor) => isZeroPutThere(c, factor));
+  const value = isNothing ? 0 : factors.reduce((result, factor) => result * factor.value, 1) / (divisor ?? 1);
   return { factors, value, ...(divisor !== undefined && { divisor }) };
 }
 
@@ -250,12 +259,12 @@ export interface Nudged {
   kink: boolean;
 }
 
-const INPUT_OF: Partial<Record<ArrayName, 'x' | 'filter' | 'bias'>> = { x: 'x', dx: 'x', tfjs: 'x', filter: 'filter', dFilter: 'filter', bias: 'bias', dBias: 'bias' }; // prettier-ignore
+const INPUT_OF: Partial<Record<ArrayName, 'x' | 'filter' | 'bias'>> = { x: 'x', dx: 'x', filter: 'filter', dFilter: 'filter', bias: 'bias', dBias: 'bias' }; // prettier-ignore
 export const GRADIENT_OF = { x: 'dx', filter: 'dFilter', bias: 'dBias' } as const;
 
 /** The input behind a cell. */
-export function inputOf({ of, index }: Cell): Input | undefined {
-  const input = INPUT_OF[of];
+export function inputOf(c: Calculation, { of, index }: Cell): Input | undefined {
+  const input = INPUT_OF[of === 'tfjs' ? c.tfjs!.of : of];
   return input && { of: input, index };
 }
 
@@ -265,7 +274,7 @@ export function nudged(
   cell: Cell,
   again: (s: Calculation['state']) => Calculation,
 ): Nudged | undefined {
-  const input = inputOf(cell);
+  const input = inputOf(c, cell);
   if (!input) return undefined;
   const step = c.state.nudge;
   const values = [...c.state[input.of]];
@@ -283,7 +292,7 @@ export function nudged(
     after,
     quotient: (after - before) / step,
     derivative: c.arrays[GRADIENT_OF[input.of]][input.index],
-    ...(c.state.op === 'avgPool' && { tfjs: c.arrays.tfjs[input.index] }),
+    ...(c.tfjs?.of === GRADIENT_OF[input.of] && { tfjs: c.arrays.tfjs[input.index] }),
     changes: changes.filter(({ from, to }) => from !== to),
     kink: moved.positions.some((position, yi) => position !== c.positions[yi]) || isTied(c, input.index),
   };

@@ -1,10 +1,12 @@
 /** What the explorer says: names of cells, sums term by term, and what happens. Each text is pieces that may have a role. */
-import { show } from '../dom.js';
-import { type Calculation, placeInX, placeInY } from './calculation.js';
+import * as dom from '../dom.js';
+import type { Calculation } from './calculation.js';
+import { placeInX, placeInY } from './places.js';
 import { type ArrayName, type Cell, coordinates, filterShape } from './state.js';
 import {
   type Contribution,
   isResult,
+  isZeroPutThere,
   keyOf,
   type Nudged,
   same,
@@ -21,13 +23,18 @@ export interface Piece {
   isZero?: boolean;
 }
 
+/** Numbers as they stand in cells and in sums. */
+export const show = (value: number) => dom.show(value).replace('Infinity', '∞');
+export const short = (value: number) => dom.short(value).replace('Infinity', '∞');
+
 export const textOf = (pieces: Piece[]) => pieces.map(({ text }) => text).join('');
 
-const NAMES: Record<ArrayName, string> = { x: 'x', filter: 'filter', bias: 'bias', y: 'y', dy: 'dy', dx: 'dx', dFilter: 'dFilter', dBias: 'dBias', xPadded: 'padding', dySpread: 'zero', tfjs: 'tfjs’s dx', patches: 'patches', dPatches: 'dPatches' }; // prettier-ignore
+const NAMES: Record<ArrayName, string> = { x: 'x', filter: 'filter', bias: 'bias', y: 'y', dy: 'dy', dx: 'dx', dFilter: 'dFilter', dBias: 'dBias', xPadded: 'padding', dySpread: 'zero', tfjs: 'tfjs’s', patches: 'patches', dPatches: 'dPatches' }; // prettier-ignore
 
 /** A cell as one would write it in a program: dx[1, 2], or with all dimensions if there is more than one plane. */
 export function nameOf(c: Calculation, { of, index }: Cell): string {
   const { dataFormat } = c.state;
+  if (of === 'tfjs') return `tfjs’s ${nameOf(c, { of: c.tfjs!.of, index })}`;
   if (of === 'bias' || of === 'dBias') return `${of}[${index}]`;
   if (of === 'xPadded' || of === 'dySpread') return NAMES[of];
   if (of === 'patches' || of === 'dPatches') {
@@ -40,7 +47,7 @@ export function nameOf(c: Calculation, { of, index }: Cell): string {
     const isOnePlane = c.state.filter.length === c.g.filterHeight * c.g.filterWidth;
     return `${of}[${(isOnePlane ? [fy, fx] : [fy, fx, ...channels]).join(', ')}]`;
   }
-  const isX = of === 'x' || of === 'dx' || of === 'tfjs';
+  const isX = of === 'x' || of === 'dx';
   const { b, row, col, channel } = (isX ? placeInX : placeInY)(c.g, index);
   if (c.state.op === 'dense') return `${NAMES[of]}[${b}, ${channel}]`;
   const isOnePlane = c.g.batchSize * (isX ? c.g.inChannels : c.g.outChannels) === 1;
@@ -60,21 +67,22 @@ function sumInWords(c: Calculation, cell: Cell): Piece[] {
   const start = [piece(c, cell), { text: ' = ' }];
   const total = [{ text: ' = ' }, { text: value, of: cell.of, cell }];
   if (c.state.op === 'maxPool' && cell.of === 'y') return maximumInWords(c, cell);
+  if (cell.of === 'tfjs' && c.tfjs!.of === 'y') return tfjsInWords(c, cell);
   const all = termsOf(c, cell).filter((term) => !isNoBias(c, term));
-  const terms = all.length > MOST_TERMS ? all.filter((term) => !hasZero(term)) : all;
+  const terms = all.length > MOST_TERMS ? all.filter((term) => !hasZero(c, term)) : all;
   const leftOut = all.length - terms.length;
   if (all.length === 0) return [...start, { text: value, of: cell.of, cell }, { text: why0(c, cell) }];
   if (c.state.op === 'avgPool' && cell.of === 'y') {
     const sum = terms.flatMap(({ factors }, i) => [{ text: i ? ' + ' : '(' }, factorPiece(factors[0])]);
     return [...start, ...sum, { text: `) / ${c.divisors[cell.index]}` }, ...total];
   }
-  return [...start, ...terms.flatMap((term, i) => [...(i ? [{ text: ' + ' }] : []), ...termPieces(term)]), ...zerosInWords(leftOut), ...total]; // prettier-ignore
+  return [...start, ...terms.flatMap((term, i) => [...(i ? [{ text: ' + ' }] : []), ...termPieces(c, term)]), ...zerosInWords(leftOut), ...total]; // prettier-ignore
 }
 
 /** Longer sums leave out the products with zeros that were put there. */
 const MOST_TERMS = 25;
 
-const hasZero = ({ factors }: Term) => factors.some(({ of }) => of === 'xPadded' || of === 'dySpread');
+const hasZero = (c: Calculation, { factors }: Term) => factors.some((factor) => isZeroPutThere(c, factor));
 
 function zerosInWords(count: number): Piece[] {
   return count === 0 ? [] : [{ text: ` + ${count} products with a zero that was put there` }];
@@ -103,17 +111,24 @@ function maximumInWords(c: Calculation, cell: Cell): Piece[] {
   ];
 }
 
+function tfjsInWords(c: Calculation, cell: Cell): Piece[] {
+  const value = { text: show(c.arrays.tfjs[cell.index]), of: 'tfjs' as const, cell };
+  const right = { text: show(c.arrays.y[cell.index]), of: 'y' as const };
+  if (value.text === right.text) return [piece(c, cell), { text: ' = ' }, value];
+  return [piece(c, cell), { text: ' = ' }, value, { text: '. Right is ' }, right];
+}
+
 function why0(c: Calculation, cell: Cell): string {
   if (cell.of === 'y') return ': its window lies wholly in padding';
   return c.state.op === 'maxPool' ? ': no window has its maximum here' : ': no window sees this cell';
 }
 
-function termPieces(term: Term): Piece[] {
+function termPieces(c: Calculation, term: Term): Piece[] {
   const { factors, divisor } = term;
   const pieces = factors.flatMap((factor, i) => [...(i ? [{ text: '×' }] : []), factorPiece(factor)]);
   return [...pieces, ...(divisor ? [{ text: ` / ${divisor}` }] : [])].map((p) => ({
     ...p,
-    isZero: hasZero(term),
+    isZero: hasZero(c, term),
   }));
 }
 
@@ -158,7 +173,7 @@ function paddingInWords({ state: { op, countIncludePad } }: Calculation): string
 function addition(c: Calculation, part: Contribution): Piece[] {
   const isProduct = part.factors.length > 1 || part.divisor !== undefined;
   return [
-    ...(isProduct ? [...termPieces(part), { text: ' = ' }] : []),
+    ...(isProduct ? [...termPieces(c, part), { text: ' = ' }] : []),
     { text: show(part.value), of: part.to.of },
     { text: ' to ' },
     piece(c, part.to),
@@ -183,9 +198,10 @@ export function marksOf(c: Calculation, cell: Cell): Map<string, Mark> {
   if (isResult(cell.of)) {
     for (const { factors, divisor } of termsOf(c, cell)) markFactors(factors, divisor, mark);
     if (c.state.op === 'maxPool' && cell.of === 'y') markWindow(c, cell.index, 'reads', mark);
-    if (cell.of === 'dx' || cell.of === 'tfjs') mark({ of: 'x', index: cell.index }, 'beside');
-    if (cell.of === 'dx') mark({ of: 'tfjs', index: cell.index }, 'beside');
-    if (cell.of === 'tfjs') mark({ of: 'dx', index: cell.index }, 'beside');
+    const of = cell.of === 'tfjs' ? c.tfjs!.of : cell.of;
+    if (of === 'dx') mark({ of: 'x', index: cell.index }, 'beside');
+    if (of === c.tfjs?.of)
+      for (const other of [of, 'tfjs'] as const) mark({ of: other, index: cell.index }, 'beside');
     return marks;
   }
   for (const { to, factors, value } of spreadOf(c, cell)) {
@@ -229,13 +245,18 @@ function markPatches(c: Calculation, cell: Cell, mark: Marker): void {
   if (cell.of === 'dPatches') mark({ of: 'dx', index: c.patched[cell.index] }, 'feeds', signed(c.arrays.dPatches[cell.index])); // prettier-ignore
 }
 
+/** As many as there is room for. */
+const MOST_CHANGES = 4;
+
 /** What a nudge did. */
 export function nudgeInWords(c: Calculation, n: Nudged): string[] {
   const name = nameOf(c, n.input);
-  const changed = n.changes.map(({ yi, from, to, dy }) => `${nameOf(c, { of: 'y', index: yi })} ${show(from)} → ${show(to)}, times dy ${show(dy)}`); // prettier-ignore
+  const changed = n.changes.map(({ yi, from, to, dy }) => `${nameOf(c, { of: 'y', index: yi })} ${show(from)} → ${show(to)}, × dy ${bracketed(dy)}`); // prettier-ignore
+  const more = changed.length - MOST_CHANGES;
+  const listed = [...changed.slice(0, MOST_CHANGES), ...(more > 0 ? [`and ${more} more cells of y`] : [])];
   return [
     `${name}: ${show(n.value)} → ${show(n.value + n.step)}. ` +
-      (changed.length ? `${changed.join('; ')}.` : 'No cell of y changes.'),
+      (changed.length ? `${listed.join('; ')}.` : 'No cell of y changes.'),
     `Difference quotient of sum(dy × y): (${show(n.after)} − ${bracketed(n.before)}) / ${bracketed(n.step)} = ${show(n.quotient)}`,
   ];
 }
@@ -247,6 +268,7 @@ export function agrees({ quotient, derivative, before, after, step }: Nudged): b
 }
 
 export function verdict(n: Nudged): string {
+  if (!Number.isFinite(n.value)) return 'A step from here leads nowhere: it is no finite number.';
   if (agrees(n))
     return n.kink
       ? 'Both agree, on this side. Try the other one: two cells of a window are equal.'
