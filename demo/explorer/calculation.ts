@@ -48,7 +48,8 @@ export interface Derived {
 
 type Conv = (a: Float64Array, b: Float64Array, g: ConvGeometry, out: Float64Array) => void;
 type Functions = { y: Conv; dx: Conv; dFilter: Conv };
-const CONV2D: Functions = { y: numeric.conv2d, dx: numeric.conv2dBackpropInput, dFilter: numeric.conv2dBackpropFilter }; // prettier-ignore
+const { conv2d, conv2dBackpropInput, conv2dBackpropFilter } = numeric.conv2dDefinition; // which reads no padding
+const CONV2D: Functions = { y: conv2d, dx: conv2dBackpropInput, dFilter: conv2dBackpropFilter };
 const FUNCTIONS: Record<Exclude<Op, 'maxPool' | 'avgPool'>, Functions> = {
   conv2d: CONV2D,
   dense: CONV2D,

@@ -44,13 +44,15 @@ export function gridsView(actions: Actions) {
   function fit(): void {
     const scrolls = Array.from(panelsElement.querySelectorAll('.scroll'));
     const isWide = () => scrolls.every(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth);
-    const isHigh = () => panelsElement.offsetHeight <= roomFor(element);
+    const room = roomFor(element);
+    const isLow = () => panelsElement.offsetHeight <= room;
     const isGood = (test: () => boolean) => (size: number) => {
       panelsElement.style.setProperty('--cell', `${size}rem`);
+      panelsElement.classList.toggle('tiny', size < 1.75);
       return test();
     };
-    if (SIZES.some(isGood(() => isWide() && isHigh()))) return;
-    SIZES.slice(2).some(isGood(isWide));
+    if (room < Infinity && SIZES.some(isGood(() => isWide() && isLow()))) return;
+    SIZES.slice(MODEST).some(isGood(isWide));
   }
 
   addEventListener('resize', fit);
@@ -77,7 +79,9 @@ export function gridsView(actions: Actions) {
 }
 
 /** Sizes of a cell, in rem. */
-const SIZES = [3, 2.75, 2.5, 2.25, 2, 1.75, 1.5];
+const SIZES = [4, 3.5, 3, 2.75, 2.5, 2.25, 2, 1.75, 1.5];
+/** The first of them that are for a page on which one scrolls. */
+const MODEST = SIZES.indexOf(2.75);
 
 /** How high the grids may be. On a narrow page one scrolls anyway. What stands below them has a height of its own in explorer.css. */
 function roomFor(element: HTMLElement): number {

@@ -48,7 +48,7 @@ const D: Partial<State> = {
 };
 
 /** With these pads the output is as large as the input, whatever the stride: p = ceil(((s - 1) h - s + k) / 2). */
-const D_SAME: Partial<State> = { height: 4, width: 4, filterHeight: 3, filterWidth: 3, strides: [2, 2], pad: [4, 3, 4, 3] }; // prettier-ignore
+const D_SAME: Partial<State> = { height: 5, width: 5, filterHeight: 3, filterWidth: 3, strides: [2, 2], pad: [3, 3, 3, 3] }; // prettier-ignore
 
 const BORDER: Partial<State> = { op: 'avgPool', pad: 'same', strides: [2, 2], dy: [1, 1, 1, 1] };
 
@@ -280,7 +280,7 @@ export const PRESETS: Preset[] = [
     group: DEVIATIONS,
     title: 'Row 38: a depthwise convolution, channels first',
     about:
-      'Each channel has filters of its own. tfjs takes NCHW for NHWC here: its y has the shape [1, 1, 2, 6], and its gradient throws: “number of input channels (3) must match the inChannels dimension in filter 2”.',
+      'tfjs takes NCHW for NHWC here: its y has the shape [1, 1, 2, 6], and its gradient throws: “number of input channels (3) must match”.',
     state: stateOf({
       op: 'depthwiseConv2d',
       channels: 2,

@@ -47,7 +47,8 @@ export function tfjsGives(c: Calculation): Tfjs | undefined {
 
 /** Whether two numbers differ by more than the order of a sum makes. */
 export function differ(a: number, b: number): boolean {
-  return !Object.is(a + 0, b + 0) && !(Math.abs(a - b) <= 1e-12 * (1 + Math.abs(b)));
+  if (!Number.isFinite(a) || !Number.isFinite(b)) return !Object.is(a, b);
+  return Math.abs(a - b) > 1e-12 * (1 + Math.abs(b));
 }
 
 const isWrong = ({ arrays, g }: Calculation, of: Tfjs['of'], { values, width = g.outWidth }: Given) =>

@@ -16,8 +16,10 @@ export function tracesView(panels: HTMLElement) {
 function tracesOf(panels: HTMLElement, focus: HTMLElement): SVGElement[] {
   const origin = panels.getBoundingClientRect();
   const focused = boxOf([focus], origin);
-  let arrows = 0;
-  return Array.from(panels.querySelectorAll('.panel')).flatMap((panel) => {
+  const all = Array.from(panels.querySelectorAll('.panel'));
+  const beside = all.filter((panel) => rowOf(panel) === rowOf(focus));
+  let peak = Math.min(...beside.map((panel) => panel.getBoundingClientRect().top - origin.top));
+  return all.flatMap((panel) => {
     const parts: SVGElement[] = [];
     for (const table of Array.from(panel.querySelectorAll('table'))) {
       const [fed, read] = ['feeds', 'reads'].map((kind) => Array.from(table.querySelectorAll<HTMLElement>(`td.${kind}`))); // prettier-ignore
@@ -26,10 +28,10 @@ function tracesOf(panels: HTMLElement, focus: HTMLElement): SVGElement[] {
       const box = boxOf(cells, origin);
       const { left, right, top, bottom } = box;
       const role = `of-${cells[0].dataset.of}`;
-      const isFirst = parts.length === 0 && rowOf(panel) === rowOf(focus);
+      const isFirst = parts.length === 0 && beside.includes(panel);
       parts.push(svg('rect', { class: role, x: left, y: top, width: right - left, height: bottom - top, rx: 6 })); // prettier-ignore
       if (!isFirst) continue;
-      const peak = -PEAK * ++arrows;
+      peak -= RISE;
       parts.push(svg('path', { class: role, d: fed.length ? arrow(focused, box, peak) : arrow(box, focused, peak) })); // prettier-ignore
     }
     return parts;
@@ -64,7 +66,7 @@ function boxOf(cells: HTMLElement[], origin: DOMRect): Box {
 }
 
 /** By how much an arrow rises above the grids, and the next one above it. */
-const PEAK = 3;
+const RISE = 3;
 
 /** From the near corner of a box up between the columns, over the titles of what is between, and down to the near side of another. */
 function arrow(from: Box, to: Box, peak: number): string {
