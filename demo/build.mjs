@@ -3,6 +3,7 @@
  * file. `npm run demo` also serves it.
  */
 import { context } from 'esbuild';
+import { writeDocs } from './docs.mjs';
 
 const page = await context({
   entryPoints: [
@@ -13,6 +14,7 @@ const page = await context({
     'demo/explorer/backend.ts',
     'demo/explorer/explorer.css',
     'demo/explorer/explorer.html',
+    'demo/docs.css',
     'node_modules/@tensorflow/tfjs-backend-wasm/dist/*.wasm',
   ],
   loader: { '.html': 'copy', '.wasm': 'copy' },
@@ -25,6 +27,7 @@ const page = await context({
   logLevel: 'warning',
 });
 
+writeDocs('build/demo');
 if (process.argv.includes('--serve')) {
   // It builds the page again at each load.
   const { port } = await page.serve({ servedir: 'build/demo', host: '127.0.0.1' });

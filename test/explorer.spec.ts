@@ -3,11 +3,12 @@ import * as plugin from '../src/index.js';
 import * as numeric from '../src/numeric.js';
 import { codeOf, type Kind, KINDS } from '../demo/explorer/code.js';
 import { onBackend } from '../demo/explorer/on_backend.js';
-import { PRESETS } from '../demo/explorer/presets.js';
+import { presetOf, PRESETS } from '../demo/explorer/presets.js';
 import { mountExplorer } from '../demo/explorer/page.js';
 import { calculated, type Calculation } from '../demo/explorer/calculation.js';
 import { panelsOf } from '../demo/explorer/panels.js';
-import { fromHash, isPool, LIMITS, LOOKS, OPS, reshaped, type State, stateOf, toHash, VIEWS } from '../demo/explorer/state.js'; // prettier-ignore
+import { fromHash, hasPatches, isPool, LIMITS, LOOKS, numberIn, OPS, reshaped, RESULT, ROUNDINGS, type State, stateOf, toHash, VIEWS, xShape } from '../demo/explorer/state.js'; // prettier-ignore
+import { differ } from '../demo/explorer/tfjs.js';
 import { isResult, nudged, spreadOf, sumsSoFar, termsOf } from '../demo/explorer/sums.js';
 import { agrees, marksOf, sentence, textOf, verdict } from '../demo/explorer/words.js';
 import { type Random, randomFrom } from './support/num_random.js';
@@ -31,6 +32,8 @@ function randomState(random: Random): State {
     strides: [upTo(3), upTo(3)],
     pad: random.pick(pads) as State['pad'],
     dilations: [upTo(2), upTo(2)],
+    groups: upTo(2),
+    dimRoundingMode: random.pick(ROUNDINGS),
     dataFormat: random.pick(['NHWC', 'NCHW'] as const),
     countIncludePad: random.below(2) === 1,
     soFar: random.below(2) === 1,
@@ -61,8 +64,8 @@ function forRandomStates(seed: number, check: (c: Calculation, random: Random) =
   expect().nothing();
 }
 
-/** The computed cells that are on the page. */
-const results = (c: Calculation) => panelsOf(c).flatMap(({ planes }) => planes.flatMap(({ cells }) => cells)).filter(({ of }) => isResult(of)); // prettier-ignore
+/** The computed cells that are on the page. Of tfjs's y the page shows no sums. */
+const results = (c: Calculation) => panelsOf(c).flatMap(({ planes }) => planes.flatMap(({ cells }) => cells)).filter(({ of }) => isResult(of) && !(of === 'tfjs' && c.tfjs!.of === 'y')); // prettier-ignore
 
 function totalOf(c: Calculation, cell: { of: 'y'; index: number }): number {
   const terms = termsOf(c, cell);
@@ -74,7 +77,7 @@ describe('the explorer', () => {
   it('adds up to what the numeric functions give, cell by cell, in every view', () => {
     forRandomStates(1, (c) => {
       for (const view of VIEWS) {
-        if (view === 'im2col' && c.state.op !== 'conv2d') continue;
+        if (view === 'im2col' && !hasPatches(c.state)) continue;
         const seen = calculated({ ...c.state, view });
         for (const cell of results(seen)) {
           const total = totalOf(seen, cell as { of: 'y'; index: number });
@@ -129,7 +132,7 @@ describe('the explorer', () => {
       const c = calculated({ ...state, view: 'scatter' });
       const sums = sumsSoFar(c, { of: 'dy', index: at });
       const part = calculated({ ...c.state, dy: state.dy.map((value, i) => (i <= at ? value : 0)) });
-      const wrong = results(part).find(({ of, index, value }) => Math.abs((sums.get(`${of}:${index}`) ?? 0) - value!) > 1e-12); // prettier-ignore
+      const wrong = results(part).filter(({ of }) => of !== 'tfjs').find(({ of, index, value }) => Math.abs((sums.get(`${of}:${index}`) ?? 0) - value!) > 1e-12); // prettier-ignore
       return wrong ? `${wrong.of} ${wrong.index} is another after dy ${at}` : '';
     });
   });
@@ -150,7 +153,7 @@ describe('the explorer', () => {
 
   it('has an address for every state', () => {
     forRandomStates(5, ({ state }, random) => {
-      const withFractions = { ...state, x: state.x.map((value) => value / 8), cell: { of: random.pick(['x', 'dy'] as const), index: random.below(3) } }; // prettier-ignore
+      const withFractions = { ...state, paint: random.pick([0, 9, NaN]), filter: state.filter.map((value) => value / 0), x: state.x.map((value) => value / 8), cell: { of: random.pick(['x', 'dy'] as const), index: random.below(3) } }; // prettier-ignore
       expect(fromHash(toHash(withFractions))).toEqual(withFractions);
       return '';
     });
@@ -178,6 +181,60 @@ describe('the explorer', () => {
     const turned = reshaped(state, { dataFormat: 'NCHW' });
     expect(turned.x).toEqual([0, 2, 4, 6, 8, 10, 1, 3, 5, 7, 9, 11]);
     expect(reshaped(turned, { dataFormat: 'NHWC' })).toEqual(state);
+  });
+
+  it('reads numbers as people write them', () => {
+    const texts = [
+      '1',
+      '-2.5',
+      '−2,5',
+      ' 3 ',
+      '-',
+      '',
+      'x',
+      '-x',
+      'NaN',
+      'nan',
+      '-∞',
+      'inf',
+      '-Infinity',
+      '1e3',
+    ];
+    const want = [1, -2.5, -2.5, 3, 0, 0, 0, 0, NaN, NaN, -Infinity, Infinity, -Infinity, 1000];
+    expect(texts.map(numberIn)).toEqual(want);
+  });
+
+  it('keeps the name of an example while its numbers stay', () => {
+    for (const preset of PRESETS) {
+      expect(presetOf(preset.state)).toBe(preset);
+      for (const look of LOOKS) {
+        for (const view of VIEWS) {
+          const named = presetOf(stateOf({ ...preset.state, look, view, nudge: 3, soFar: true }));
+          expect({ ...named?.state, look, view, cell: 0, nudge: 0, paint: 0 }).withContext(`${preset.title}, ${look}, ${view}`).toEqual({ ...preset.state, look, view, cell: 0, nudge: 0, paint: 0 } as never); // prettier-ignore
+        }
+      }
+      expect(presetOf({ ...preset.state, x: preset.state.x.map((value) => value + 1) })).toBeUndefined();
+    }
+  });
+
+  it('shows which channels a group has', () => {
+    const c = calculated(stateOf({ channels: 4, outChannels: 2, groups: 2 }));
+    const filter = panelsOf(c).find(({ of }) => of === 'filter')!;
+    expect(filter.planes.map(({ title }) => title)).toEqual(['channel 0 to 0', 'channel 1 to 0', 'channel 2 to 1', 'channel 3 to 1']); // prettier-ignore
+    const seen = termsOf(c, { of: 'y', index: 1 }).flatMap(({ factors }) => factors.filter(({ of }) => of === 'x')); // prettier-ignore
+    expect(new Set(seen.map(({ index }) => index % 4))).toEqual(new Set([2, 3]));
+    expect(problem(stateOf({ channels: 3, groups: 2 }))).toMatch(/groups/);
+    expect(problem(stateOf({ channels: 4, outChannels: 3, groups: 2 }))).toMatch(/groups/);
+  });
+
+  it('gives a zero of the padding no part in a product with Infinity', () => {
+    const fields: Partial<State> = { filterHeight: 3, filterWidth: 3, filter: [Infinity, 1, 1, 1, 1, 1, 1, 1, 1], pad: 'same' }; // prettier-ignore
+    for (const view of VIEWS) {
+      const c = calculated(stateOf({ ...fields, view }));
+      expect(c.arrays.y[0]).toBe(c.state.x[0] + c.state.x[1] + c.state.x[3] + c.state.x[4]);
+      expect(totalOf(c, { of: 'y', index: 0 })).toBe(c.arrays.y[0]);
+      expect(c.arrays.y[4]).toBe(Infinity);
+    }
   });
 
   it('finds the derivative by a nudge, but for kinks', () => {
@@ -208,6 +265,85 @@ describe('the explorer', () => {
       jasmine.stringContaining('Both agree, on this side'),
     ]);
     expect(textOf(sentence(c, { of: 'y', index: 0 }))).toBe('y[0, 0] = max(5, 5, 1, 2) = 5, which stands in x[0, 0]: of 2 equal maxima the first one wins'); // prettier-ignore
+  });
+
+  /** What tfjs's own kernels give for what is looked at, on the active backend. The bias is left out. */
+  function byTfjs(state: State): tf.Tensor {
+    const { op, look, strides, dilations, pad, dataFormat, dimRoundingMode: rounding } = state;
+    const sides = typeof pad === 'string' ? [] : [pad.slice(0, 2), pad.slice(2)];
+    const explicit = dataFormat === 'NHWC' ? [[0, 0], ...sides, [0, 0]] : [[0, 0], [0, 0], ...sides];
+    const given = typeof pad === 'string' ? pad : pad.every((side) => side === pad[0]) ? pad[0] : explicit;
+    const mode = typeof pad === 'string' ? undefined : rounding;
+    const [s, d, p] = [strides as [number, number], dilations as [number, number], given as 'same'];
+    const x = tf.tensor4d(state.x, xShape(state) as [number, number, number, number]);
+    const { filterHeight, filterWidth, channels, groups, outChannels } = state;
+    const filter = tf.tensor4d(state.filter, [filterHeight, filterWidth, channels / groups, outChannels]);
+    const bias = tf.tensor1d(state.bias);
+    const f = (a: tf.Tensor4D, b: tf.Tensor4D) => {
+      if (op === 'maxPool') return tf.maxPool(a, [filterHeight, filterWidth], s, p, mode);
+      if (op === 'avgPool') return tf.avgPool(a, [filterHeight, filterWidth], s, p, mode);
+      if (op === 'depthwiseConv2d') return tf.depthwiseConv2d(a, b, s, p, dataFormat, d, mode);
+      // Its gradient is a matter of its own.
+      if (state.bias[0] !== 0 && look !== 'forward') return tf.fused.conv2d({ x: a, filter: b, strides: s, pad: p, dataFormat, dilations: d, dimRoundingMode: mode, bias }); // prettier-ignore
+      return tf.conv2d(a, b, s, p, dataFormat, d, mode);
+    };
+    if (look === 'forward') return f(x, filter);
+    const y = f(x, filter);
+    const dy = y.size === state.dy.length ? tf.tensor(state.dy, y.shape) : tf.onesLike(y);
+    return look === 'dx' ? tf.grad((a) => f(a as tf.Tensor4D, filter))(x, dy) : tf.grad((b) => f(x, b as tf.Tensor4D))(filter, dy); // prettier-ignore
+  }
+
+  /** The same values as tfjs would have them, as far as the page says. */
+  function expectTfjs(c: Calculation, got: tf.Tensor, want: Float64Array): string {
+    const { g, state, tfjs } = c;
+    const isY = state.look === 'forward';
+    const width = tfjs?.width ?? g.outWidth;
+    const kept = Array.from(want.keys()).filter((i) => !isY || Math.floor(i / g.y.col) % g.outWidth < width);
+    const bias = (i: number) => (isY && !isPool(state.op) ? state.bias[Math.floor(i / g.y.channel) % g.outChannels] : 0); // prettier-ignore
+    const values = valuesOf(got);
+    const wrong = kept.findIndex((i, k) => differ(values[k], want[i] - bias(i)) && !(Math.abs(values[k] / (want[i] - bias(i)) - 1) < 1e-5)); // prettier-ignore
+    if (values.length !== kept.length) return `tfjs has ${values.length} values, not ${kept.length}`;
+    return wrong < 0 ? '' : `${wrong} is ${values[wrong]}, not ${want[kept[wrong]]}`;
+  }
+
+  for (const backendName of ['cpu', 'wasm', 'webgl'] as const) {
+    it(`says what tfjs 4.22 gives on ${backendName}`, async () => {
+      if (!(await tf.setBackend(backendName).catch(() => false))) return pending('it does not start here');
+      const random = randomFrom(11);
+      // Negative numbers, NaN and Infinity make cases of their own in pools.
+      const odd = (state: State) => (state.op === 'maxPool' && random.below(2) ? { ...state, x: state.x.map((value) => (random.below(4) ? -Math.abs(value) : random.pick([NaN, -Infinity]))) } : state); // prettier-ignore
+      // What tf has, too. Elsewhere the page says nothing about tfjs.
+      const plain = { dilations: [1, 1], dataFormat: 'NHWC', countIncludePad: false, groups: 1 } as const;
+      const drawn = Array.from({ length: 400 }, () => odd(stateOf({ ...randomState(random), ...plain, dilations: [1, 1] }))); // prettier-ignore
+      const counts = { wrong: 0, right: 0 };
+      for (const state of [...PRESETS.map((preset) => preset.state), ...drawn]) {
+        if (problem(state)) continue;
+        const c = calculated({ ...state, bias: state.bias.map(() => 0) });
+        const { op, look, pad, dilations } = c.state;
+        const isSaid = c.tfjs?.backends.includes(backendName) ?? false;
+        // Of wasm the page says less: there tfjs leaves cells undefined. A pad of one number may give tfjs another shape.
+        const isRight = !c.tfjs && backendName === 'cpu' && typeof pad === 'string' && op !== 'dense' && plain.dilations.every((d, i) => d === dilations[i]); // prettier-ignore
+        if (!isSaid && !(isRight && c.state.dataFormat === 'NHWC' && c.state.groups === 1 && !c.state.countIncludePad)) continue; // prettier-ignore
+        counts[isSaid ? 'wrong' : 'right']++;
+        const want = isSaid ? c.arrays.tfjs : c.arrays[RESULT[look]];
+        const complaint = tf.tidy(() => expectTfjs(c, byTfjs(c.state), want));
+        expect(complaint).withContext(toHash(state)).toBe('');
+      }
+      expect(counts.wrong).toBeGreaterThan(20);
+      if (backendName === 'cpu') expect(counts.right).toBeGreaterThan(20);
+    });
+  }
+
+  it('says where tfjs 4.22 throws', async () => {
+    const quotes = PRESETS.flatMap(({ title, about, state }) => Array.from(about.matchAll(/“(.*?)”/g), ([, quote]) => ({ title, quote, state }))); // prettier-ignore
+    expect(quotes.length).toBeGreaterThan(5);
+    for (const { title, quote, state } of quotes) {
+      await tf.setBackend(title.endsWith('wasm') ? 'wasm' : 'cpu');
+      expect(() => tf.tidy(() => byTfjs(state)))
+        .withContext(title)
+        .toThrowMatching(({ message }: Error) => message.includes(quote));
+    }
+    await tf.setBackend('cpu');
   });
 
   /** The arrays that a program of the page computes. */

@@ -109,6 +109,8 @@ function gradient(c: Calculation, of: 'dx' | 'dFilter', backend: Backend): Given
   const isHere = op === 'conv2d' ? Math.max(...dilations) === 1 && !(backend === 'wasm' && of === 'dFilter') : isPool(op); // prettier-ignore
   if (!isHere || widthOf(c) !== g.outWidth) return undefined;
   const floor = geometryOf({ ...state, dimRoundingMode: 'floor' });
+  const isCut = floor.outHeight < g.outHeight || floor.outWidth < g.outWidth;
+  if (isCut && backend === 'wasm' && isPool(op)) return undefined; // it takes other cells of dy
   const shares = c.links.filter(({ yi }) => {
     const { row, col } = placeInY(g, yi);
     return row < floor.outHeight && col < floor.outWidth; // row 2

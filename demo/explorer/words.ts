@@ -246,7 +246,7 @@ function markPatches(c: Calculation, cell: Cell, mark: Marker): void {
 }
 
 /** As many as there is room for. */
-const MOST_CHANGES = 4;
+const MOST_CHANGES = 3;
 
 /** What a nudge did. */
 export function nudgeInWords(c: Calculation, n: Nudged): string[] {
