@@ -1,10 +1,11 @@
 /** Specs of the static build of the demo page. It is one folder that needs no network, and a server for wasm alone. */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { PRESETS } from '../demo/explorer/presets.js';
-import { LIMITS, stateOf, toHash } from '../demo/explorer/state.js';
+import { pageOf, PRESETS } from '../demo/explorer/presets.js';
+import { fromHash, LIMITS, type State, stateOf, toHash } from '../demo/explorer/state.js';
 import {
   CHROMIUM_FLAGS,
   CHROMIUM_HINT,
@@ -14,6 +15,7 @@ import {
   SENDER,
 } from '../src/cli/browser.js';
 import { AXE, DARK } from './support/axe.js';
+import { type Page, withPage } from './support/devtools.js';
 
 const LARGEST = stateOf({ ...LIMITS, pad: 'same', view: 'im2col' });
 const PAGES = ['index.html', 'main.js', 'style.css'];
@@ -76,7 +78,7 @@ describe('the demo build', () => {
 
   it('is one folder that refers to nothing outside', () => {
     const files = readdirSync('build/demo');
-    expect(files.sort()).toEqual([...PAGES, ...EXPLORER, 'backend.js', ...WASM].sort());
+    expect(files.sort()).toEqual([...PAGES, ...EXPLORER, 'backend.js', 'docs', 'docs.css', ...WASM].sort());
     for (const [name, ...others] of [PAGES, EXPLORER]) {
       const page = readFileSync(join('build/demo', name), 'utf8');
       const links = Array.from(page.matchAll(/(?:src|href)="([^"]*)"/g), ([, link]) => link);
@@ -130,6 +132,175 @@ describe('the demo build', () => {
     expect(texts).toEqual(Array(4).fill(jasmine.stringContaining('equal to float64')));
     expect(asked).toEqual(['before the click', '/backend.js']);
   }, 120_000);
+
+  it('has the course and the deviations beside the explorer, which lead to what is there', () => {
+    const pages = ['deviations.html', ...readdirSync('build/demo/docs/learn').map((name) => `learn/${name}`)];
+    expect(pages.length).toBe(6);
+    const ids = new Set<string>();
+    const links = pages.flatMap((page) => {
+      const text = readFileSync(join('build/demo/docs', page), 'utf8');
+      for (const [, id] of text.matchAll(/ id="([^"]*)"/g)) ids.add(`${page}#${id}`);
+      return Array.from(text.matchAll(/(?:src|href)="([^"]*)"/g), ([, link]) => ({ page, link }));
+    });
+    const lost = links.filter(({ page, link }) => {
+      if (link.startsWith('data:')) return false;
+      const [file, hash] = link.split('#');
+      if (file && !existsSync(join('build/demo/docs', dirname(page), file))) return true;
+      return hash !== undefined && !file.endsWith('explorer.html') && !ids.has(`${file || page}#${hash}`);
+    });
+    expect(lost).toEqual([]);
+    expect(links.filter(({ link }) => link.startsWith('../../explorer.html#')).length).toBeGreaterThan(9);
+    for (const { state, title } of PRESETS) {
+      const { path } = pageOf(state);
+      expect(path.includes('#') ? ids.has(path) : pages.includes(path)).withContext(`${title}: ${path}`).toBeTrue(); // prettier-ignore
+    }
+  });
+
+  describe('has an explorer, opened from a file, that', () => {
+    const FILE = pathToFileURL(resolve('build/demo/explorer.html')).href;
+    const DARK = { 'prefers-color-scheme': 'dark' };
+    const stateOfPreset = (start: string) => PRESETS.find(({ title }) => title.startsWith(start))!.state;
+    const inExplorer = (what: string, work: (page: Page) => Promise<void>) =>
+      it(what, async () => (findChromium() ? withPage(work) : pending(CHROMIUM_HINT)), 180_000);
+    const say = (page: Page, selector: string) => page.evaluate<string>(`document.querySelector(${JSON.stringify(selector)})?.textContent ?? ''`); // prettier-ignore
+    const open = (page: Page, state: State) => page.open(FILE + toHash(state));
+
+    /** One of each op and each kind of picture, and a state that does not fit. */
+    const KINDS = ['A: a convolution', 'A: its gradient of x', 'B: its gradient of x', 'C: a dense layer', 'C: max pooling, backward', 'A painted digit', 'Row 1:', 'Row 3', 'Row 7', 'Row 39'].map(stateOfPreset); // prettier-ignore
+    const UNFIT = stateOf({ height: 2, filterHeight: 3 });
+
+    for (const [theme, media] of Object.entries({ light: {}, dark: DARK })) {
+      for (const width of [320, 1280]) {
+        inExplorer(`has no faults of accessibility, ${theme}, ${width} px`, async (page) => {
+          await page.look({ width, media });
+          for (const state of [...KINDS, UNFIT]) {
+            await open(page, state);
+            await page.evaluate("document.querySelectorAll('details').forEach((details) => (details.open = true))"); // prettier-ignore
+            const found = await page.evaluate<string[]>(`(() => { ${AXE} return findings(); })()`);
+            expect(found).withContext(toHash(state)).toEqual([]);
+          }
+        });
+      }
+    }
+
+    inExplorer('shows an example without scrolling, on a laptop', async (page) => {
+      await page.look({ width: 1280, height: 800 });
+      for (const { state, title } of PRESETS) {
+        await open(page, state);
+        expect(await page.evaluate('document.documentElement.scrollHeight'))
+          .withContext(title)
+          .toBeLessThanOrEqual(800);
+      }
+    });
+
+    inExplorer('shows the first grid of each example on a phone', async (page) => {
+      await page.look({ width: 360, height: 740 });
+      for (const { state, title } of PRESETS) {
+        await open(page, state);
+        const [row, sum] = await page.evaluate<number[]>("['tbody tr', '.reading'].map((name) => document.querySelector(name).getBoundingClientRect().bottom)"); // prettier-ignore
+        expect(row)
+          .withContext(title)
+          .toBeLessThan(sum - 100);
+      }
+    });
+
+    inExplorer('shows by borders what is linked where colours are forced', async (page) => {
+      const border = (kind: string) => page.evaluate<string>(`getComputedStyle(document.querySelector('td.${kind}')).borderTop`); // prettier-ignore
+      await page.look({ media: { 'forced-colors': 'active' } });
+      await open(page, stateOfPreset('A: a convolution'));
+      const [focus, reads, cell] = [await border('focus'), await border('reads'), await border('cell:not(.reads, .focus)')]; // prettier-ignore
+      expect(focus).toMatch(/^4px solid/);
+      expect(reads).toMatch(/^2px solid/);
+      expect(cell).toMatch(/^1px solid/);
+      const checked = "getComputedStyle(document.querySelector('input:checked + span')).backgroundColor";
+      const page_ = 'getComputedStyle(document.body).backgroundColor';
+      expect(await page.evaluate(checked)).not.toBe(await page.evaluate(page_));
+    });
+
+    inExplorer('moves nothing where that is asked for', async (page) => {
+      const duration = "getComputedStyle(document.querySelector('tbody td')).transitionDuration";
+      await page.look({ media: { 'prefers-reduced-motion': 'reduce' } });
+      await open(page, KINDS[0]);
+      expect(await page.evaluate(duration)).toBe('0s');
+      await page.look({ media: { 'prefers-reduced-motion': 'no-preference' } });
+      expect(await page.evaluate(duration)).not.toBe('0s');
+    });
+
+    inExplorer('is painted by pointer and by keyboard', async (page) => {
+      await page.look({});
+      await open(page, stateOfPreset('A: a convolution'));
+      const click = (text: string) => page.evaluate(`Array.from(document.querySelectorAll('button')).find((b) => b.textContent === ${JSON.stringify(text)}).click()`); // prettier-ignore
+      await click('Paint x');
+      await click('Blank 8 × 8');
+      const at = async (index: number) => {
+        const place = `(() => { const { x, y, width, height } = document.querySelector('td[data-of=x][data-index="${index}"]').getBoundingClientRect(); return [x + width / 2, y + height / 2]; })()`; // prettier-ignore
+        return page.evaluate<[number, number]>(place);
+      };
+      await page.drag([await at(9), await at(10), await at(11), await at(19)]);
+      await page.evaluate('document.querySelector(\'td[data-of=x][data-index="24"] input\').focus()');
+      await page.press('Space', 'Shift+ArrowRight', 'Shift+ArrowDown', 'ArrowDown');
+      expect(await say(page, '.said')).toBe('x[4, 1] is now 9');
+      await new Promise((done) => setTimeout(done, 400)); // the address waits for more
+      const shown = fromHash(new URL(await page.evaluate<string>('location.href')).hash);
+      expect([...shown.x.keys()].filter((i) => shown.x[i] !== 0)).toEqual([9, 10, 11, 19, 24, 25, 33]);
+      expect(shown.x[9]).toBe(9);
+      expect(shown.paint).toBe(9);
+    });
+
+    inExplorer(
+      'is walked by keys alone: from a link, by an edit, both views and a nudge, to tfjs’s wrong gradient',
+      async (page) => {
+        // prettier-ignore
+        const active = () => page.evaluate<string>("(({ activeElement: a }) => `${a.closest('table')?.ariaLabel ?? a.name ?? ''} ${a.closest('td')?.dataset.index ?? (a.value || a.textContent)}`.trim())(document)"); // prettier-ignore
+        const tabTo = async (wanted: RegExp, key = 'Tab') => {
+          for (let i = 0; i < 60 && !wanted.test(await active()); i++) await page.press(key);
+          expect(await active()).toMatch(wanted);
+        };
+        await page.look({});
+        await open(page, { ...stateOfPreset('D: stride 2'), cell: { of: 'dx', index: 6 } });
+        expect(await say(page, '.sum')).toMatch(/^dx\[1, 1\] = .* = 4$/);
+
+        await tabTo(/^dy, can be edited 0/);
+        await page.press('End', 'ArrowDown', '7'); // typing replaces what was there
+        expect(await active()).toBe('dy, can be edited 5');
+        expect(await say(page, '.sum')).toMatch(/^dy\[1, 2\] = 7\. It adds/);
+
+        await tabTo(/^dx 6/); // the cell of the link
+        await page.press('End');
+        const dx =
+          'Array.from(document.querySelectorAll("td[data-of=dx]"), (td) => td.firstChild.textContent)';
+        const gathered = await page.evaluate(dx);
+        expect(await say(page, '.sum')).toMatch(/^dx\[1, 4\] = .*7/);
+        await tabTo(/^view gather/, 'Shift+Tab');
+        await page.press('ArrowRight');
+        expect(await active()).toBe('view scatter');
+        expect(await page.evaluate(dx)).toEqual(gathered);
+        await tabTo(/^dx 9/); // the grid has kept the place
+        expect(await say(page, '.sum')).toMatch(/^dx\[1, 4\] = .*7/);
+
+        await tabTo(/^Nudge$/);
+        expect(await say(page, '.nudge')).toContain('Nudge x[1, 4]');
+        await page.press('Space');
+        expect(await say(page, '.said')).toBe('x[1, 4] is now 3.1');
+        expect(await say(page, '.lines')).toContain('✓ Both agree');
+
+        await tabTo(/^example/, 'Shift+Tab');
+        const row1 = PRESETS.findIndex(({ title }) => title.startsWith('Row 1:'));
+        await page.press(...Array<string>(row1 + 1).fill('ArrowDown'));
+        expect(await active()).toBe(`example ${row1}`);
+        await tabTo(/^dx 8/);
+        expect(await say(page, '.sum')).toBe('dx[2, 2] = 1 / 1 = 1');
+        await tabTo(/^dx of tfjs 4.22 /);
+        await page.press('End', 'ArrowDown', 'ArrowDown');
+        expect(await say(page, '.sum')).toBe('tfjs’s dx[2, 2] = 1 / 4 = 0.25');
+        expect(await page.evaluate('document.activeElement.ariaLabel')).toBe('row 2, column 2: 0.25, wrong');
+        expect(await say(page, '.lines')).toContain('✗ tfjs 4.22 says 0.25 here');
+        await page.press('PageUp');
+        expect(await say(page, '.said')).toBe('x[2, 2] is now 10');
+        expect(await say(page, '.lines')).toContain('(24 − 23) / 1 = 1');
+      },
+    );
+  });
 
   it('has an explorer that needs no scrolling sideways', async () => {
     if (!findChromium()) return pending(CHROMIUM_HINT);

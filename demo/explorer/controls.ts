@@ -68,7 +68,11 @@ function withOp(s: State, op: Op): Partial<Shape> {
 function presets(set: (s: State) => void): Control {
   const about = html('span');
   const link = html('a');
-  const select = html('select', {}, html('option', { value: '', disabled: true }, 'Your own numbers'));
+  const select = html(
+    'select',
+    { name: 'example' },
+    html('option', { value: '', disabled: true }, 'Your own numbers'),
+  );
   for (const label of new Set(PRESETS.map(({ group }) => group))) {
     const options = PRESETS.flatMap(({ group, title }, i) => (group === label ? [html('option', { value: i }, title)] : [])); // prettier-ignore
     select.append(html('optgroup', { label }, ...options));

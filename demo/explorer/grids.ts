@@ -24,6 +24,8 @@ export function gridsView(actions: Actions) {
   const panelsElement = html('div', { class: 'panels' });
   const traces = tracesView(panelsElement);
   const element = html('div', { class: 'grids' }, panelsElement, traces.element);
+  /** The cell of each array that was looked at last: the Tab key comes back to it. */
+  const stops = new Map<ArrayName, number>();
   let structure = '';
   let isPainting = false;
 
@@ -33,9 +35,10 @@ export function gridsView(actions: Actions) {
     const isNew = key !== structure;
     if (isNew) panelsElement.replaceChildren(...panels.map(panelElement));
     structure = key;
+    stops.set(c.state.cell.of, c.state.cell.index);
     isPainting = c.state.paint !== undefined;
     element.classList.toggle('painting', isPainting);
-    fill(panelsElement, panels, c, cell);
+    fill(panelsElement, panels, c, cell, stops);
     if (isNew) fit();
     traces.draw();
   }
@@ -154,7 +157,13 @@ function cellElement({ of, index }: PanelCell, editable: Editable | undefined, p
 }
 
 /** Writes the values into the cells, and the marks. */
-function fill(element: HTMLElement, panels: Panel[], c: Calculation, looked: Cell): void {
+function fill(
+  element: HTMLElement,
+  panels: Panel[],
+  c: Calculation,
+  looked: Cell,
+  stops: Map<ArrayName, number>,
+): void {
   const marks = marksOf(c, looked);
   const { view, soFar, look } = c.state;
   const isBuiltUp = soFar && view === 'scatter' && looked.of === sourceOf(look);
@@ -165,7 +174,9 @@ function fill(element: HTMLElement, panels: Panel[], c: Calculation, looked: Cel
     const longest = Math.max(...cells.map(({ value }) => (value === null ? 0 : short(value).length)));
     tables[i].style.setProperty('--longest', String(longest));
     const most = Math.max(...cells.map(({ value }) => (Number.isFinite(value) ? Math.abs(value!) : 0)));
-    const tabbable = Math.max(0, cells.findIndex((cell) => same(cell, looked))); // prettier-ignore
+    const place = (isIt: (cell: PanelCell) => boolean) => cells.findIndex(isIt);
+    const found = [place((cell) => same(cell, looked)), place(({ of, index }) => stops.get(of) === index)];
+    const tabbable = found.find((at) => at >= 0) ?? 0;
     cells.forEach((cell, k) => {
       const mark = marks.get(keyOf(cell));
       const td = tds[k];

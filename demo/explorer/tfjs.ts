@@ -55,10 +55,10 @@ const isWrong = ({ arrays, g }: Calculation, of: Tfjs['of'], { values, width = g
   width < g.outWidth || values.some((value, i) => differ(value, arrays[of][i]));
 
 /** Whether tf has this op with these options, and does not throw. */
-function hasOp({ state }: Calculation, backend: Backend): boolean {
+function hasOp({ state, arrays }: Calculation, backend: Backend): boolean {
   const { op, groups, dataFormat, strides, dilations, countIncludePad } = state;
   const isDilated = Math.max(...dilations) > 1;
-  if (op === 'dense') return false;
+  if (op === 'dense' || (backend === 'webgl' && arrays.x.some(Number.isNaN))) return false; // NaN is up to the driver
   if (isPool(op)) return dataFormat === 'NHWC' && !isDilated && !countIncludePad;
   const hasLayout = dataFormat === 'NHWC' || (op === 'conv2d' && backend !== 'wasm');
   return hasLayout && groups === 1 && !(isDilated && Math.max(...strides) > 1);
@@ -81,7 +81,6 @@ function forward(c: Calculation, backend: Backend): Given | undefined {
   if (isIdentity(c)) return { values: Float64Array.from(x) };
   if (c.state.op === 'avgPool' && backend === 'cpu') values.forEach((_, yi) => c.divisors[yi] === 0 && (values[yi] = NaN)); // prettier-ignore
   if (c.state.op === 'maxPool') {
-    if (backend === 'webgl' && x.some(Number.isNaN)) return undefined;
     const least = backend === 'cpu' ? -Infinity : -1e20;
     values.forEach((value, yi) => (values[yi] = value > least ? value : least));
   }
