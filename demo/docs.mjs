@@ -58,8 +58,14 @@ function markdown(path, root) {
   const md = markdownIt();
   const { rules } = md.renderer;
   rules.heading_open = (tokens, i) => `<${tokens[i].tag} id="${slug(tokens[i + 1].content)}">`;
-  rules.table_open = () => '<div class="scroll" tabindex="0"><table>';
+  let tables = 0;
+  rules.table_open = () =>
+    `<div class="scroll" tabindex="0" role="region" aria-label="Table ${++tables}"><table>`;
   rules.table_close = () => '</table></div>';
+  for (const name of ['fence', 'code_block']) {
+    const block = rules[name];
+    rules[name] = (...args) => block(...args).replace('<pre>', '<pre tabindex="0">'); // the arrow keys scroll it
+  }
   // The first cell of a row of the deviations is its number, to which the explorer links.
   rules.tr_open = (tokens, i) => {
     const first = tokens[i + 2]?.content ?? '';

@@ -178,10 +178,25 @@ describe('the demo build', () => {
             await page.evaluate("document.querySelectorAll('details').forEach((details) => (details.open = true))"); // prettier-ignore
             const found = await page.evaluate<string[]>(`(() => { ${AXE} return findings(); })()`);
             expect(found).withContext(toHash(state)).toEqual([]);
+            // axe cannot judge single characters, nor cells below the traces.
+            expect(await page.evaluate<string[]>(PALE)).withContext(toHash(state)).toEqual([]); // prettier-ignore
           }
         });
       }
     }
+
+    inExplorer('leads to pages without faults of accessibility', async (page) => {
+      for (const width of [320, 1280]) {
+        await page.look({ width });
+        for (const path of new Set(PRESETS.map(({ state }) => pageOf(state).path.replace(/#.*/, '')))) {
+          await page.open(FILE.replace('explorer.html', `docs/${path}`));
+          expect(await page.evaluate<string[]>(`(() => { ${AXE} return findings(); })()`)).withContext(path).toEqual([]); // prettier-ignore
+          expect(await page.evaluate('document.documentElement.scrollWidth'))
+            .withContext(path)
+            .toBeLessThanOrEqual(width);
+        }
+      }
+    });
 
     inExplorer('shows an example without scrolling, on a laptop', async (page) => {
       await page.look({ width: 1280, height: 800 });
@@ -224,6 +239,23 @@ describe('the demo build', () => {
       expect(await page.evaluate(duration)).toBe('0s');
       await page.look({ media: { 'prefers-reduced-motion': 'no-preference' } });
       expect(await page.evaluate(duration)).not.toBe('0s');
+    });
+
+    inExplorer('links cells by outlines and arrows, which follow them', async (page) => {
+      const outside = `(() => {
+        const box = (element) => element.getBoundingClientRect();
+        const rects = Array.from(document.querySelectorAll('.traces rect'), box);
+        const isIn = (cell) => rects.some((r) => r.left < cell.left && r.right > cell.right && r.top < cell.top && r.bottom > cell.bottom);
+        return Array.from(document.querySelectorAll('td.reads, td.feeds'), box).filter((cell) => !isIn(cell)).length;
+      })()`;
+      await page.look({});
+      await open(page, stateOfPreset('A: its gradient of x'));
+      expect(await page.evaluate("document.querySelectorAll('.traces path').length")).toBe(2); // from dy, from the filter
+      expect(await page.evaluate("document.querySelectorAll('td.reads').length")).toBe(8);
+      expect(await page.evaluate(outside)).toBe(0);
+      await page.look({ width: 900 });
+      await page.evaluate('new Promise((done) => setTimeout(done, 100))');
+      expect(await page.evaluate(outside)).toBe(0);
     });
 
     inExplorer('is painted by pointer and by keyboard', async (page) => {
@@ -281,7 +313,7 @@ describe('the demo build', () => {
         await tabTo(/^Nudge$/);
         expect(await say(page, '.nudge')).toContain('Nudge x[1, 4]');
         await page.press('Space');
-        expect(await say(page, '.said')).toBe('x[1, 4] is now 3.1');
+        expect(await say(page, '.said')).toBe('x[1, 4] is now 1.1');
         expect(await say(page, '.lines')).toContain('✓ Both agree');
 
         await tabTo(/^example/, 'Shift+Tab');
@@ -378,6 +410,33 @@ async function faultsOfPage(flags: readonly string[]): Promise<string[]> {
   await inBrowser<string>(page.replace('</head>', () => `${script}</head>`), fileOf, (text) => found.push(text), { open }); // prettier-ignore
   return found;
 }
+
+/** The cells whose text has a contrast below 4.5, as WCAG computes it from the colours of text and background. */
+const PALE = `(() => {
+  const context = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  const rgba = (color) => {
+    context.clearRect(0, 0, 1, 1);
+    context.fillStyle = color;
+    context.fillRect(0, 0, 1, 1);
+    return Array.from(context.getImageData(0, 0, 1, 1).data);
+  };
+  const behind = (element) => {
+    const color = rgba(getComputedStyle(element).backgroundColor);
+    return color[3] > 0 ? color : behind(element.parentElement);
+  };
+  const light = (color) => {
+    const [r, g, b] = color.map((value) => (value <= 10 ? value / 3294.6 : ((value / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const contrast = (element) => {
+    const [p, q] = [light(rgba(getComputedStyle(element).color)), light(behind(element))];
+    return (Math.max(p, q) + 0.05) / (Math.min(p, q) + 0.05);
+  };
+  document.querySelectorAll('tbody td').forEach((td) => (td.style.transition = 'none'));
+  return Array.from(document.querySelectorAll('tbody td, tbody td input, th, .sign'))
+    .filter((element) => contrast(element) < 4.5)
+    .map((element) => [element.className, element.textContent, contrast(element)].join(' '));
+})()`;
 
 /** Computes the first example by the kernels of cpu. Returns the scripts that were asked for then, and what the page says. */
 async function askBackend(): Promise<[asked: string[], texts: string[]]> {

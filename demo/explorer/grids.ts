@@ -191,7 +191,7 @@ function fill(
 }
 
 /** How much of its colour the largest value gets while somebody paints, in percent. */
-const INK = 55;
+const INK = 50;
 
 function write(td: HTMLElement, { value, kind }: PanelCell): void {
   const input = td.querySelector('input');

@@ -253,7 +253,7 @@ export function nudgeInWords(c: Calculation, n: Nudged): string[] {
   const name = nameOf(c, n.input);
   const changed = n.changes.map(({ yi, from, to, dy }) => `${nameOf(c, { of: 'y', index: yi })} ${show(from)} → ${show(to)}, × dy ${bracketed(dy)}`); // prettier-ignore
   const more = changed.length - MOST_CHANGES;
-  const listed = [...changed.slice(0, MOST_CHANGES), ...(more > 0 ? [`and ${more} more cells of y`] : [])];
+  const listed = [...changed.slice(0, MOST_CHANGES), ...(more > 0 ? [`and ${more} more`] : [])];
   return [
     `${name}: ${show(n.value)} → ${show(n.value + n.step)}. ` +
       (changed.length ? `${listed.join('; ')}.` : 'No cell of y changes.'),
