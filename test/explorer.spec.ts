@@ -223,6 +223,8 @@ describe('the explorer', () => {
     expect(filter.planes.map(({ title }) => title)).toEqual(['channel 0 to 0', 'channel 1 to 0', 'channel 2 to 1', 'channel 3 to 1']); // prettier-ignore
     const seen = termsOf(c, { of: 'y', index: 1 }).flatMap(({ factors }) => factors.filter(({ of }) => of === 'x')); // prettier-ignore
     expect(new Set(seen.map(({ index }) => index % 4))).toEqual(new Set([2, 3]));
+    const linked = [1, 2].map((groups) => calculated(stateOf({ channels: 2, outChannels: 2, groups })).links.length); // prettier-ignore
+    expect(linked[0]).toBe(2 * linked[1]);
     expect(problem(stateOf({ channels: 3, groups: 2 }))).toMatch(/groups/);
     expect(problem(stateOf({ channels: 4, outChannels: 3, groups: 2 }))).toMatch(/groups/);
   });
@@ -333,6 +335,12 @@ describe('the explorer', () => {
       if (backendName === 'cpu') expect(counts.right).toBeGreaterThan(20);
     });
   }
+
+  it('has examples of the rows of docs/deviations.md that show in cells, or where tfjs throws', () => {
+    const rows = (isSo: (c: Calculation) => boolean) => PRESETS.filter(({ state }) => isSo(calculated(state))).map(({ title }) => Number(/^Row (\d+)/.exec(title)?.[1])); // prettier-ignore
+    expect(rows(({ tfjs }) => tfjs !== undefined)).toEqual([1, 2, 3, 7, 8, 9, 10, 12, 14, 15, 26]);
+    expect(rows(({ tfjs }) => !tfjs).filter((row) => row > 0)).toEqual([4, 5, 11, 11, 11, 18, 25, 38, 39]);
+  });
 
   it('says where tfjs 4.22 throws', async () => {
     const quotes = PRESETS.flatMap(({ title, about, state }) => Array.from(about.matchAll(/“(.*?)”/g), ([, quote]) => ({ title, quote, state }))); // prettier-ignore
