@@ -479,6 +479,7 @@ async function overflows(widths: number[]): Promise<string[]> {
           frame.src = '/?' + hash;
           document.body.append(frame);
           await new Promise((done) => (frame.onload = done));
+          frame.contentDocument.querySelectorAll('details').forEach((details) => (details.open = true));
           const { scrollWidth } = frame.contentDocument.documentElement;
           const grids = frame.contentDocument.querySelectorAll('table').length;
           if (scrollWidth > width || grids === 0) send({ message: width + ': ' + scrollWidth + ', ' + hash });

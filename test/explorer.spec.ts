@@ -337,9 +337,13 @@ describe('the explorer', () => {
   }
 
   it('has examples of the rows of docs/deviations.md that show in cells, or where tfjs throws', () => {
-    const rows = (isSo: (c: Calculation) => boolean) => PRESETS.filter(({ state }) => isSo(calculated(state))).map(({ title }) => Number(/^Row (\d+)/.exec(title)?.[1])); // prettier-ignore
-    expect(rows(({ tfjs }) => tfjs !== undefined)).toEqual([1, 2, 3, 7, 8, 9, 10, 12, 14, 15, 26]);
-    expect(rows(({ tfjs }) => !tfjs).filter((row) => row > 0)).toEqual([4, 5, 11, 11, 11, 18, 25, 38, 39]);
+    const rows = PRESETS.flatMap(({ title, state }) => {
+      const row = /^Row \d+/.exec(title)?.[0];
+      return row ? [`${row}: ${calculated(state).tfjs?.backends.join(', ') ?? ''}`] : [];
+    });
+    const all = 'cpu, webgl, wasm';
+    expect(rows.filter((row) => !row.endsWith(': '))).toEqual([`Row 1: ${all}`, `Row 2: ${all}`, 'Row 3: cpu, webgl', 'Row 7: webgl, wasm', 'Row 8: cpu', 'Row 9: cpu', 'Row 10: cpu', 'Row 12: cpu, webgl', 'Row 14: wasm', 'Row 15: webgl', 'Row 26: wasm']); // prettier-ignore
+    expect(rows.filter((row) => row.endsWith(': ')).map((row) => parseInt(row.slice(4)))).toEqual([4, 5, 11, 11, 11, 18, 25, 38, 39]); // prettier-ignore
   });
 
   it('says where tfjs 4.22 throws', async () => {

@@ -246,8 +246,7 @@ export const PRESETS: Preset[] = [
   {
     group: DEVIATIONS,
     title: 'Row 14: an infinite cell of the filter over padding',
-    about:
-      'There it takes no part. tfjs’s wasm multiplies it by the zero of the padding, and so do the fast kernels of the plugin: NaN.',
+    about: 'There it takes no part. tfjs’s wasm multiplies it by the zero of the padding, which gives NaN.',
     state: stateOf({ ...A, filterHeight: 3, filterWidth: 3, filter: [Infinity, 1, 1, 1, 1, 1, 1, 1, 1], pad: 'same' }), // prettier-ignore
   },
   {
