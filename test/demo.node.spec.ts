@@ -158,7 +158,7 @@ describe('the demo build', () => {
 
   describe('has an explorer, opened from a file, that', () => {
     const FILE = pathToFileURL(resolve('build/demo/explorer.html')).href;
-    const DARK = { 'prefers-color-scheme': 'dark' };
+    const THEMES = { light: {}, dark: { 'prefers-color-scheme': 'dark' } };
     const stateOfPreset = (start: string) => PRESETS.find(({ title }) => title.startsWith(start))!.state;
     const inExplorer = (what: string, work: (page: Page) => Promise<void>) =>
       it(what, async () => (findChromium() ? withPage(work) : pending(CHROMIUM_HINT)), 180_000);
@@ -169,7 +169,7 @@ describe('the demo build', () => {
     const KINDS = ['A: a convolution', 'A: its gradient of x', 'B: its gradient of x', 'C: a dense layer', 'C: max pooling, backward', 'A painted digit', 'Row 1:', 'Row 3', 'Row 7', 'Row 39'].map(stateOfPreset); // prettier-ignore
     const UNFIT = stateOf({ height: 2, filterHeight: 3 });
 
-    for (const [theme, media] of Object.entries({ light: {}, dark: DARK })) {
+    for (const [theme, media] of Object.entries(THEMES)) {
       for (const width of [320, 1280]) {
         inExplorer(`has no faults of accessibility, ${theme}, ${width} px`, async (page) => {
           await page.look({ width, media });
