@@ -254,7 +254,9 @@ describe('the demo build', () => {
       expect(await page.evaluate("document.querySelectorAll('td.reads').length")).toBe(8);
       expect(await page.evaluate(outside)).toBe(0);
       await page.look({ width: 900 });
-      await page.evaluate('new Promise((done) => setTimeout(done, 100))');
+      // In a window of another width the cells stand elsewhere. The traces follow when it is drawn.
+      const drawn = 'new Promise((done) => requestAnimationFrame(done))';
+      for (let i = 0; i < 100 && (await page.evaluate(outside)) !== 0; i++) await page.evaluate(drawn);
       expect(await page.evaluate(outside)).toBe(0);
     });
 
