@@ -28,12 +28,14 @@ function processesThatName(text: string): string[] {
   return lines.filter((line) => line.includes(text));
 }
 
-/** The row of a case in what compare prints, and what stands below it. */
+/** The row of a case in what compare prints, and what stands below it, each remark on one line. */
 function rowOf(stdout: string, op: string, caseName: string): string {
-  const [, cases] = stdout.split(`\n${op}: `);
+  const [, cases] = stdout.replace(/\n {7}/g, ' ').split(`\n${op}: `);
   const [, mark, rest] = new RegExp(`\n  (ok|NO) (${caseName} [^]*?)(?=\n {0,4}\\S|\n\n)`).exec(cases ?? '') ?? []; // prettier-ignore
   return `${mark} ${rest}`;
 }
+
+const tooLong = (text: string) => text.split('\n').filter((line) => line.length > 80);
 
 const compare = (folder: string, ...args: string[]) => run(folder, BIN, 'compare', ...args);
 
@@ -68,9 +70,11 @@ describe('tfjs-convgrad compare', () => {
     expect(status).toBe(0);
     expect(stdout).toContain('Comparing on cpu: 4 to do');
     expect(rowOf(stdout, 'AvgPoolGrad', '3x3, stride 1, same')).toMatch(
-      /^ok .*\n {5}the built-in differs: row 1: divides by the full window at padding/,
+      /^ok .*\n {5}the built-in differs, row 1: divides by the full window at padding/,
     );
     expect(stdout).toContain('4 of 4 right');
+    expect(stdout).toContain('\nRows are those of docs/deviations.md');
+    expect(tooLong(stdout)).toEqual([]);
   });
 
   it('takes names in any case of letters', () => {
@@ -199,9 +203,10 @@ describe('tfjs-convgrad compare', () => {
         args.backend.readSync(y.dataId)[17] = 2;
         return y;
       };
-      export const kernels = [{ ...wrong, kernelFunc }];
-      const [{ kernelName, inputs, definition }] = right;
-      export const cases = [{ kernelName, inputs, definition }];`;
+      const grad = all.find(({ kernelName, backendName }) => kernelName === 'SwishGrad' && backendName === 'cpu');
+      export const kernels = [grad, { ...wrong, kernelFunc }];
+      const [{ kernelName, inputs, definition }, gradCase] = right;
+      export const cases = [gradCase, { kernelName, inputs, definition }];`;
     writeFileSync(join(folder, 'wrong-swish.js'), wrong);
     const { status, stdout } = compare(folder, '--kernels', 'wrong-swish.js', '--html', 'wrong.html');
     expect(status).toBe(1);
@@ -211,8 +216,13 @@ describe('tfjs-convgrad compare', () => {
       new RegExp(`^NO 2x3x4 .*\\n {5}${element}\\n {5}${advice}[^]* the built-in differs`),
     );
     const html = readFileSync(join(folder, 'wrong.html'), 'utf8');
-    expect(html).toMatch(new RegExp(`${element}\\. ${advice}.*\\. the built-in differs`));
-    const { comparisons } = JSON.parse(compare(folder, '--kernels', 'wrong-swish.js', '--json').stdout);
+    expect(html).toMatch(new RegExp(`<li><strong>2x3x4</strong> ${element} ${advice}`));
+    expect(stdout).toMatch(/\nSwish: 1 of 1 failed\n[^]*\nSwishGrad: 1 of 1 right\n[^]*\n1 of 2 failed\n/);
+    expect(tooLong(stdout)).toEqual([]);
+    const { failed, comparisons } = JSON.parse(
+      compare(folder, '--kernels', 'wrong-swish.js', '--json').stdout,
+    );
+    expect([failed, comparisons.length, comparisons[0].op]).toEqual([1, 2, 'Swish']);
     const { worst, message } = comparisons[0];
     expect(Object.keys(worst)).toEqual(['proof', 'element', 'got', 'want', 'bound']);
     expect([worst.proof, worst.element, worst.got]).toEqual(['rounded', [1, 1, 1], 2]);
@@ -597,7 +607,7 @@ describe('tfjs-convgrad compare', () => {
         join(folder, 'laplace.js'),
         `${kernels} export const cases = [{ ...laplace, outShape: undefined }];`,
       );
-      expect(compare(folder, '--kernels', 'laplace.js').stdout).toContain(
+      expect(rowOf(compare(folder, '--kernels', 'laplace.js').stdout, 'Laplace', '8')).toContain(
         'tfjs-convgrad: magnitude of cases[0] of laplace.js gives 6 elements, but outShape [8] has 8. outShape was not given',
       );
     });
@@ -661,7 +671,7 @@ describe('npm start', () => {
   it('trains alike by tfjs on cpu, and with the plugin on cpu and on wasm', () => {
     const { status, stdout, stderr, html } = start(withTfjs(['tfjs-core', 'tfjs-backend-wasm']), 5);
     expect(status).withContext(stderr).toBe(0);
-    expect(stdout).toMatch(/^ +tfjs on cpu +plugin on cpu +plugin on wasm$/m);
+    expect(stdout).toMatch(/^training +tfjs on cpu +plugin on cpu +plugin on wasm$/m);
     expect(stdout).toMatch(/^steps +4 +5 +5$/m);
     expect(stdout).toMatch(/^ms a step, median +\d+ +\d+ +\d+$/m);
     expect(stdout).toMatch(/^loss of step 4( +[1-9]\.\d{6}){3}$/m);
@@ -671,8 +681,18 @@ describe('npm start', () => {
     expect(stdout).toMatch(
       /^tfjs's own kernels on cpu are slow, so they take 4 steps only\.\nOn wasm tfjs cannot train/m,
     );
-    expect(stdout).toMatch(/^ok +AvgPoolGrad +4 of 4 +[\d.]+ +[\d.]+$/m);
-    expect(stdout).toMatch(/^conv2d, stride 2 +1x224x224x3, 7x7x3x64 +[\d.]+ +\d+ +\d+ +\d+$/m);
+    expect(stdout).toMatch(/^ok +AvgPoolGrad +4 of 4 right +[\d.]+ +[\d.]+$/m);
+    const spread = String.raw`[\d.]+ \([\d.]+-[\d.]+\)`;
+    expect(stdout).toMatch(
+      new RegExp(`^conv2d, stride 2 +cpu +1x224x224x3, 7x7x3x64 +${spread} +${spread}$`, 'm'),
+    );
+    expect(stdout).toMatch(
+      new RegExp(`^training step +cpu +CNN of C, 4x28x28x1 +${spread} +${spread}$`, 'm'),
+    );
+    expect(stdout).toMatch(
+      new RegExp(`^training step +wasm +CNN of C, 4x28x28x1 +${spread} +tfjs throws$`, 'm'),
+    );
+    expect(tooLong(stdout)).toEqual([]);
     expect(html).toContain('<th scope="col">plugin on wasm');
     expect(html).toMatch(/Loss of each step. tfjs&#39;s own kernels take only the first 4 of 5 steps|Loss of each step. tfjs's own kernels take only the first 4 of 5 steps/); // prettier-ignore
     expect(html).toContain('In each step the losses agree to rounding');
@@ -684,6 +704,7 @@ describe('npm start', () => {
     expect(stdout).toMatch(/^steps +1 +1 +not installed$/m);
     expect(stdout).not.toContain('steps only');
     expect(stdout).toMatch(/^accuracy on 300 held-out digits +- +\d+\.\d% +-$/m);
+    expect(stdout.match(/^training step .*/gm)?.length).toBe(1);
     expect(html).toContain('not installed');
   }, 120_000);
 

@@ -213,6 +213,9 @@ describe('tfjs-convgrad model', () => {
     'says what is wrong with what it is given',
     () => {
       writeFileSync(join(folder, 'nothing.js'), 'export const models = 1;');
+      const load = 'export const load = () => (x) => x;';
+      writeFileSync(join(folder, 'open.js'), load);
+      writeFileSync(join(folder, 'shaped.js'), `${load} export const inputs = () => [];`);
       writeFileSync(join(folder, 'text.json'), 'no JSON');
       writeFileSync(join(folder, 'data.json'), '{}');
       const cases: [args: string[], message: string][] = [
@@ -222,6 +225,9 @@ describe('tfjs-convgrad model', () => {
         [['text.json'], 'text.json is no JSON: '],
         [['data.json'], 'data.json is no model: it has no modelTopology or no weightsManifest.'],
         [['nothing.js'], 'nothing.js exports models, but it must export model or load, a function that returns the model.'], // prettier-ignore
+        [['open.js'], 'The model does not say what its inputs are: give their shapes in order, such as --shape 1x224x224x3, or let'], // prettier-ignore
+        [['open.js', '--shape', 'x=2x2'], 'The model does not say what its inputs are: give their shapes in order'], // prettier-ignore
+        [['shaped.js', '--shape', '2x2'], '--shape is given, but the module exports inputs, which have shapes: leave one of the two out.'], // prettier-ignore
         [[UPSCALER], 'The model takes LR in any size of ?x?x?x3: give one, such as --shape LR=1x64x64x3.'],
         [[UPSCALER, '--shape', 'HR=1x8x8x3'], 'A shape is given for the input HR, but the inputs are LR.'],
         [

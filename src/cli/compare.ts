@@ -13,6 +13,7 @@ import { onPage } from './on-page.js';
 import { printComparisons, printNames } from './print.js';
 import { type Progress, progress } from './progress.js';
 import { pageOf } from './report.js';
+import { failedFirst } from './remarks.js';
 import type { Name } from './run-comparisons.js';
 import type { Task, TaskMessage } from './task.js';
 
@@ -35,11 +36,12 @@ export async function compareCommand(options: CompareOptions): Promise<boolean> 
     else printNames(names, backend);
     return true;
   }
-  const ok = rows.every((row) => row.ok);
+  const failed = rows.filter((row) => !row.ok).length;
+  const ok = failed === 0;
   const machine = `${cpus()[0].model}, ${cpus().length} cores`;
   const date = new Date().toISOString().slice(0, 10);
   const versions = { ...facts, Backend: backend };
-  if (json) print({ ok, machine, versions, date, comparisons: rows, notCompared });
+  if (json) print({ ok, failed, machine, versions, date, comparisons: failedFirst(rows), notCompared });
   else printComparisons(rows, notCompared);
   if (html) {
     const from = kernels === undefined ? undefined : basename(kernels);

@@ -2,7 +2,7 @@
  * `npm start`:
  *   - reproduces the worked examples;
  *   - compares every kernel with its definition, the built-in and its numerical gradient;
- *   - times three kernels on shapes of real networks;
+ *   - times three kernels on shapes of real networks, and a training step;
  *   - trains a CNN on digits, without the plugin, and with it on cpu and wasm;
  *   - writes a report.
  */
@@ -13,20 +13,20 @@ import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-layers';
 import { Command } from 'commander';
 import { install } from '../index.js';
-import { median } from '../verify/time.js';
 import { isInstalled, startBackend } from './backend.js';
+import { CONVOLUTIONS, measureSpeeds, trainingStep } from './bench.js';
 import type { Comparison } from './comparison.js';
 import { backwardOnTenDigits, featureMaps } from './feature-maps.js';
 import { type Digits, loadDigits } from './mnist.js';
 import { whole, writable } from './options.js';
-import { mark, printKernels, printSpeeds, printTraining } from './print.js';
+import { printExamples, printKernels, printSpeeds, printTraining, wrapped } from './print.js';
 import { type Progress, progress } from './progress.js';
 import { pageOf } from './report.js';
 import { runComparisons } from './run-comparisons.js';
-import { measureSpeeds, type Speed, SPEED_STEPS } from './speeds.js';
+import type { Speed } from './speeds.js';
 import { train } from './train.js';
 import { HELD_OUT, type Run, type Training, trainingOf } from './training.js';
-import { type Example, workedExamples } from './worked-examples.js';
+import { workedExamples } from './worked-examples.js';
 
 interface Options {
   op: string;
@@ -47,14 +47,14 @@ async function main(options: Options): Promise<boolean> {
   await tf.setBackend('cpu');
   const versions = { Node: process.version, 'TensorFlow.js': tf.version_core };
   const machine = `${cpus()[0].model}, ${cpus().length} cores`;
-  console.log(`${machine}, Node ${process.version}, TensorFlow.js ${tf.version_core}\n`);
+  console.log(wrapped(`${machine}, Node ${process.version}, TensorFlow.js ${tf.version_core}\n`));
 
   const { train: digits, test } = loadDigits(Math.max(10, options.steps * BATCH), HELD_OUT, options.seed);
   const examples = [...workedExamples(), backwardOnTenDigits(digits)];
   printExamples(examples);
   const comparisons = await compareAll(options);
   printKernels(comparisons);
-  const speeds = await measureAll();
+  const speeds = await measureAll(digits);
   printSpeeds(speeds);
   const training = options.training ? await trainAll(digits, test, options) : undefined;
   if (training) printTraining(training);
@@ -71,15 +71,6 @@ async function main(options: Options): Promise<boolean> {
   return ok;
 }
 
-function printExamples(examples: Example[]): void {
-  console.log('Worked examples');
-  for (const { id, title, got, want, ok } of examples) {
-    console.log(`${mark(ok)} ${id.padEnd(4)} ${title}`);
-    if (!ok) console.log(`       got  ${got}\n       want ${want}`);
-  }
-  console.log();
-}
-
 async function compareAll({ op, case: caseName, seed }: Options): Promise<Comparison[]> {
   let bar: Progress | undefined;
   return runComparisons({ op, case: caseName, seed, milliseconds: 0 }, undefined, (message) => {
@@ -89,9 +80,23 @@ async function compareAll({ op, case: caseName, seed }: Options): Promise<Compar
   }).finally(() => bar?.done());
 }
 
-async function measureAll(): Promise<Speed[]> {
-  const bar = progress('Timing kernels', SPEED_STEPS);
-  return measureSpeeds((name) => bar.step(name)).finally(() => bar.done());
+async function measureAll(digits: Digits): Promise<Speed[]> {
+  const training = trainingStep(digits);
+  const cases = [...CONVOLUTIONS, training];
+  const bar = progress('Timing', cases.length + Number(isInstalled('wasm')));
+  const measure = (cases: typeof CONVOLUTIONS) => measureSpeeds(cases, (name) => bar.step(name));
+  try {
+    return [...(await measure(cases)), ...((await onWasm(() => measure([training]))) ?? [])];
+  } finally {
+    bar.done();
+  }
+}
+
+/** Works with wasm as the active backend. Resolves to undefined if it is not installed. */
+async function onWasm<T>(work: () => Promise<T>): Promise<T | undefined> {
+  if (!isInstalled('wasm')) return undefined;
+  await startBackend('wasm');
+  return work().finally(() => tf.setBackend('cpu'));
 }
 
 /**
@@ -103,16 +108,13 @@ async function trainAll(digits: Digits, test: Digits, { steps, seed }: Options):
     const onStep = (_: number, loss: number) => bar.step(`loss ${loss.toFixed(4)}`);
     const result = await train({ steps: count, batch: BATCH, digits, heldOut, seed, onStep });
     bar.done();
-    return { title, ...result, msPerStep: median(result.msPerStep) };
-  };
-  const onWasm = async (title: string): Promise<Run> => {
-    if (!isInstalled('wasm')) return { title, losses: [] };
-    await startBackend('wasm');
-    return run(title, steps, test).finally(() => tf.setBackend('cpu'));
+    return { title, ...result };
   };
   const builtin = await run('tfjs on cpu', Math.min(BUILTIN_STEPS, steps));
   const installation = install();
-  const runs = [builtin, await run('plugin on cpu', steps, test), await onWasm('plugin on wasm')];
+  const onCpu = await run('plugin on cpu', steps, test);
+  const title = 'plugin on wasm';
+  const runs = [builtin, onCpu, (await onWasm(() => run(title, steps, test))) ?? { title, losses: [] }];
   installation.uninstall();
   return trainingOf(runs);
 }

@@ -1,15 +1,13 @@
 /** The report of a run: one HTML page that needs no other file. Its plots and pictures are inline SVG. */
 import * as Plot from '@observablehq/plot';
-import { format } from './cells.js';
+import { type Cell, folded, format, twoDigits } from './cells.js';
 import {
   BLUE,
   bounded,
-  draw,
   escape,
   failed,
   FAILED,
   figure,
-  type Folded,
   GREEN,
   ORANGE,
   pageWith,
@@ -18,7 +16,7 @@ import {
 } from './html.js';
 import type { Comparison } from './comparison.js';
 import type { FeatureMap } from './feature-maps.js';
-import { noCase, remarksOn } from './remarks.js';
+import { differsOnPurpose, failedFirst, noCase, outcome, remarksOn, WHAT_ROWS_ARE } from './remarks.js';
 import {
   agreement,
   kernelTable,
@@ -28,7 +26,7 @@ import {
   type Training,
   trainingTable,
 } from './training.js';
-import { type Speed, speedTable } from './speeds.js';
+import { HOW_TIMED, type Speed, speedTable } from './speeds.js';
 import { median } from '../verify/time.js';
 import type { Example } from './worked-examples.js';
 
@@ -50,7 +48,8 @@ export interface Report {
   featureMaps?: FeatureMap[];
 }
 
-export function pageOf(report: Report): string {
+export function pageOf(given: Report): string {
+  const report = { ...given, comparisons: failedFirst(given.comparisons) };
   const { examples, speeds, training, featureMaps } = report;
   const content = `${summary(report)}
 ${examples ? examplesSection(examples) : ''}
@@ -64,30 +63,23 @@ ${featureMaps ? mapsSection(featureMaps) : ''}`;
 function examplesSection(examples: Example[]): string {
   return `<h2>Worked examples</h2>
 ${table(
+  'Worked examples',
   ['Id', 'Verdict', 'Example', 'Result', 'Expected'],
-  examples.map(({ id, title, got, want, ok }) => [id, verdict(ok), title, folded(got), folded(want)]),
+  failedFirst(examples).map(({ id, title, got, want, remark, ok }) => [
+    id,
+    verdict(ok),
+    remark ? `${title}: ${remark}` : title,
+    folded(got),
+    got === want ? 'the same' : folded(want),
+  ]),
 )}`;
-}
-
-/** A result of more characters than this is folded. */
-const LONG_RESULT = 60;
-
-/** A long array as the number of its values, their sum and the first ones. */
-function folded(text: string): string | Folded {
-  if (text.length <= LONG_RESULT || !text.startsWith('[')) return text;
-  const values = (text.match(/-?\d+(\.\d+)?(e[-+]?\d+)?/g) ?? []).map(Number);
-  const sum = Number(values.reduce((total, value) => total + value, 0).toPrecision(6));
-  return {
-    brief: `${values.length} values, their sum ${sum}: ${values.slice(0, 4).join(', ')} ...`,
-    all: text,
-  };
 }
 
 function summary(report: Report): string {
   const { machine, versions, date, ok, from, examples, comparisons, notCompared = [], training } = report;
   const parts = [
-    ...(examples ? [`${count(examples)} worked examples`] : []),
-    `${count(comparisons)} comparisons right`,
+    ...(examples ? [outcome(examples, 'worked examples')] : []),
+    outcome(comparisons, 'comparisons'),
     ...(training ? [`training ${training.ok ? 'agrees' : 'disagrees'}`] : []),
     ...(examples && !training ? ['training skipped'] : []),
   ];
@@ -99,11 +91,7 @@ ${notCompared.length > 0 ? `<p>${escape(noCase(notCompared))}</p>` : ''}
     .join('\n')}</dl>`;
 }
 
-/** With spaces at which a line does not break. */
-const count = (rows: { ok: boolean }[]) =>
-  `${rows.filter(({ ok }) => ok).length}\u00a0of\u00a0${rows.length}`;
-
-function comparisonSection({ comparisons, from }: Report): string {
+function comparisonSection({ comparisons, from, speeds }: Report): string {
   const ops = [...new Set(comparisons.map(({ op }) => op))].map((op) => ({
     op,
     rows: comparisons.filter((c) => c.op === op),
@@ -118,15 +106,20 @@ with the result of that kernel, the built-in.</p>
 ∞ means that a sum of whole numbers is wrong, or that there is no result.
 <dt>Gradient error<dd>The same for a gradient, against differences of the op.
 ${isTimed ? '<dt>Speed<dd>Time of the built-in divided by the time of the kernel: above 1 the kernel is faster than the built-in.' : ''}
+<dt>Built-in<dd>Whether it gives the same. ${comparisons.some(differsOnPurpose) ? WHAT_ROWS_ARE : ''}
 </dl>
 ${overview(ops, isTimed)}
 <div class="plots">
-${figure(`Error of each case, or of its gradient if that is larger.${comparisons.some(isAboveAll) ? ' Errors above 2 are drawn at 2.' : ''}`, errorPlot(comparisons))}
-${isTimed ? figure('Speed of each case that was timed.', speedPlot(comparisons)) : ''}
+${errorPlot(comparisons)}
+${isTimed ? speedPlot(comparisons) : ''}
 </div>
+${isTimed || speeds ? '' : `<p>${NO_SPEEDS}</p>`}
 <h2>Every case</h2>
 ${ops.map(({ op, rows }) => caseList(op, rows, isTimed)).join('\n')}`;
 }
+
+const NO_SPEEDS =
+  'There are no speeds to show. Timed are shapes that are given with --shape, and cases of a module, where tfjs has a kernel of that name.';
 
 /** A kernel, and its comparisons. */
 interface Op {
@@ -136,33 +129,36 @@ interface Op {
 
 function overview(ops: Op[], isTimed: boolean): string {
   return table(
-    ['Kernel', 'Right', 'Largest error', 'Largest gradient error', ...(isTimed ? ['Median speed'] : [])],
+    'Kernels',
+    ['Kernel', 'Cases', 'Largest error', 'Largest gradient error', ...(isTimed ? ['Median speed'] : [])],
     ops.map(({ op, rows }) => {
       const speeds = rows.flatMap(({ timeRatio }) => timeRatio ?? []);
       return [
         op,
-        rows.every(({ ok }) => ok) ? count(rows) : { text: count(rows), ok: false },
+        { text: outcome(rows), ok: rows.every(({ ok }) => ok) },
         bounded(largest(rows.map(({ error }) => error))),
         bounded(largest(rows.map(({ gradientError }) => gradientError))),
-        ...(isTimed ? [speeds.length > 0 ? median(speeds) : null] : []),
+        ...(isTimed ? [speedCell(speeds.length > 0 ? median(speeds) : null)] : []),
       ];
     }),
   );
 }
+
+const speedCell = (ratio: number | null): Cell => (ratio === null ? null : twoDigits(ratio));
 
 function largest(errors: (number | null)[]): number | null {
   const numbers = errors.filter((error) => error !== null);
   return numbers.length > 0 ? Math.max(...numbers) : null;
 }
 
-/** The cases of a kernel, those that failed first. */
+/** The cases of a kernel, and above them what is wrong with those that failed. */
 function caseList(op: string, rows: Comparison[], isTimed: boolean): string {
   const ok = rows.every((row) => row.ok);
-  const sorted = [...rows].sort((a, b) => Number(a.ok) - Number(b.ok));
-  const failures = rows.filter(({ ok }) => !ok).length;
-  const right = failures > 0 ? `${failures} of ${rows.length} failed` : `${count(rows)} right`;
-  return `<details${ok ? '' : ' open'}><summary>${escape(op)}: ${ok ? right : failed(right)}</summary>
+  const faults = rows.filter(({ ok }) => !ok).map((c) => `<li><strong>${escape(c.case)}</strong> ${remarksOn(c).map(escape).join(' ')}`); // prettier-ignore
+  return `<details${ok ? '' : ' open'}><summary>${escape(op)}: ${ok ? outcome(rows) : failed(outcome(rows))}</summary>
+${ok ? '' : `<ul>${faults.join('\n')}</ul>`}
 ${table(
+  `Cases of ${op}`,
   [
     'Case',
     'Verdict',
@@ -170,47 +166,32 @@ ${table(
     'Gradient error',
     'Error of the built-in',
     ...(isTimed ? ['Speed'] : []),
-    'Remark',
+    'Built-in',
   ],
-  sorted.map((c) => [
+  rows.map((c) => [
     c.case,
     verdict(c.ok),
     bounded(c.error),
     bounded(c.gradientError),
     c.builtinError,
-    ...(isTimed ? [c.timeRatio] : []),
-    remarkOn(c),
+    ...(isTimed ? [speedCell(c.timeRatio)] : []),
+    differsOnPurpose(c) ? `differs, ${c.builtin}` : c.builtin,
   ]),
 )}</details>`;
-}
-
-function remarkOn(c: Comparison): string {
-  const remarks = remarksOn(c);
-  const isAll = c.builtin === 'none' && remarks.length > 0;
-  return [...remarks, ...(isAll ? [] : [onBuiltin(c.builtin)])]
-    .map((text) => text.replace(/\.$/, ''))
-    .join('. ');
-}
-
-function onBuiltin(builtin: string): string {
-  if (builtin === 'equal') return 'equals the built-in';
-  if (builtin === 'none') return 'no built-in';
-  if (builtin === 'differs') return 'the built-in differs';
-  return `the built-in differs, see docs/deviations.md, ${builtin}`;
 }
 
 function speedSection(speeds: Speed[]): string {
   const [head, ...rows] = speedTable(speeds);
   return `<h2>Speed</h2>
-<p>On cpu, on shapes of real networks. Both sides ran in turn, five times. The table says how many times faster the plugin is than tfjs's own
-kernels: the median, the least and the largest of the five. It shows no more digits than these allow.</p>
-${table(head, rows)}`;
+<p>On shapes of real networks, and a training step of the CNN of worked example C: how many times faster the plugin is than tfjs's own kernels.
+${HOW_TIMED} Figures have no more digits than these allow.</p>
+${table('Speed', head, rows)}`;
 }
 
 function mapsSection(maps: FeatureMap[]): string {
   return `<h2>Feature maps</h2>
 <p>A digit, and what two filters make of it. Each cell of a map is the sum of 3 x 3 cells of the digit, each multiplied by the filter's
-cell in its place. Where that sum is negative, relu makes it 0. So a map is dark where grey values fall from left to right, or from above to
+number in its place. Where that sum is negative, relu makes it 0. So a map is dark where grey values fall from left to right, or from above to
 below, and white where they do not.</p>
 <div class="pictures">${maps.map(picture).join('\n')}</div>`;
 }
@@ -223,10 +204,11 @@ function trainingSection(training: Training): string {
   return `<h2>Training on handwritten digits</h2>
 <p>All start with the same weights and see the same batches. ${training.ok ? escape(sentence) : failed(sentence)}
 ${escape(limitsOfTfjs(training).join(' '))}</p>
-${table(head, rows)}
-${table(kernelHead, kernelRows)}
-${figure(lossCaption(runs), lossPlot(runs))}
+${table('Training', head, rows)}
+${table('One training step, kernel by kernel', kernelHead, kernelRows)}
+${lossPlot(runs)}
 ${table(
+  'Losses',
   ['Step', ...runs.map(({ title }) => `Loss, ${title}`)],
   Array.from({ length: sharedSteps(training) }, (_, i) => [
     i + 1,
@@ -254,17 +236,19 @@ function largerError({ error, gradientError }: Comparison): number {
 /** Whether the error is above all that the plot has a place for. */
 const isAboveAll = (c: Comparison) => largerError(c) > 2;
 
-const errorPlot = (comparisons: Comparison[]): string =>
-  strip(comparisons, {
+function errorPlot(comparisons: Comparison[]): string {
+  const cut = comparisons.some(isAboveAll) ? ' Errors above 2 are drawn at 2.' : '';
+  return strip(`Error of each case, or of its gradient if that is larger.${cut}`, comparisons, {
     value: (c) => (isAboveAll(c) ? 2 : largerError(c)),
     x: { domain: [0, comparisons.some((c) => largerError(c) > 1) ? 2 : 1], label: 'Error' },
   });
+}
 
-const speedPlot = (comparisons: Comparison[]): string =>
-  strip(
-    comparisons.filter(({ timeRatio }) => timeRatio !== null),
-    { value: ({ timeRatio }) => timeRatio!, x: { type: 'log', nice: true, label: 'Speed' } },
-  );
+function speedPlot(comparisons: Comparison[]): string {
+  const timed = comparisons.filter(({ timeRatio }) => timeRatio !== null);
+  const x: Plot.ScaleOptions = { type: 'log', nice: true, label: 'Speed' };
+  return strip('Speed of each case that was timed.', timed, { value: ({ timeRatio }) => timeRatio!, x });
+}
 
 interface Axis {
   value: (comparison: Comparison) => number;
@@ -275,19 +259,19 @@ interface Axis {
  * A plot with a row for each kernel: its name, how many of its cases failed, and below these a tick for each case, or a cross if it
  * failed. The rule at 1 is the largest right error, or equal speed.
  */
-function strip(comparisons: Comparison[], { value, x }: Axis): string {
+function strip(caption: string, comparisons: Comparison[], { value, x }: Axis): string {
   const ops = [...new Set(comparisons.map(({ op }) => op))];
   const failures = comparisons.filter(({ ok }) => !ok);
   const failuresOf = (op: string) => failures.filter((c) => c.op === op).length;
   const above = { dy: -11, stroke: 'var(--plot-background)', strokeWidth: 4 };
   const title = (c: Comparison) => `${c.op}, ${c.case}: ${format(value(c))}`;
-  return draw({
+  return figure(caption, {
     height: 50 + 44 * ops.length,
     marginLeft: 24,
     marginRight: 24,
     marginTop: 4,
     marginBottom: 42,
-    x: { grid: true, ticks: 6, tickFormat: '~g', ...x },
+    x: { grid: true, ticks: 4, tickFormat: '~g', ...x },
     y: { domain: ops, axis: null, padding: 0 },
     marks: [
       Plot.ruleX([1], { strokeDasharray: '4' }),
@@ -296,7 +280,7 @@ function strip(comparisons: Comparison[], { value, x }: Axis): string {
         { x: value, y: 'op', stroke: BLUE, strokeWidth: 2, strokeOpacity: 0.7, insetTop: 22, insetBottom: 4, title },
       ),
       Plot.dot(failures, { x: value, y: 'op', dy: 9, stroke: FAILED, symbol: 'times', r: 5, strokeWidth: 2, title }),
-      Plot.text(ops, { ...above, y: (op: string) => op, text: (op: string) => op, frameAnchor: 'left', textAnchor: 'start', textOverflow: 'ellipsis-end', lineWidth: 22, fill: 'currentColor' }),
+      Plot.text(ops, { ...above, y: (op: string) => op, text: (op: string) => op, frameAnchor: 'left', textAnchor: 'start', textOverflow: 'ellipsis-end', lineWidth: 19, fill: 'currentColor' }),
       Plot.text(ops.filter(failuresOf), { ...above, y: (op: string) => op, text: (op: string) => `${failuresOf(op)} failed`, frameAnchor: 'right', textAnchor: 'end', fill: FAILED }),
     ],
   }); // prettier-ignore
@@ -307,8 +291,9 @@ function lossPlot(runs: Run[]): string {
   const points = runs.flatMap(({ title, losses }) => losses.map((loss, i) => ({ step: i + 1, loss, title })));
   const domain = runs.map(({ title }) => title);
   const steps = Math.max(...points.map(({ step }) => step));
-  return draw({
-    height: 240,
+  return figure(lossCaption(runs), {
+    height: 250,
+    marginTop: 30,
     marginBottom: 42,
     x: { label: 'Step', ticks: Math.min(steps, 10), tickFormat: 'd' },
     y: { label: 'Loss', grid: true, zero: true },
@@ -321,28 +306,35 @@ function lossPlot(runs: Run[]): string {
   });
 }
 
-/** A cell for each value: grey from 0 up or, if there are negative values, red below 0 and blue above. */
+/**
+ * A cell for each value: grey from 0 up or, if there are negative values as in a filter, red below 0 and blue above, with the values
+ * written on them.
+ */
 function picture({ title, width, height, values }: FeatureMap): string {
   const signed = values.some((value) => value < 0);
-  const svg = draw({
-    ariaLabel: title,
-    width: 8 * width,
-    height: 8 * height,
+  const largest = Math.max(...values.map(Math.abs)) || 1;
+  const side = signed ? 28 : 8;
+  const cells = {
+    x: (_: number, i: number) => i % width,
+    y: (_: number, i: number) => Math.floor(i / width),
+  };
+  return figure(title, {
+    width: side * width,
+    height: side * height,
     margin: 0,
     axis: null,
     x: { padding: 0 },
     y: { padding: 0 },
     color: signed
-      ? { type: 'diverging', scheme: 'RdBu' }
-      : { type: 'linear', scheme: 'Greys', domain: [0, Math.max(...values) || 1] },
+      ? { type: 'diverging', scheme: 'RdBu', domain: [-largest, largest] }
+      : { type: 'linear', scheme: 'Greys', domain: [0, largest] },
     marks: [
-      Plot.cell(values, {
-        x: (_, i) => i % width,
-        y: (_, i) => Math.floor(i / width),
-        fill: (value: number) => value,
-        inset: -0.1,
+      Plot.cell(values, { ...cells, fill: (value: number) => value, inset: -0.1 }),
+      Plot.text(signed ? values : [], {
+        ...cells,
+        text: String,
+        fill: (value: number) => (Math.abs(value) > largest / 2 ? 'white' : 'black'),
       }),
     ],
   });
-  return figure(title, svg);
 }

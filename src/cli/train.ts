@@ -37,28 +37,50 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     throw new Error(
       `steps * batch is ${steps} * ${batch}, but it must be at most ${digits.count}, the number of digits.`,
     );
+  const trainer = trainerOf(digits, batch, seed);
+  const result: TrainResult = { losses: [], msPerStep: [], kernels: [] };
+  for (let step = 0; step < steps; step++) {
+    const start = performance.now();
+    const loss = await trainer.step(step);
+    result.msPerStep.push(performance.now() - start);
+    result.losses.push(loss);
+    onStep?.(step, loss);
+  }
+  if (heldOut) result.accuracy = trainer.accuracy(heldOut);
+  result.kernels = await timeByKernel(() => trainer.step(0));
+  trainer.dispose();
+  return result;
+}
+
+/** The CNN and its optimizer. Their start depends on the seed alone. */
+interface Trainer {
+  /** Trains on batch number `step`, and resolves to the loss. */
+  step(step: number): Promise<number>;
+  accuracy(heldOut: Digits): number;
+  dispose(): void;
+}
+
+export function trainerOf(digits: Digits, batch: number, seed: number): Trainer {
   const optimizer = tf.train.momentum(learningRate(0), MOMENTUM);
   const model = cnn(seed);
   model.compile({ optimizer, loss: 'categoricalCrossentropy' });
-  const result: TrainResult = { losses: [], msPerStep: [], kernels: [] };
-  for (let step = 0; step < steps; step++) {
-    const [x, y] = batchOf(digits, step * batch, batch);
-    optimizer.setLearningRate(learningRate(step));
-    const start = performance.now();
-    const loss = (await model.trainOnBatch(x, y)) as number;
-    result.msPerStep.push(performance.now() - start);
-    result.losses.push(loss);
-    tf.dispose([x, y]);
-    onStep?.(step, loss);
-  }
-  if (heldOut) result.accuracy = accuracy(model, heldOut);
-  const [x, y] = batchOf(digits, 0, batch);
-  result.kernels = await timeByKernel(() => model.trainOnBatch(x, y) as Promise<number>);
-  tf.dispose([x, y]);
-  model.dispose();
-  optimizer.dispose();
-  tf.SGDOptimizer.prototype.dispose.call(optimizer); // disposes of the learning rate; momentum's own forgets it
-  return result;
+  return {
+    async step(step) {
+      const [x, y] = batchOf(digits, step * batch, batch);
+      optimizer.setLearningRate(learningRate(step));
+      try {
+        return (await model.trainOnBatch(x, y)) as number;
+      } finally {
+        tf.dispose([x, y]);
+      }
+    },
+    accuracy: (heldOut) => accuracy(model, heldOut),
+    dispose() {
+      model.dispose();
+      optimizer.dispose();
+      tf.SGDOptimizer.prototype.dispose.call(optimizer); // disposes of the learning rate; momentum's own forgets it
+    },
+  };
 }
 
 /** [28, 28, 1] -> [28, 28, 32] -> [14, 14, 32] -> [6272] -> [512] -> [10] */

@@ -1,6 +1,8 @@
 /** What `npm start` says about its trainings, on the terminal and in the report: a table and sentences. */
 
+import { median } from '../verify/time.js';
 import { type KernelTime, SMALL_SHARE } from './by-kernel.js';
+import { rounded, twoDigits } from './cells.js';
 
 /** Number of digits that are kept for the accuracy. */
 export const HELD_OUT = 300;
@@ -17,8 +19,8 @@ export interface Run {
   title: string;
   /** The loss of each step; empty if the backend is not installed. */
   losses: number[];
-  /** Median. */
-  msPerStep?: number;
+  /** Of each step; absent if the backend is not installed. */
+  msPerStep?: number[];
   /** Where the time of one step went; absent if the backend is not installed. */
   kernels?: KernelTime[];
   /** Share of the held-out digits that were recognized; absent if it was not measured. */
@@ -53,9 +55,9 @@ export function trainingTable(training: Training): string[][] {
     ...runs.map((run) => cell(run) ?? '-'),
   ];
   return [
-    row('', ({ title }) => title),
+    row('training', ({ title }) => title),
     row('steps', ({ losses }) => (losses.length > 0 ? String(losses.length) : 'not installed')),
-    row('ms a step, median', ({ msPerStep }) => msPerStep?.toFixed(0)),
+    row('ms a step, median', ({ msPerStep }) => msPerStep && typical(msPerStep)),
     ...[...new Set([sharedSteps(training), last])].map((steps) =>
       row(`loss of step ${steps}`, ({ losses }) => losses[steps - 1]?.toFixed(6)),
     ),
@@ -63,6 +65,12 @@ export function trainingTable(training: Training): string[][] {
       accuracy === undefined ? undefined : `${(100 * accuracy).toFixed(1)}%`,
     ),
   ];
+}
+
+/** The median, in no more digits than the quartiles allow. */
+function typical(times: readonly number[]): string {
+  const sorted = [...times].sort((a, b) => a - b);
+  return rounded(median(sorted), sorted[sorted.length >> 2], sorted[(3 * sorted.length) >> 2]);
 }
 
 /**
@@ -84,7 +92,7 @@ export function kernelTable({ runs }: Training): string[][] {
   );
   const row = (heading: string, times: (number | undefined)[]) => [
     heading,
-    ...times.map((time) => time?.toFixed(1) ?? '-'),
+    ...times.map((time) => (time === undefined ? '-' : twoDigits(time))),
   ];
   return [
     ['ms of one step, by kernel', ...measured.map(({ title }) => title)],

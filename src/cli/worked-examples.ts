@@ -25,6 +25,7 @@ import { avgPool, conv2d, maxPool } from '../index.js';
 import * as numeric from '../numeric.js';
 import { inner } from '../../kernels/arrays.js';
 import { difference } from '../verify/differences.js';
+import { describeWorst, elementName } from '../verify/exact.js';
 import { distinct, floats, integers } from '../verify/data.js';
 
 export interface Example {
@@ -32,6 +33,8 @@ export interface Example {
   title: string;
   got: string;
   want: string;
+  /** The first element that is wrong; absent if there is none, or no array. */
+  remark?: string;
   ok: boolean;
 }
 
@@ -79,15 +82,26 @@ export function workedExamples(): Example[] {
   return EXAMPLES.map(([id, title, run]) => ({ id, title, ...attempt(run) }));
 }
 
-function attempt(run: Run): Measured {
+function attempt(run: Run): Omit<Example, 'id' | 'title'> {
   try {
     const result = run();
     if (!Array.isArray(result)) return result;
     const [got, want] = result.map((value) => JSON.stringify(value));
-    return { got, want, ok: got === want };
+    return got === want
+      ? { got, want, ok: true }
+      : { got, want, ok: false, remark: firstDifference(...result) };
   } catch (error) {
     return { got: `${error}`, want: 'no error', ok: false };
   }
+}
+
+/** Both are nested arrays of numbers; else there is no remark. */
+function firstDifference(got: unknown, want: unknown, place: number[] = []): string | undefined {
+  if (typeof got === 'number' && typeof want === 'number')
+    return describeWorst({ error: Infinity, index: 0, got, want, bound: 0 }, elementName(place));
+  if (!Array.isArray(got) || !Array.isArray(want) || got.length !== want.length) return undefined;
+  const i = got.findIndex((value, i) => JSON.stringify(value) !== JSON.stringify(want[i]));
+  return firstDifference(got[i], want[i], [...place, i]);
 }
 
 // A: one channel
@@ -157,7 +171,8 @@ function batchedForward(): [unknown, unknown] {
   }
   const y = new Float64Array(want.length);
   numeric.conv2d(x, numeric.oihwToHwio(w, [4, 3, 3, 3]), batched, y);
-  return [[...y.map((value, i) => value + b[Math.floor(i / 9) % 4])], want];
+  const got = y.map((value, i) => value + b[Math.floor(i / 9) % 4]);
+  return [inShape(got, batched.outShape), inShape(want, batched.outShape)];
 }
 
 function refusedStride(): [unknown, unknown] {
@@ -201,7 +216,8 @@ function productForward(): [unknown, unknown] {
   numeric.conv2d(smallX, smallFilter, small, y);
   const patches = transpose(matrix(numeric.im2col(smallX, small), 18));
   const filters = transpose(matrix(smallFilter, 4));
-  return [values(transpose(matMul(filters, patches))), [...y]];
+  const product = values(transpose(matMul(filters, patches)));
+  return [inShape(product, small.outShape), inShape(y, small.outShape)];
 }
 
 function productFilter(): [unknown, unknown] {
@@ -209,7 +225,8 @@ function productFilter(): [unknown, unknown] {
   numeric.conv2dBackpropFilter(smallX, smallDy, small, dFilter);
   const patches = transpose(matrix(numeric.im2col(smallX, small), 18));
   const dy = transpose(matrix(smallDy, 4));
-  return [values(transpose(matMul(dy, patches, false, true))), [...dFilter]];
+  const product = values(transpose(matMul(dy, patches, false, true)));
+  return [inShape(product, small.filterShape), inShape(dFilter, small.filterShape)];
 }
 
 /**
@@ -239,7 +256,8 @@ function inputGradient(): number[] {
 }
 
 function productInput(): [unknown, unknown] {
-  return [inputAsProduct((fy, fx) => [2 - fy, 1 - fx]), inputGradient()];
+  const product = inputAsProduct((fy, fx) => [2 - fy, 1 - fx]);
+  return [inShape(product, small.inShape), inShape(inputGradient(), small.inShape)];
 }
 
 function unreversedInput(): Measured {
@@ -284,20 +302,21 @@ function pooled(pool: typeof maxPool, a: number[] = A): Tensor {
   return pool(tensor4d(a, [1, 1, 4, 4]), 2, { dataFormat: 'NCHW' });
 }
 
-function poolBackward(pool: typeof maxPool): number[] {
+/** The image of dA, [4, 4]. */
+function poolBackward(pool: typeof maxPool): unknown {
   const dZ = tensor4d(DZ, [1, 1, 2, 2]);
-  return values(
-    grad((a) => pool(a as Tensor<never>, 2, { dataFormat: 'NCHW' }))(tensor4d(A, [1, 1, 4, 4]), dZ),
-  );
+  const dA = grad((a) => pool(a as Tensor<never>, 2, { dataFormat: 'NCHW' }))(tensor4d(A, [1, 1, 4, 4]), dZ);
+  return inShape(values(dA), [4, 4]);
 }
 
 function maxPoolBackward(): [unknown, unknown] {
-  return [poolBackward(maxPool), [0, 0, 0, 0, 0.5, 0, 0, 1.2, 0.8, 0, 0, 0, 0, 0, 0, -0.3]];
+  return [poolBackward(maxPool), [[0, 0, 0, 0], [0.5, 0, 0, 1.2], [0.8, 0, 0, 0], [0, 0, 0, -0.3]]]; // prettier-ignore
 }
 
 function avgPoolBackward(): [unknown, unknown] {
-  const half = (a: number, b: number) => [a, a, b, b, a, a, b, b];
-  return [poolBackward(avgPool), [...half(0.125, 0.3), ...half(0.2, -0.075)]];
+  const row = (a: number, b: number) => [a, a, b, b];
+  const [top, bottom] = [row(0.125, 0.3), row(0.2, -0.075)];
+  return [poolBackward(avgPool), [top, top, bottom, bottom]];
 }
 
 function overlapping(): [unknown, unknown] {
@@ -427,4 +446,12 @@ function filterOf(size: number, inChannels = 1, outChannels = 1) {
 /** The values as the texts print them: to seven digits, and 0 without a sign. */
 function values(t: Tensor): number[] {
   return [...t.dataSync()].map((value) => Number(value.toPrecision(7)) + 0);
+}
+
+/** The values as nested arrays of this shape. */
+function inShape(values: ArrayLike<number>, [size, ...rest]: readonly number[]): unknown {
+  const all = Array.from(values);
+  if (rest.length === 0) return all;
+  const part = all.length / size;
+  return Array.from({ length: size }, (_, i) => inShape(all.slice(i * part, (i + 1) * part), rest));
 }

@@ -28,7 +28,7 @@ export const NODE: BuildOptions = {
   // tfjs-core's Node platform and tfjs-backend-wasm use require() and __dirname, which an ES module does not have.
   banner: {
     js:
-      "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" +
+      "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" +
       "const __dirname = new globalThis.URL('.', import.meta.url).pathname;",
   },
 };

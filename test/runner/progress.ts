@@ -43,7 +43,8 @@ export function progressOf(jobs: readonly Job[], times: Times): Progress {
 
   const bar = process.stdout.isTTY
     ? new cliProgress.SingleBar(
-        { format: '{bar} {text}', barsize: 20, clearOnComplete: true, hideCursor: true },
+        // Cursor and line wrapping stay as they are: a run that is interrupted could not restore them.
+        { format: '{bar} {text}', barsize: 20, clearOnComplete: true, linewrap: true },
         cliProgress.Presets.shades_classic,
       )
     : undefined;

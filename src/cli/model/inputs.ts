@@ -28,14 +28,12 @@ export function namesOf(model: Model, inputs: Inputs): string[] {
 export function inputsOf({ model, inputs }: Loaded, { shapes, seed }: RunTask): Inputs {
   const isShaped = shapes.inOrder.length + Object.keys(shapes.byName).length > 0;
   if (inputs) {
-    if (isShaped) throw new Error('--shape is given, but the module exports inputs, which have shapes.');
+    if (isShaped) throw new Error('--shape is given, but the module exports inputs, which have shapes: leave one of the two out.'); // prettier-ignore
     return inputs();
   }
   const wanted = described(model);
   if (wanted.length === 0 && shapes.inOrder.length === 0)
-    throw new Error(
-      'The model does not say what its inputs are: give --shape, or let the module export inputs().',
-    );
+    throw new Error('The model does not say what its inputs are: give their shapes in order, such as --shape 1x224x224x3, or let the module export inputs().'); // prettier-ignore
   const descriptions = wanted.length > 0 ? wanted : shapes.inOrder.map((_, i): Description => ({ name: `input ${i}` })); // prettier-ignore
   const open = openInput(model, shapes);
   if (open) throw new Error(`${open.words}: give one, such as --shape ${open.example}.`);

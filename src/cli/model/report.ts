@@ -2,7 +2,7 @@
 import * as Plot from '@observablehq/plot';
 import type { ModelOp } from '../../verify/model/model-report.js';
 import { type Cell, format } from '../cells.js';
-import { BLUE, draw, escape, FAILED, failed, figure, ORANGE, pageWith, table } from '../html.js';
+import { BLUE, escape, FAILED, failed, figure, ORANGE, pageWith, table } from '../html.js';
 import type { ModelRun } from './command.js';
 import {
   ERROR_UNIT,
@@ -40,6 +40,7 @@ function summary({ model, gradients, machine, versions, date, results }: ModelRu
 
 function backendsTable({ results }: ModelRun): string {
   return `${table(
+    'Backends',
     [
       'Backend',
       'Inputs',
@@ -70,10 +71,11 @@ function resultSection(result: ModelResult): string {
 ${sideSection("With tfjs's kernels", result.tfjs)}
 ${sideSection("With the plugin's kernels", result.plugin)}
 <h3>Kernels</h3>
-${table(KERNEL_COLUMNS, kernelCells(result))}
+${table(`Kernels on ${result.backend}`, KERNEL_COLUMNS, kernelCells(result))}
 <p>${escape(ownShare(result))} ${escape(ERROR_UNIT)}</p>
 <details><summary>Every op</summary>
 ${table(
+  `Every op on ${result.backend}`,
   ['Op', 'Layer', 'Inputs', 'State', 'Error, tfjs', 'Error, plugin', 'ms, tfjs', 'ms, plugin'],
   opsIn(result).map(({ op, tfjs }) => {
     const { layer, shapes } = placeOf(op);
@@ -91,8 +93,8 @@ function sideSection(title: string, side: Side): string {
 <p>${side.report.verdict === 'wrong' ? failed(first) : escape(first)}</p>
 ${rest.length > 0 ? `<ul>${rest.map((line) => `<li>${escape(line)}`).join('\n')}</ul>` : ''}
 <div class="plots">
-${figure(`Error of each op along the model.${ops.some(isAboveAll) ? ' Errors above 2 are drawn at 2.' : ''}`, errorPlot(ops))}
-${figure('Milliseconds of each op, in one run. On a GPU it is the time until its work is queued.', timePlot(ops))}
+${errorPlot(title, ops)}
+${timePlot(title, ops)}
 </div>`;
 }
 
@@ -113,17 +115,21 @@ function namedOf(ops: readonly ModelOp[], y: (op: ModelOp) => number): ModelOp[]
 const errorOf = ({ error, state }: ModelOp) => error ?? (state === 'wrong' ? Infinity : 0);
 const isAboveAll = (op: ModelOp) => !(errorOf(op) <= 2);
 
-function errorPlot(ops: readonly ModelOp[]): string {
+function errorPlot(title: string, ops: readonly ModelOp[]): string {
   const y = (op: ModelOp) => (isAboveAll(op) ? 2 : errorOf(op));
-  return alongTheModel(ops, y, 'Error', [0, ops.some((op) => !(errorOf(op) <= 1)) ? 2 : 1], [1]);
+  const cut = ops.some(isAboveAll) ? ' Errors above 2 are drawn at 2.' : '';
+  const domain: [number, number] = [0, ops.some((op) => !(errorOf(op) <= 1)) ? 2 : 1];
+  return alongTheModel(`${title}: error of each op along the model.${cut}`, ops, y, 'Error', domain, [1]);
 }
 
-function timePlot(ops: readonly ModelOp[]): string {
-  return alongTheModel(ops, ({ milliseconds }) => milliseconds, 'Milliseconds');
+function timePlot(title: string, ops: readonly ModelOp[]): string {
+  const caption = `${title}: milliseconds of each op, in one run. On a GPU it is the time until its work is queued.`;
+  return alongTheModel(caption, ops, ({ milliseconds }) => milliseconds, 'Milliseconds');
 }
 
 /** A line for each op, in the order of the model. */
 function alongTheModel(
+  caption: string,
   ops: readonly ModelOp[],
   y: (op: ModelOp) => number,
   label: string,
@@ -135,7 +141,7 @@ function alongTheModel(
   const stroke = (op: ModelOp) => (op.state === 'wrong' ? FAILED : op.phase === 'backward' ? ORANGE : BLUE);
   const named = namedOf(ops, y);
   const strokeWidth = Math.min(6, Math.max(1, 300 / ops.length));
-  return draw({
+  return figure(caption, {
     height: 210,
     marginTop: 36,
     marginBottom: 42,
