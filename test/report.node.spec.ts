@@ -3,13 +3,14 @@
  */
 import { CHROMIUM_HINT, findChromium, inBrowser, SENDER } from '../src/cli/browser.js';
 import { tf } from './support/tfjs.js';
+import { spread } from '../src/cli/cells.js';
 import type { Comparison } from '../src/cli/comparison.js';
 import { backwardOnTenDigits, featureMaps } from '../src/cli/feature-maps.js';
 import { loadDigits } from '../src/cli/mnist.js';
 import { pageOf, type Report } from '../src/cli/report.js';
 import { printComparisons, printExamples, printKernels, printSpeeds, printTraining, wrapped } from '../src/cli/print.js'; // prettier-ignore
 import { runComparisons } from '../src/cli/run-comparisons.js';
-import { type Run, trainingOf } from '../src/cli/training.js';
+import { type Run, trainingOf, trainingTable } from '../src/cli/training.js';
 import { workedExamples } from '../src/cli/worked-examples.js';
 import { AXE } from './support/axe.js';
 
@@ -289,7 +290,8 @@ describe('the report', () => {
           // What is in a region is seen when it is scrolled: from the region's left edge on, over its whole content.
           const left = region ? region.getBoundingClientRect().left - region.scrollLeft : 0;
           const right = region ? left + region.scrollWidth : width;
-          const clips = element !== region && styleOf(element).overflow !== 'visible';
+          const { overflowX } = styleOf(element);
+          const clips = overflowX !== 'visible' && !(element === region && overflowX === 'auto');
           return textBoxes(element).some((box) => box.left < left - 1 || box.right > right + 1)
             || (clips && (element.scrollWidth > element.clientWidth || element.scrollHeight > element.clientHeight));
         });
@@ -383,6 +385,14 @@ describe('the terminal', () => {
     const whole = await wholeReport();
     for (const report of [whole, withFailures(whole)])
       expect(printed(() => printAll(report)).filter((line) => line.length > 80)).toEqual([]);
+  });
+
+  it('shows measured values with no more digits than their spread allows', () => {
+    expect(spread([3.24, 2.71, 3.86])).toBe('3.2 (2.7-3.9)');
+    expect(spread([137, 93, 412])).toBe('100 (90-400)');
+    expect(spread([0.5512])).toBe('0.55 (0.55-0.55)');
+    const [, [, ...ms]] = trainingTable(trainingOf([run('tfjs', 4), run('plugin', 4)])).slice(1);
+    expect(ms).toEqual(['31', '31']);
   });
 
   it('loses nothing of what it breaks into lines', () => {
