@@ -33,17 +33,16 @@ export const verdict = (ok: boolean): Cell => ({ text: ok ? 'ok' : 'FAILED', ok 
 export const bounded = (error: number | null): Cell =>
   error === null || error <= 1 ? error : { text: format(error), ok: false };
 
-/** @param label what the table shows, for readers who cannot see it. No two tables of a page have the same. */
+/**
+ * A table. Where the page is too narrow for it, it scrolls by itself; by the keyboard, too.
+ * @param label what the table shows, for readers who cannot see it. No two tables of a page have the same.
+ */
 export function table(label: string, head: string[], rows: (Cell | Folded)[][]): string {
-  return `${scrolling(label)}<table>
+  return `<div class="scroll" role="region" aria-label="${escape(label)}" tabindex="0"><table>
 <thead><tr>${head.map((name) => `<th scope="col">${name}`).join('')}</thead>
 <tbody>${rows.map((row) => `<tr>${row.map(td).join('')}`).join('\n')}</tbody>
 </table></div>`;
 }
-
-/** The start of a part that scrolls by itself where the page is too narrow for it; by the keyboard, too. */
-const scrolling = (label: string): string =>
-  `<div class="scroll" role="region" aria-label="${escape(label)}" tabindex="0">`;
 
 /** A text with more characters than this is broken into lines, where the page is too narrow for it. */
 const SHORT = 20;
@@ -82,10 +81,9 @@ body { max-width: 80rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 syst
 h2 { margin-top: 2.5rem; }
 p, dl, ul { max-width: 44rem; }
 table { border-collapse: collapse; font-size: 0.875rem; }
-th, td { padding: 0.25rem 0.75rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+th, td { padding: 0.25rem 0.75rem; border-bottom: 1px solid var(--line); text-align: left; overflow-wrap: normal; }
 th { vertical-align: bottom; }
-th, td { overflow-wrap: normal; }
-td { white-space: nowrap; }
+td { vertical-align: top; white-space: nowrap; }
 .text { min-width: 12rem; max-width: 24rem; overflow-wrap: anywhere; white-space: normal; }
 .text:first-child { min-width: 8rem; overflow-wrap: normal; }
 .number { font-variant-numeric: tabular-nums; }

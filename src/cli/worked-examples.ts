@@ -82,7 +82,8 @@ export function workedExamples(): Example[] {
   return EXAMPLES.map(([id, title, run]) => ({ id, title, ...attempt(run) }));
 }
 
-function attempt(run: Run): Omit<Example, 'id' | 'title'> {
+/** An example's result. If it is wrong, it says where. */
+export function attempt(run: Run): Omit<Example, 'id' | 'title'> {
   try {
     const result = run();
     if (!Array.isArray(result)) return result;
