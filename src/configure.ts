@@ -4,17 +4,37 @@ import { readOptions } from '../kernels/known.js';
 import { configureCpu, type CpuInfo, cpuInfo, type CpuOptions } from '../kernels/runtime/options.js';
 export type { CpuInfo, CpuOptions, CpuPath } from '../kernels/runtime/options.js';
 import { heapOf } from '../kernels/runtime/tensors.js';
+import {
+  checkThreads,
+  setThreads,
+  type ThreadsInfo,
+  threadsInfo,
+} from '../kernels/runtime/threads/threads.js';
+export type { ThreadsInfo } from '../kernels/runtime/threads/threads.js';
 
 /** Options of each backend. */
 export interface BackendOptions {
   /** The kernels on wasm follow these, too. */
   cpu?: CpuOptions;
+  /**
+   * How many threads share the work of the kernels on `cpu` and on `wasm`: this one, and workers. 'auto' takes as many as there are
+   * cores, at most eight. The default is 1. The results are the same, to the bit, for every number.
+   *
+   * In Node it needs version 20.16, in a browser a page that is cross-origin isolated. `backendInfo` says why threads do not serve.
+   */
+  threads?: number | 'auto';
+  /**
+   * In browsers: the address of `tfjs-convgrad/dist/worker.js`, where a Content-Security-Policy forbids workers from `blob:`. The plugin
+   * brings the worker along otherwise.
+   */
+  workerUrl?: string | URL;
 }
 
 /** How each backend computes. */
 export interface BackendInfo {
   /** Of the kernels on cpu and on wasm. */
   cpu: CpuInfo;
+  threads: ThreadsInfo;
   /** Undefined if the backend has not been started. */
   wasm?: WasmInfo;
 }
@@ -33,17 +53,26 @@ export interface WasmInfo {
  * given keep their values.
  * @throws Error, and changes nothing, if an option's value is not allowed, or if this engine cannot run the path. The
  *   error names the option, its value and the allowed values, or the reason.
+ * @returns a promise, which resolves when the threads that `threads` asks for have started, or cannot. The kernels need not wait for it.
  */
-export function configure(options: BackendOptions): void {
-  const { cpu = {} } = readOptions('configure()', options, ['cpu']);
+export function configure(options: BackendOptions): Promise<void> {
+  const {
+    cpu = {},
+    threads,
+    workerUrl,
+  } = readOptions('configure()', options, ['cpu', 'threads', 'workerUrl']);
+  if (threads !== undefined) checkThreads(threads);
   configureCpu(readOptions("configure()'s cpu", cpu, ['path', 'winograd']));
+  if (threads === undefined) return Promise.resolve();
+  return setThreads({ threads, workerUrl: workerUrl?.toString() });
 }
 
 /** Says which implementation serves on each backend, and why a faster one does not. */
 export function backendInfo(): BackendInfo {
   const cpu = cpuInfo();
   const { wasm: backend } = engine().registry; // findBackend would start it
-  return backend ? { cpu, wasm: wasmInfo(cpu, backend) } : { cpu };
+  const threads = threadsInfo();
+  return backend ? { cpu, threads, wasm: wasmInfo(cpu, backend) } : { cpu, threads };
 }
 
 function wasmInfo({ serving }: CpuInfo, backend: object): WasmInfo {

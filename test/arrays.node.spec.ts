@@ -3,7 +3,7 @@ import type { NamedAttrMap } from '@tensorflow/tfjs-core';
 import { unwritten } from '../kernels/arrays.js';
 import { CPU_PATHS, isSimd } from '../kernels/runtime/options.js';
 import { OWN } from '../kernels/registry.js';
-import { whyNot } from '../kernels/runtime/simd/instance.js';
+import { whyNot } from '../kernels/runtime/simd/modules.js';
 import { configure } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { integers } from '../src/verify/data.js';

@@ -4,7 +4,7 @@ import * as simd from '../kernels/batch_norm/simd.js';
 import { KERNELS } from '../kernels/all.js';
 import { inner } from '../kernels/arrays.js';
 import { CPU_PATHS, isSimd } from '../kernels/runtime/options.js';
-import { whyNot } from '../kernels/runtime/simd/instance.js';
+import { whyNot } from '../kernels/runtime/simd/modules.js';
 import { floats, integers } from '../src/verify/data.js';
 import { difference } from '../src/verify/differences.js';
 import { gradCheck } from '../src/verify/index.js';

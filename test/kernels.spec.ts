@@ -4,7 +4,7 @@
  */
 import { CPU_PATHS, isSimd } from '../kernels/runtime/options.js';
 import { type BackendName, KERNEL_NAMES, OWN } from '../kernels/registry.js';
-import { whyNot } from '../kernels/runtime/simd/instance.js';
+import { whyNot } from '../kernels/runtime/simd/modules.js';
 import { configure } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { integers } from '../src/verify/data.js';

@@ -5,7 +5,7 @@ import { type MatMulGeometry, matMulGeometry } from '../kernels/mat_mul/geometry
 import * as packed from '../kernels/mat_mul/plain/packed.js';
 import * as simd from '../kernels/mat_mul/simd.js';
 import { CPU_PATHS, isSimd } from '../kernels/runtime/options.js';
-import { whyNot } from '../kernels/runtime/simd/instance.js';
+import { whyNot } from '../kernels/runtime/simd/modules.js';
 import { floats, integers } from '../src/verify/data.js';
 import { roundingBound } from '../src/verify/rounded.js';
 import { bothWays, type Run } from './support/memory.js';

@@ -36,7 +36,7 @@ import {
 } from './support/num_geometries.js';
 import { inner } from '../kernels/arrays.js';
 import { CPU_PATHS, type CpuPath, isSimd } from '../kernels/runtime/options.js';
-import { whyNot } from '../kernels/runtime/simd/instance.js';
+import { whyNot } from '../kernels/runtime/simd/modules.js';
 import * as oracle from './support/num_oracle.js';
 import { type Random, randomFrom } from './support/num_random.js';
 import { shareOf } from './support/share.js';

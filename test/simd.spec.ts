@@ -24,7 +24,10 @@ import {
 } from '../kernels/geometry.js';
 import * as maxDefinition from '../kernels/max_pool/definition.js';
 import * as maxSimd from '../kernels/max_pool/simd.js';
-import { memoryBytes, type SimdLevel, whyNot, withSimd } from '../kernels/runtime/simd/instance.js';
+import { memoryBytes, withSimd } from '../kernels/runtime/simd/instance.js';
+import { type SimdLevel, whyNot } from '../kernels/runtime/simd/modules.js';
+import { poolFor, setThreads, threadsInfo } from '../kernels/runtime/threads/threads.js';
+import { whyNoWorkers } from '../kernels/runtime/threads/workers.js';
 import { forwardAxes } from '../kernels/runtime/simd/strips.js';
 import { backendInfo, configure, install } from '../src/index.js';
 import { floats, integers, random } from '../src/verify/data.js';
@@ -53,7 +56,34 @@ describe('WebAssembly', () => {
       }
     });
   }
+  describe('on three threads', threadSpecs);
 });
+
+/** What the pool computes is compared with the definition and, to the bit, with one thread on a heap. */
+function threadSpecs(): void {
+  const level = LEVELS.find((l) => !whyNot(l));
+  const reason = level ? whyNoWorkers() : 'no build runs here';
+  if (!level || reason) {
+    it('is skipped', () => pending(reason));
+    return;
+  }
+  // Any work is shared out, even a single product.
+  beforeAll(() => setThreads({ threads: 3, leastWork: 1 }));
+  afterAll(() => setThreads({ threads: 1 }));
+
+  it('serves', () => {
+    expect(threadsInfo()).toEqual({ asked: 3, serving: 3 });
+    const run = spyOn(poolFor(undefined)!, 'run').and.callThrough();
+    const [x, filter] = [whole(20 * 20 * 4, 1), whole(3 * 3 * 4 * 8, 2)];
+    const g = convGeometry([1, 20, 20, 4], [3, 3, 4, 8], { pad: 'same' });
+    withSimd(level, (w) => simd.conv2d(w, x, filter, g, new Float32Array(sizeOf(g.outShape))));
+    expect(run).toHaveBeenCalled();
+  });
+
+  buildSpecs(bothWays(level));
+  depthwiseSpecs(bothWays(level));
+  poolSpecs(level);
+}
 
 function buildSpecs(run: Run): void {
   it('equals the definition on random geometries', () => {

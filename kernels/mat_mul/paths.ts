@@ -6,6 +6,7 @@ import type { Numbers } from '../arrays.js';
 import { type CpuPath, chosen, isSimd, simdFor } from '../runtime/options.js';
 import type { Epilogue } from '../runtime/simd/epilogue.js';
 import type { Heap } from '../runtime/heap.js';
+import { heapFor } from '../runtime/threads/threads.js';
 import { withSimd } from '../runtime/simd/instance.js';
 import { TILE } from '../runtime/plain/gemm.js';
 import * as definition from './definition.js';
@@ -53,5 +54,7 @@ export function matMul(
 ): void {
   if (!isSimd(path)) return PLAIN[path].matMul(a, b, g, c);
   const [aFloats, bFloats, cFloats] = [a, b, c] as Float32Array[];
-  withSimd(path, (w) => simd.matMul(w, aFloats, bFloats, g, cFloats, epilogue), heap);
+  const products = g.aStarts.length * g.rows * g.depth * g.cols;
+  const place = heapFor(heap, products, a.length + b.length + c.length);
+  withSimd(path, (w) => simd.matMul(w, aFloats, bFloats, g, cFloats, epilogue), place);
 }

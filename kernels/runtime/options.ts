@@ -12,9 +12,9 @@
  * definition serves. Elementwise ops and sums have one path.
  */
 import { shown } from '../known.js';
-import { memoryBytes, type SimdLevel, whyNot } from './simd/instance.js';
+import { memoryBytes } from './simd/instance.js';
+import { SIMD_LEVELS, type SimdLevel, whyNot } from './simd/modules.js';
 
-const SIMD_LEVELS = ['relaxed-simd', 'simd'] as const;
 export const CPU_PATHS = [...SIMD_LEVELS, 'im2col', 'thin', 'definition'] as const;
 export type CpuPath = (typeof CPU_PATHS)[number];
 const WINOGRAD_TILES = [0, 2, 4] as const;

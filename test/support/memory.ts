@@ -1,7 +1,8 @@
 /** Where a spec's arrays lie when the WebAssembly kernels work on them: outside of their memory, or on a heap that they share. */
 import { compare, describeWorst } from '../../src/verify/exact.js';
 import type { Heap } from '../../kernels/runtime/heap.js';
-import { type Simd, type SimdLevel, withSimd } from '../../kernels/runtime/simd/instance.js';
+import { type Simd, withSimd } from '../../kernels/runtime/simd/instance.js';
+import type { SimdLevel } from '../../kernels/runtime/simd/modules.js';
 
 /** Calls `work` with an instance, and with the arrays as it finds them. What it writes to them is in `arrays` afterwards. */
 export type Run = <T>(

@@ -36,6 +36,7 @@ import {
   wholeOf,
   windowOf,
 } from '../../runtime/simd/strips.js';
+import { MOST_PARTS, SCRATCH } from '../../runtime/threads/cuts.js';
 import {
   COSTS,
   isLarge,
@@ -102,7 +103,7 @@ export function gradientByWinograd(
   const [tapsAt, rowAt, scratch, v, w, sums, patches, tiles, a, dy, taps] = simd.place(
     4 * depth,
     4,
-    16 * cells,
+    SCRATCH * MOST_PARTS,
     cells * plane.v,
     cells * plane.w,
     cells * plane.m,
@@ -142,26 +143,30 @@ export function gradientByWinograd(
       rowStep: 4 * held.cols * width,
       channels: width,
       to: w,
+      panelStep: 4 * NR * count,
       plane: plane.w,
       scratch,
     });
-    for (let cell = 0; cell < cells; cell++) {
-      simd.accumulate({
-        taps: tapsAt,
-        tapCount: depth,
-        rows: rowAt,
-        rowCount: 1,
-        cols: count,
-        colStep: 4 * depth,
-        a: v + cell * plane.v,
-        panels: w + cell * plane.w,
-        panelCount: width / NR,
-        c: sums + cell * plane.m,
-        cStep: 4 * width,
-      });
-    }
+    simd.together(() => {
+      for (let cell = 0; cell < cells; cell++) {
+        simd.accumulate({
+          taps: tapsAt,
+          tapCount: depth,
+          rows: rowAt,
+          rowCount: 1,
+          cols: count,
+          colStep: 4 * depth,
+          a: v + cell * plane.v,
+          panels: w + cell * plane.w,
+          panelCount: width / NR,
+          c: sums + cell * plane.m,
+          cStep: 4 * width,
+        });
+      }
+    });
   });
   const to = targetRegion(result, wholeOf(result), writes, taps);
-  simd.gradientTaps({ n, from: sums, plane: plane.m, size: 4 * depth * width, to: to.address, scratch });
+  const size = 4 * depth * width;
+  simd.gradientTaps({ n, from: sums, plane: plane.m, size, to: to.address, tapStep: size, scratch });
   if (!writes) copyOut(simd, to, result, wholeOf(result));
 }

@@ -243,29 +243,34 @@ export function correlateByLine(
       step: cell * step * strideAlong,
       channels: source.channels,
       to: v,
+      last: v + (CELLS - 1) * plane.v,
       plane: plane.v,
     });
-    for (let k = 0; k < CELLS; k++) {
-      const { blocks, segments, firsts } = sums[k < CELLS - 1 ? 0 : 1];
-      blocks.forEach(([start, depth], block) => {
-        simd.multiply({
-          pixels: firsts,
-          outs,
-          pixelCount: roundUp(count, MR),
-          segments: segments + 4 * block,
-          segmentCount: 1,
-          segmentLength: depth,
-          step: 4,
-          a: v + k * plane.v,
-          panels: u + k * plane.u + 4 * start * width,
-          panelCount: width / NR,
-          bias: none,
-          c: products + k * plane.m,
-          continued: block > 0,
-          clamped: false,
-          lowest: 0,
-          highest: 0,
-        });
+    for (let block = 0; block < all.blocks.length; block++) {
+      simd.together(() => {
+        for (let k = 0; k < CELLS; k++) {
+          const { blocks, segments, firsts } = sums[k < CELLS - 1 ? 0 : 1];
+          if (block >= blocks.length) continue;
+          const [start, depth] = blocks[block];
+          simd.multiply({
+            pixels: firsts,
+            outs,
+            pixelCount: roundUp(count, MR),
+            segments: segments + 4 * block,
+            segmentCount: 1,
+            segmentLength: depth,
+            step: 4,
+            a: v + k * plane.v,
+            panels: u + k * plane.u + 4 * start * width,
+            panelCount: width / NR,
+            bias: none,
+            c: products + k * plane.m,
+            continued: block > 0,
+            clamped: false,
+            lowest: 0,
+            highest: 0,
+          });
+        }
       });
     }
     simd.lineOutput({

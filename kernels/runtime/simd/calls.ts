@@ -33,7 +33,7 @@ export interface MicroKernels {
   depthwise(call: Lines & Depthwise & Numbers<'tapCount'>): void;
   depthwise3x3(call: Lines & Depthwise): void;
   depthwiseFilter(call: Lines & Numbers<'taps' | 'tapCount' | 'channels' | 'x' | 'dy' | 'dFilter'>): void;
-  addRows(call: Numbers<'a' | 'b' | 'rows' | 'cols' | 'c'>): void;
+  addRows(call: Numbers<'a' | 'b' | 'rowStep' | 'rows' | 'cols' | 'c'>): void;
   accumulate(
     call: Numbers<
       | 'taps'
@@ -91,9 +91,11 @@ export interface MicroKernels {
     >,
   ): void;
   gradientTiles(
-    call: Numbers<'n' | 'tiles' | 'tileCount' | 'dy' | 'rowStep' | 'channels' | 'to' | 'plane' | 'scratch'>,
+    call: Numbers<
+      'n' | 'tiles' | 'tileCount' | 'dy' | 'rowStep' | 'channels' | 'to' | 'panelStep' | 'plane' | 'scratch'
+    >,
   ): void;
-  gradientTaps(call: Numbers<'n' | 'from' | 'plane' | 'size' | 'to' | 'scratch'>): void;
+  gradientTaps(call: Numbers<'n' | 'from' | 'plane' | 'size' | 'to' | 'tapStep' | 'scratch'>): void;
   lineFilter(call: Numbers<'r' | 'taps' | 'tapStep' | 'size' | 'to' | 'plane'>): void;
   lineInput(
     call: Numbers<
@@ -106,6 +108,7 @@ export interface MicroKernels {
       | 'step'
       | 'channels'
       | 'to'
+      | 'last'
       | 'plane'
     >,
   ): void;
@@ -218,7 +221,7 @@ export function named(wasm: Positional): MicroKernels {
         k.dy,
         k.dFilter,
       ),
-    addRows: (k) => wasm.addRows(k.a, k.b, k.rows, k.cols, k.c),
+    addRows: (k) => wasm.addRows(k.a, k.b, k.rowStep, k.rows, k.cols, k.c),
     accumulate: (k) =>
       wasm.accumulate(
         k.taps,
@@ -267,8 +270,19 @@ export function named(wasm: Positional): MicroKernels {
         k.scratch,
       ),
     gradientTiles: (k) =>
-      wasm.gradientTiles(k.n, k.tiles, k.tileCount, k.dy, k.rowStep, k.channels, k.to, k.plane, k.scratch),
-    gradientTaps: (k) => wasm.gradientTaps(k.n, k.from, k.plane, k.size, k.to, k.scratch),
+      wasm.gradientTiles(
+        k.n,
+        k.tiles,
+        k.tileCount,
+        k.dy,
+        k.rowStep,
+        k.channels,
+        k.to,
+        k.panelStep,
+        k.plane,
+        k.scratch,
+      ),
+    gradientTaps: (k) => wasm.gradientTaps(k.n, k.from, k.plane, k.size, k.to, k.tapStep, k.scratch),
     lineFilter: (k) => wasm.lineFilter(k.r, k.taps, k.tapStep, k.size, k.to, k.plane),
     lineInput: (k) =>
       wasm.lineInput(
@@ -281,6 +295,7 @@ export function named(wasm: Positional): MicroKernels {
         k.step,
         k.channels,
         k.to,
+        k.last,
         k.plane,
       ),
     lineOutput: (k) =>

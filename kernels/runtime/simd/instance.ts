@@ -8,13 +8,13 @@
  * - On a heap the micro-kernels also read inputs and write results where they lie: see `dataOf`.
  */
 import { type Heap, outOfMemory } from '../heap.js';
-import { RELAXED_SIMD, SIMD } from './binaries.js';
-import { type MicroKernels, named, type Positional } from './calls.js';
+import type { Pool } from '../threads/pool.js';
+import { threaded, type Threaded } from '../threads/threaded.js';
+import { poolFor, sharedBytes } from '../threads/threads.js';
+import { named, type Positional } from './calls.js';
+import { exportsOf, isShared, moduleFor, type SimdLevel } from './modules.js';
 
-/** The build relaxed-simd has fused multiply-add. */
-export type SimdLevel = 'relaxed-simd' | 'simd';
-
-export interface Simd extends MicroKernels {
+export interface Simd extends Threaded {
   /** The memory as floats and as integers. Both are replaced when `place` has to grow it. */
   f32: Float32Array;
   i32: Int32Array;
@@ -35,11 +35,10 @@ const PAGE = 1 << 16;
 const ALIGNMENT = 64;
 /** In bytes. An instance that has grown beyond this is dropped after the call, as WebAssembly memory never shrinks. */
 const KEPT_BYTES = 1 << 26;
-const BINARIES = { 'relaxed-simd': RELAXED_SIMD, simd: SIMD };
 
-const modules = new Map<SimdLevel, WebAssembly.Module | string>();
 const own = new Map<SimdLevel, Instance>();
-const onHeaps = new WeakMap<Heap, Map<SimdLevel, Instance>>();
+/** The instances of a heap, and those of a pool. */
+const others = new WeakMap<Heap | Pool, Map<SimdLevel, Instance>>();
 
 interface Instance {
   readonly simd: Simd;
@@ -49,30 +48,40 @@ interface Instance {
   release(): void;
 }
 
-/** Why this engine cannot run the build; undefined if it can. */
-export function whyNot(level: SimdLevel): string | undefined {
-  const module = compiled(level);
-  return typeof module === 'string' ? module : undefined;
-}
-
 /**
- * Calls `work` with the instance of the build on the heap or, without one, on a memory of its own.
+ * Calls `work` with the instance of the build on the heap or, without one, on a memory of its own. If threads serve, a worker may get
+ * lost. Then `work` is called again, and this thread computes alone.
  * @throws Error if the engine cannot run the build (see `whyNot`) or has no memory for it
  */
 export function withSimd<T>(level: SimdLevel, work: (simd: Simd) => T, heap?: Heap): T {
+  const pool = poolFor(heap);
+  if (pool) {
+    try {
+      return using(instanceFor(level, heap, pool), work);
+    } catch {
+      // The pool may have too little memory, too. If there is another reason, it shows again.
+    }
+  }
   const instance = instanceFor(level, heap);
-  instance.refresh();
   try {
-    return work(instance.simd);
+    return using(instance, work);
   } finally {
-    instance.release();
     if (!heap && instance.simd.f32.byteLength > KEPT_BYTES) own.delete(level);
+  }
+}
+
+function using<T>({ simd, refresh, release }: Instance, work: (simd: Simd) => T): T {
+  refresh();
+  try {
+    return work(simd);
+  } finally {
+    release();
   }
 }
 
 /** Bytes of the memories of their own that instances hold now. */
 export function memoryBytes(): number {
-  return [...own.values()].reduce((sum, { simd }) => sum + simd.f32.byteLength, 0);
+  return [...own.values()].reduce((sum, { simd }) => sum + simd.f32.byteLength, sharedBytes());
 }
 
 /** The values of a tensor: an array, or a block of the instance's memory. */
@@ -101,77 +110,28 @@ export function addressOf(
   return scratch;
 }
 
-/**
- * The module, or the reason why the engine cannot run it: no WebAssembly, no SIMD, a Content-Security-Policy that forbids it, or too
- * little address space for any memory (`ulimit -v`). The last shows only at an instance.
- */
-function compiled(level: SimdLevel): WebAssembly.Module | string {
-  const known = modules.get(level);
+function instanceFor(level: SimdLevel, heap?: Heap, pool?: Pool): Instance {
+  const owner = pool ?? heap;
+  const known = (owner ? others.get(owner) : own)?.get(level);
   if (known) return known;
-  const module = tried(compile(BINARIES[level]));
-  modules.set(level, module);
-  return module;
-}
-
-function tried(module: WebAssembly.Module | string): WebAssembly.Module | string {
-  if (typeof module === 'string') return module;
-  try {
-    exportsOf(module, newMemory());
-    return module;
-  } catch (error) {
-    return String(error);
-  }
-}
-
-const newMemory = () => new WebAssembly.Memory({ initial: 1 });
-
-const exportsOf = (module: WebAssembly.Module, memory: WebAssembly.Memory) =>
-  new WebAssembly.Instance(module, { env: { memory } }).exports;
-
-/** @param base64 the module; `change` may alter its bytes, which it gets as characters */
-function compile(base64: string, change = (bytes: string) => bytes): WebAssembly.Module | string {
-  try {
-    return new WebAssembly.Module(Uint8Array.from(change(atob(base64)), (c) => c.charCodeAt(0)));
-  } catch (error) {
-    return String(error);
-  }
-}
-
-/**
- * The import section of a module: 2, its length, 1 import: env.memory, a memory (2), of at least 0 pages (0, 0). A memory that is
- * shared has a limit too (3, 0, 65536 pages). The two modules differ in nothing else.
- */
-const IMPORT = '\x02\x0f\x01\x03env\x06memory\x02\x00\x00';
-const SHARED_IMPORT = '\x02\x12\x01\x03env\x06memory\x02\x03\x00\x80\x80\x04';
-const shareMemory = (bytes: string) => bytes.replace(IMPORT, SHARED_IMPORT);
-
-function instanceFor(level: SimdLevel, heap?: Heap): Instance {
-  const known = (heap ? onHeaps.get(heap) : own)?.get(level);
-  if (known) return known;
-  const instance = instantiate(level, heap);
-  if (heap && !onHeaps.has(heap)) onHeaps.set(heap, new Map());
-  (heap ? onHeaps.get(heap)! : own).set(level, instance);
+  const instance = instantiate(level, heap, pool);
+  if (owner && !others.has(owner)) others.set(owner, new Map());
+  (owner ? others.get(owner)! : own).set(level, instance);
   return instance;
 }
 
 /** @throws Error if the engine cannot run the build, or has no memory for the instance */
-function instantiate(level: SimdLevel, given?: Heap): Instance {
+function instantiate(level: SimdLevel, given?: Heap, pool?: Pool): Instance {
   try {
-    const heap = given ?? ownHeap();
-    return instanceOn(heap, exportsFor(level, heap.memory));
+    const heap = given ?? ownHeap(pool?.memory ?? new WebAssembly.Memory({ initial: 1 }));
+    const direct = named(exportsOf(moduleFor(level, isShared(heap.memory)), heap.memory) as Positional);
+    return instanceOn(heap, pool ? threaded(direct, pool, level) : { ...direct, together: (f) => f() });
   } catch (error) {
     throw new Error(`tfjs-convgrad: the ${level} kernels cannot run here: ${(error as Error).message}`);
   }
 }
 
-function exportsFor(level: SimdLevel, memory: WebAssembly.Memory): WebAssembly.Exports {
-  const isShared = !(memory.buffer instanceof ArrayBuffer);
-  const module = isShared ? compile(BINARIES[level], shareMemory) : compiled(level);
-  if (typeof module === 'string') throw new Error(module);
-  return exportsOf(module, memory);
-}
-
-function instanceOn(heap: Heap, exports: WebAssembly.Exports): Instance {
+function instanceOn(heap: Heap, kernels: Threaded): Instance {
   const { memory } = heap;
   let held: number | undefined;
   const release = () => {
@@ -193,7 +153,7 @@ function instanceOn(heap: Heap, exports: WebAssembly.Exports): Instance {
       return address;
     });
   };
-  const simd: Simd = { ...named(exports as Positional), ...views(memory), place };
+  const simd: Simd = { ...kernels, ...views(memory), place };
   return { simd, refresh, release };
 }
 
@@ -206,8 +166,7 @@ function views({ buffer }: WebAssembly.Memory) {
 }
 
 /** A memory with a single block, which starts at 0. */
-function ownHeap(): Heap {
-  const memory = newMemory();
+function ownHeap(memory: WebAssembly.Memory): Heap {
   const allocate = (bytes: number): number => {
     const missing = bytes - memory.buffer.byteLength;
     try {

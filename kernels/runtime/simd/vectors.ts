@@ -29,7 +29,7 @@ export function addRows(simd: Simd, p: Products, a: Data, b: Data, c: Data, epil
       const at = addressOf(simd, b, p.bStarts[i] + k * cols, count * cols, run);
       for (let row = 0; row < rows; row++) {
         const [from, sums] = [aAt + 4 * (row * depth + k), to + 4 * row * cols];
-        simd.addRows({ a: from, b: at, rows: count, cols, c: sums });
+        simd.addRows({ a: from, b: at, rowStep: 4 * cols, rows: count, cols, c: sums });
       }
     }
     if (isClamped(epilogue)) clamp(simd, to, rows, cols, p.c, epilogue);

@@ -3,13 +3,13 @@
  *
  *   C[n] += sum over k of A[k] * B[k, n]
  *
- * B is read once, in the order in which it lies, four rows at a time. C, a single row, is read and written for every four rows of
+ * B is read once, in the order in which it lies, four rows at a time. Its rows lie rowStep apart. C, a single row, is read and written for every four rows of
  * B. Addresses are in bytes.
  */
 import { madd } from './madd';
 
-export function addRows(a: usize, b: usize, rows: u32, cols: u32, c: usize): void {
-  const rowStep: usize = cols << 2;
+export function addRows(a: usize, b: usize, rowStep: usize, rows: u32, cols: u32, c: usize): void {
+  const end: usize = cols << 2;
   const whole: usize = (cols & ~3) << 2;
   let k: u32 = 0;
   for (; k + 4 <= rows; k += 4) {
@@ -26,7 +26,7 @@ export function addRows(a: usize, b: usize, rows: u32, cols: u32, c: usize): voi
       sum = madd(v128.load(b2 + n), a2, sum);
       v128.store(c + n, madd(v128.load(b3 + n), a3, sum));
     }
-    for (let n = whole; n < rowStep; n += 4) {
+    for (let n = whole; n < end; n += 4) {
       let sum = load<f32>(c + n);
       for (let i: usize = 0; i < 4; i++) sum += load<f32>(a + (i << 2)) * load<f32>(b + i * rowStep + n);
       store<f32>(c + n, sum);
@@ -36,7 +36,7 @@ export function addRows(a: usize, b: usize, rows: u32, cols: u32, c: usize): voi
   }
   for (; k < rows; k++) {
     const value = load<f32>(a);
-    for (let n: usize = 0; n < rowStep; n += 4) {
+    for (let n: usize = 0; n < end; n += 4) {
       store<f32>(c + n, load<f32>(c + n) + value * load<f32>(b + n));
     }
     a += 4;

@@ -21,7 +21,7 @@
  */
 import { filter7x7, output7x7 } from './winograd_7';
 
-/** W from the tiles of dy. Its rows lie rowStep apart, its columns 4 * channels. */
+/** W from the tiles of dy. Its rows lie rowStep apart, its columns 4 * channels. The panels of W lie panelStep apart. */
 export function gradientTiles(
   n: u32,
   tiles: usize,
@@ -30,6 +30,7 @@ export function gradientTiles(
   rowStep: usize,
   channels: u32,
   to: usize,
+  panelStep: usize,
   plane: usize,
   scratch: usize,
 ): void {
@@ -37,7 +38,7 @@ export function gradientTiles(
   for (let t: u32 = 0; t < tileCount; t++) {
     const tile = dy + load<u32>(tiles + (t << 2));
     for (let at: usize = 0; at < colStep; at += 16) {
-      const cell = to + (((at >> 5) * tileCount + t) << 5) + (at & 16);
+      const cell = to + (at >> 5) * panelStep + (t << 5) + (at & 16);
       if (n == 4) tile4x4(tile + at, rowStep, colStep, cell, plane);
       else filter7x7(4, tile + at, rowStep, colStep, cell, plane, scratch);
     }
@@ -79,12 +80,20 @@ function tileRow(g0: v128, g1: v128, to: usize, step: usize): void {
   v128.store(to + 3 * step, g1);
 }
 
-/** The nine taps from M, one after the other. Each is `size` bytes. */
-export function gradientTaps(n: u32, from: usize, plane: usize, size: usize, to: usize, scratch: usize): void {
+/** The nine taps from M, `size` bytes of each. They lie tapStep apart. */
+export function gradientTaps(
+  n: u32,
+  from: usize,
+  plane: usize,
+  size: usize,
+  to: usize,
+  tapStep: usize,
+  scratch: usize,
+): void {
   const none = f32x4.splat(0);
   for (const end = from + size; from < end; from += 16) {
-    if (n == 4) taps4x4(from, plane, to, size);
-    else output7x7(3, from, plane, to, 3 * size, size, false, none, none, none, scratch);
+    if (n == 4) taps4x4(from, plane, to, tapStep);
+    else output7x7(3, from, plane, to, 3 * tapStep, tapStep, false, none, none, none, scratch);
     to += 16;
   }
 }

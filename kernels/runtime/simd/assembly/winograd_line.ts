@@ -25,7 +25,8 @@ export function lineFilter(r: u32, taps: usize, tapStep: usize, size: usize, to:
 
 /**
  * V from the patches of the image a. Piece i of patch p starts at a + patches[p] + pieces[i], and its cells lie `step` apart. The
- * first `whole` pieces are those of r taps. Up to three floats are read past the image and written past a plane.
+ * first `whole` pieces are those of r taps: their last plane starts at `last`. Up to three floats are read past the image and written
+ * past a plane.
  */
 export function lineInput(
   patches: usize,
@@ -37,12 +38,12 @@ export function lineInput(
   step: usize,
   channels: u32,
   to: usize,
+  last: usize,
   plane: usize,
 ): void {
   const size = channels << 2;
   const wholeEnd = pieces + (whole << 2);
   const piecesEnd = pieces + (pieceCount << 2);
-  let last = to + 6 * plane;
   for (let p: u32 = 0; p < patchCount; p++) {
     const patch = a + load<u32>(patches + (p << 2));
     for (let piece = pieces; piece < piecesEnd; piece += 4) {

@@ -1,0 +1,137 @@
+/** A pool: the calling thread and workers that run micro-kernels on one memory. worker.ts says how they speak. */
+import { type MicroKernels, named, type Positional } from '../simd/calls.js';
+import { exportsOf, moduleFor, SIMD_LEVELS, type SimdLevel, whyNot } from '../simd/modules.js';
+import type { Call, Name } from './cuts.js';
+import { CALL_SIZE, DONE, FAILED, newControl, SLEEPING, TICKET, TRUE, viewsOf } from './worker.js';
+import { type Started, startWorker } from './workers.js';
+
+/** A call of a micro-kernel. */
+export interface Task {
+  readonly name: Name;
+  readonly call: Call;
+}
+
+export interface Pool {
+  readonly memory: WebAssembly.Memory;
+  /** The threads that serve: this one, and the workers that have started. */
+  threads(): number;
+  /**
+   * Runs the tasks, in any order and at the same time. Returns whether one of them has returned true.
+   * @throws Error, and the pool is closed, if a worker has failed or is late. What has been written until then is of no use.
+   */
+  run(level: SimdLevel, direct: MicroKernels, tasks: readonly Task[]): boolean;
+  close(): void;
+}
+
+/** In milliseconds: how long the calling thread waits for a task that a worker has taken. Most take less than one. */
+const DEADLINE = 1000;
+/** Looks, about 50 microseconds, before the calling thread rests. */
+const PATIENCE = 2000;
+
+/**
+ * Starts a pool.
+ * @param count threads, with the calling one
+ * @param onStart called when all workers have started
+ * @param onEnd called at most once, if a worker does not start or ends by itself: then the pool is closed
+ * @throws Error if the engine refuses
+ */
+export function openPool(
+  memory: WebAssembly.Memory,
+  count: number,
+  url: string | undefined,
+  onStart: () => void,
+  onEnd: (reason: string) => void,
+): Pool {
+  const levels = SIMD_LEVELS.filter((level) => !whyNot(level));
+  const modules = levels.map((level) => moduleFor(level, true));
+  const names = Object.keys(exportsOf(modules[0], memory)) as Name[];
+  const control = newControl();
+  const [words, table] = viewsOf(control);
+  let started = 0;
+  let isOpen = true;
+  let job = 0;
+
+  const close = () => {
+    isOpen = false;
+    for (const worker of workers) worker.stop();
+  };
+  const end = (reason: string) => {
+    if (!isOpen) return;
+    close();
+    onEnd(reason);
+  };
+  const workers: Started[] = [];
+  for (let i = 1; i < count; i++) {
+    const onWorkerStart = () => {
+      if (++started === count - 1 && isOpen) onStart();
+    };
+    workers.push(startWorker({ modules, memory, control, names }, url, onWorkerStart, end));
+  }
+
+  let at = 0;
+  let base = 0;
+  /** Writes a call to the table. */
+  const write = named(
+    Object.fromEntries(
+      names.map((name, kernel) => [
+        name,
+        (...args: (number | boolean)[]) => {
+          table[at] = base + kernel;
+          table[at + 1] = args.length;
+          for (let i = 0; i < args.length; i++) table[at + 2 + i] = Number(args[i]);
+          at += CALL_SIZE;
+        },
+      ]),
+    ) as unknown as Positional,
+  );
+
+  const run = (level: SimdLevel, direct: MicroKernels, tasks: readonly Task[]): boolean => {
+    [at, base] = [0, levels.indexOf(level) * names.length];
+    for (const { name, call } of tasks) runTask(write, name, call);
+    for (const word of [DONE, TRUE, FAILED]) words[word] = 0;
+    Atomics.store(words, TICKET, (++job << 8) | tasks.length);
+    if (Atomics.load(words, SLEEPING) > 0) Atomics.notify(words, TICKET);
+    let [own, isTrue] = [0, false];
+    for (let ticket = Atomics.load(words, TICKET); ticket & 255; ticket = Atomics.load(words, TICKET)) {
+      const left = ticket & 255;
+      if (Atomics.compareExchange(words, TICKET, ticket, ticket - 1) !== ticket) continue;
+      const { name, call } = tasks[left - 1];
+      if (runTask(direct, name, call)) isTrue = true;
+      own++;
+    }
+    const inTime = waitFor(words, tasks.length - own);
+    const reason = !inTime ? 'a worker was late' : Atomics.load(words, FAILED) ? 'a worker has failed' : '';
+    if (reason) {
+      end(reason);
+      throw new Error(reason);
+    }
+    return isTrue || Atomics.load(words, TRUE) === 1;
+  };
+  return { memory, threads: () => (isOpen ? started + 1 : 1), run, close };
+}
+
+function runTask(kernels: MicroKernels, name: Name, call: Call): boolean {
+  return Boolean((kernels[name] as (call: Call) => boolean | void)(call));
+}
+
+/** Waits until so many tasks of workers have ended. Returns false if that takes too long. */
+function waitFor(words: Int32Array, count: number): boolean {
+  const limit = performance.now() + DEADLINE;
+  for (let looks = 1; ; looks++) {
+    const done = Atomics.load(words, DONE);
+    if (done === count) return true;
+    if (looks % PATIENCE > 0) continue;
+    if (canRest) Atomics.wait(words, DONE, done, 1); // a worker may be waiting for this core
+    if (performance.now() > limit) return false;
+  }
+}
+
+/** Whether this thread may wait. That of a page may not. */
+const canRest = (() => {
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 1);
+    return true;
+  } catch {
+    return false;
+  }
+})();

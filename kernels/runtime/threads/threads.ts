@@ -1,0 +1,149 @@
+/**
+ * The threads that the kernels use: how many were asked for, and the pools that serve.
+ *
+ * - One pool has a memory of its own, to which inputs are copied. If tfjs's wasm backend has a memory that is shared, one works there.
+ * - A pool starts while the calling thread goes on. Until then, and where no pool can serve, the calling thread computes alone.
+ * - A pool that has lost a worker is closed, and another one takes its place, a few times.
+ */
+import { shown } from '../../known.js';
+import type { Heap } from '../heap.js';
+import { isShared, SIMD_LEVELS, whyNot } from '../simd/modules.js';
+import { openPool, type Pool } from './pool.js';
+import { coreCount, whyNoWorkers } from './workers.js';
+
+export interface ThreadsInfo {
+  /** How many were asked for. */
+  asked: number | 'auto';
+  /** How many serve now, with the calling one. */
+  serving: number;
+  /** Why fewer serve than were asked for. */
+  reason?: string;
+}
+
+/** 'auto' takes no more: the kernels would wait for memory. */
+const MOST_BY_ITSELF = 8;
+const MOST_THREADS = 64;
+/** In pages of 64 KiB: 1 GiB. Work that needs more is done by the calling thread. */
+const MOST_PAGES = 1 << 14;
+/** Pools that may take the place of one that has lost a worker. */
+const RESTARTS = 3;
+/**
+ * In products, of which a core computes about 20 in a nanosecond: to share less out would take longer than it saves. Half of it is the
+ * least for a part.
+ */
+const LEAST_WORK = 400_000;
+/** In products for each value that is copied: from here on, threads gain more on copies of tfjs's tensors than the copies cost. */
+const PRODUCTS_PER_VALUE = 16;
+
+export interface Asked {
+  readonly threads: number | 'auto';
+  /** Of a file with the source of a worker. */
+  readonly workerUrl?: string;
+  readonly leastWork?: number;
+}
+
+/** A pool's place, where others may follow it. */
+interface Place {
+  /** The pool that serves. */
+  pool?: Pool;
+  reason?: string;
+  /** Resolves when a pool serves, or when it is clear that none will. */
+  readonly up: Promise<void>;
+  close(): void;
+}
+
+let current: Asked = { threads: 1 };
+let own: Place | undefined;
+let onHeaps = new Map<WebAssembly.Memory, Place>();
+let reason: string | undefined;
+
+/** @throws Error naming the option, if its value is not allowed */
+export function checkThreads(threads: Asked['threads']): void {
+  const isCount = Number.isInteger(threads) && Number(threads) >= 1 && Number(threads) <= MOST_THREADS;
+  if (threads === 'auto' || isCount) return;
+  throw new Error(
+    `tfjs-convgrad: threads is ${shown(threads)}, but it must be 'auto' or a whole number from 1 to ${MOST_THREADS}.`,
+  );
+}
+
+/** Closes all pools and, if more than one thread is asked for, opens new ones. Resolves when they serve, or cannot. */
+export async function setThreads(next: Asked): Promise<void> {
+  for (const place of places()) place.close();
+  [current, own, onHeaps, reason] = [next, undefined, new Map(), undefined];
+  if (countOf(next) < 2) return;
+  reason = whyNoWorkers() ?? SIMD_LEVELS.map(whyNot).find((why, _, all) => all.every(Boolean) && why);
+  if (reason) return;
+  own = open(() => new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES, shared: true }));
+  await own.up;
+}
+
+export function chosenThreads(): Asked {
+  return current;
+}
+
+export function threadsInfo(): ThreadsInfo {
+  const serving = own?.pool?.threads() ?? 1;
+  const why =
+    serving < countOf(current) ? (reason ?? own?.reason ?? 'the workers have not started yet') : undefined;
+  return { asked: current.threads, serving, ...(why && { reason: why }) };
+}
+
+/** Bytes of the memory of its own that the pool holds. */
+export function sharedBytes(): number {
+  return own?.pool?.memory.buffer.byteLength ?? 0;
+}
+
+/** The pool for work on the heap or, without one, on copies. */
+export function poolFor(heap: Heap | undefined): Pool | undefined {
+  if (!own) return undefined;
+  if (!heap) return own.pool;
+  if (!isShared(heap.memory)) return undefined;
+  const place = onHeaps.get(heap.memory) ?? open(() => heap.memory);
+  onHeaps.set(heap.memory, place);
+  return place.pool;
+}
+
+/** The heap for so many products of values on it. Undefined: threads gain more than copies of the values cost. */
+export function heapFor(heap: Heap | undefined, products: number, values: number): Heap | undefined {
+  const isWorthIt = products >= leastWork() && products >= PRODUCTS_PER_VALUE * values;
+  return heap && own?.pool && !isShared(heap.memory) && isWorthIt ? undefined : heap;
+}
+
+export function leastWork(): number {
+  return current.leastWork ?? LEAST_WORK;
+}
+
+function places(): Place[] {
+  return own ? [own, ...onHeaps.values()] : [];
+}
+
+function countOf({ threads }: Asked): number {
+  return threads === 'auto' ? Math.min(coreCount(), MOST_BY_ITSELF) : threads;
+}
+
+function open(memoryOf: () => WebAssembly.Memory): Place {
+  let restarts = RESTARTS;
+  let latest: Pool | undefined;
+  const start = (resolve: () => void) => {
+    const onStart = () => {
+      place.pool = latest;
+      resolve();
+    };
+    const onEnd = (why: string) => {
+      place.reason = why;
+      const served = place.pool !== undefined;
+      place.pool = undefined;
+      if (served && restarts-- > 0) start(resolve);
+      else resolve();
+    };
+    try {
+      latest = openPool(memoryOf(), countOf(current), current.workerUrl, onStart, onEnd);
+    } catch (error) {
+      place.reason = (error as Error).message;
+      resolve();
+    }
+  };
+  const close = () => latest?.close();
+  const place: Place = { up: new Promise((resolve) => queueMicrotask(() => start(resolve))), close };
+  return place;
+}

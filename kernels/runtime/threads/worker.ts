@@ -1,0 +1,88 @@
+/**
+ * The source of a worker, and the words by which it and the calling thread speak. The source needs no file and no import, so that it
+ * survives every bundler.
+ *
+ * The words lie in a SharedArrayBuffer of their own: WORDS as int32, then a table of calls as float64. A job is a list of calls of
+ * micro-kernels that write to different places, so that any thread may take any of them.
+ *
+ * - TICKET is 256 * the number of the job + the calls that nobody has taken yet. A thread reads it, then the call of that number, and
+ *   takes the call by lowering TICKET by one, if it still is what the thread has read. So a worker that was late takes nothing.
+ * - The caller writes the table while no call is left, and then raises the number of the job.
+ * - A worker looks for the next call for some time before it sleeps: the jobs of a kernel follow each other within microseconds, and to
+ *   be woken takes fifty.
+ */
+export const TICKET = 0;
+/** The calls of the job that have ended. */
+export const DONE = 1;
+/** The workers that sleep until TICKET changes. */
+export const SLEEPING = 2;
+/** 1: a call of the job has returned true. */
+export const TRUE = 3;
+/** 1: a call of the job has failed. */
+export const FAILED = 4;
+const WORDS = 16;
+
+/** The calls that a job may have: TICKET counts them in eight bits. */
+export const MOST_CALLS = 255;
+/** Numbers of a call in the table: its micro-kernel, how many arguments it has, and the arguments. */
+export const CALL_SIZE = 20;
+
+/** Looks, about 50 microseconds, before a worker sleeps. */
+const PATIENCE = 2000;
+
+/** What a worker is told at its start. */
+export interface WorkerData {
+  readonly modules: readonly WebAssembly.Module[];
+  readonly memory: WebAssembly.Memory;
+  readonly control: SharedArrayBuffer;
+  /** The micro-kernels of a module. A call has the number of one of the first module's, or of the next one's, and so on. */
+  readonly names: readonly string[];
+}
+
+/** The words, and the table. */
+export function viewsOf(control: SharedArrayBuffer): [words: Int32Array, table: Float64Array] {
+  return [new Int32Array(control, 0, WORDS), new Float64Array(control, 4 * WORDS)];
+}
+
+export function newControl(): SharedArrayBuffer {
+  return new SharedArrayBuffer(4 * WORDS + 8 * CALL_SIZE * MOST_CALLS);
+}
+
+export const WORKER = `'use strict';
+const serve = ({ modules, memory, control, names }, started) => {
+  const words = new Int32Array(control, 0, ${WORDS});
+  const table = new Float64Array(control, ${4 * WORDS});
+  const kernels = modules.flatMap((module) => {
+    const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+    return names.map((name) => exports[name]);
+  });
+  started();
+  for (let looks = 0; ; looks++) {
+    const ticket = Atomics.load(words, ${TICKET});
+    const left = ticket & 255;
+    if (left === 0) {
+      if (looks < ${PATIENCE}) continue;
+      Atomics.add(words, ${SLEEPING}, 1);
+      Atomics.wait(words, ${TICKET}, ticket);
+      Atomics.sub(words, ${SLEEPING}, 1);
+    } else {
+      const at = ${CALL_SIZE} * (left - 1);
+      const kernel = table[at];
+      const args = table.slice(at + 2, at + 2 + table[at + 1]);
+      if (Atomics.compareExchange(words, ${TICKET}, ticket, ticket - 1) !== ticket) continue;
+      try {
+        if (kernels[kernel](...args)) Atomics.store(words, ${TRUE}, 1);
+      } catch {
+        Atomics.store(words, ${FAILED}, 1);
+      }
+      Atomics.add(words, ${DONE}, 1);
+    }
+    looks = 0;
+  }
+};
+if (typeof postMessage === 'function') onmessage = ({ data }) => serve(data, () => postMessage(0));
+else {
+  const { parentPort, workerData } = require('node:worker_threads');
+  serve(workerData, () => parentPort.postMessage(0));
+}
+`;
