@@ -3,11 +3,13 @@
  *   - dist/esm/ and dist/cjs/: the library as ES modules and as CommonJS. Each entry is one file with one file of declarations. What
  *     entries share lies in chunks/.
  *   - dist/tfjs-convgrad.min.js: the library for a script tag, as the global `convgrad`;
+ *   - dist/worker.js: the worker that the library carries, as a file, for pages that allow no other;
  *   - dist/bin/: the command and the scripts of its thread and its page, bundled with their libraries, and the licences of these;
  *   - <entry>/package.json: sends those to an entry who do not read `exports`: TypeScript's node10, Parcel, older bundlers.
  */
 import { appendFileSync, chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { rollup } from '@rollup/wasm-node';
 import { build } from 'esbuild';
 import { licencesOf } from './scripts/licences.mjs';
@@ -21,6 +23,7 @@ await buildLibrary();
 rollUpDeclarations();
 writeFolders();
 await buildScript();
+await buildWorker();
 await buildCommand();
 
 /** Rollup keeps comments, shares chunks in CommonJS too, and leaves namespaces that bundlers can take apart. esbuild does not. */
@@ -99,6 +102,11 @@ async function buildScript() {
     banner: { js: `/*! tfjs-convgrad ${version}, ${license} */` },
     logLevel: 'warning',
   });
+}
+
+async function buildWorker() {
+  const { WORKER } = await import(pathToFileURL(compiled('kernels/runtime/threads/worker.ts', '.js')));
+  writeFileSync('dist/worker.js', `/*! tfjs-convgrad ${version}, ${license} */\n${WORKER}`);
 }
 
 /** tfjs's packages are the user's. Only files of tfjs-core that its single-file build lacks are bundled. */

@@ -64,7 +64,8 @@ export function configure(options: BackendOptions): Promise<void> {
   if (threads !== undefined) checkThreads(threads);
   configureCpu(readOptions("configure()'s cpu", cpu, ['path', 'winograd']));
   if (threads === undefined) return Promise.resolve();
-  return setThreads({ threads, workerUrl: workerUrl?.toString() });
+  const { wasm } = engine().registry; // findBackend would start it
+  return setThreads({ threads, workerUrl: workerUrl?.toString() }, wasm && heapOf(wasm));
 }
 
 /** Says which implementation serves on each backend, and why a faster one does not. */

@@ -25,8 +25,12 @@ describe('a page that is cross-origin isolated', () => {
     expect(page.isolated).toBeTrue();
     expect(files).toContain('/wasm/tfjs-backend-wasm-threaded-simd.wasm');
     expect(page.wasm).toEqual({ serving: 'relaxed-simd', inPlace: true });
-    for (const [name, { cpu, wasm }] of Object.entries(page.results)) {
+    expect(page.pools).toEqual({ cpu: 2, wasm: 2 });
+    expect(page.jobs.cpu).toBeGreaterThan(10);
+    expect(page.jobs.wasm).toBeGreaterThan(10);
+    for (const [name, { cpu, wasm, ...threaded }] of Object.entries(page.results)) {
       expect(wasm).withContext(name).toEqual(cpu);
+      for (const values of Object.values(threaded)) expect(values).withContext(name).toEqual(cpu);
       expect(wasm.some((value) => value !== 0))
         .withContext(name)
         .toBeTrue();

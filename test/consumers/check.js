@@ -3,9 +3,10 @@
  * worked out by hand. It is a classic script, so that pages, workers, ES modules and CommonJS can load it.
  * @param tf tfjs, with tf.layers
  * @param convgrad the plugin
+ * @param workerUrl of the plugin's worker, where it is not to bring one along
  * @returns a line that says what serves
  */
-globalThis.check = async (tf, convgrad, backendName) => {
+globalThis.check = async (tf, convgrad, backendName, workerUrl) => {
   if (!(await tf.setBackend(backendName))) throw new Error(`The backend ${backendName} does not start.`);
   const { replaced, uninstall } = convgrad.install();
   if (!replaced.some((kernel) => kernel.backendName === backendName)) throw new Error('Nothing is replaced.');
@@ -55,7 +56,24 @@ globalThis.check = async (tf, convgrad, backendName) => {
   await same('the loss', tf.scalar(loss), [1]);
   await same('the filter after a step', layer.getWeights()[0], [0.25, 1, 1.5, 2.25]);
 
+  const shared = backendName === 'webgl' ? '' : await checkThreads();
   uninstall();
-  const { serving } = convgrad.backendInfo?.().cpu ?? {};
-  return backendName === 'webgl' ? backendName : `${backendName} ${serving}`;
+  return backendName + shared;
+
+  /** Two threads have the results of one. Their workers go on: the process must end by itself. */
+  async function checkThreads() {
+    const whole = (size) => Float32Array.from({ length: size }, (_, i) => ((i * 7) % 11) - 5);
+    const [x, filter] = [
+      tf.tensor(whole(32 * 32 * 8), [1, 32, 32, 8]),
+      tf.tensor(whole(9 * 8 * 16), [3, 3, 8, 16]),
+    ];
+    const large = () => tf.conv2d(x, filter, 1, 'same');
+    const alone = Array.from(await large().data());
+    await convgrad.configure({ threads: 2, workerUrl });
+    const { cpu, threads } = convgrad.backendInfo();
+    await same('y by threads', large(), alone);
+    if (threads.serving !== 2 && !threads.reason)
+      throw new Error('Two threads do not serve, and nobody says why.');
+    return ` ${cpu.serving}, ${threads.reason ?? '2 threads'}`;
+  }
 };

@@ -147,6 +147,13 @@ const csp = (...sources: string[]) => ({
 });
 const reportOn = (...backends: string[]) => `report(tf, convgrad, ${JSON.stringify(backends)});`;
 
+const ISOLATING = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+const THREADED = `tf.wasm.setWasmPaths('${WASM}');${reportOn('cpu', 'wasm')}`;
+const WITH_FILE = `report(tf, convgrad, ['cpu'], '../node_modules/tfjs-convgrad/dist/worker.js');`;
+
 /** A program that imports each entry. It does not compile if an entry has no types. */
 const TYPED = `
 import * as tf from '@tensorflow/tfjs-core';
@@ -389,11 +396,23 @@ globalThis.check(tf, convgrad, 'cpu').then(console.log);`,
   ),
   ofScripts('Content-Security-Policy without WebAssembly', [...SCRIPTS, ...OURS], reportOn('cpu'), {
     headers: csp(),
-    expected: /^cpu im2col$/,
+    expected: /^cpu im2col, memory cannot be shared/,
   }),
   ofScripts("Content-Security-Policy with 'wasm-unsafe-eval'", [...SCRIPTS, ...OURS], reportOn('cpu'), {
     headers: csp("'wasm-unsafe-eval'"),
-    expected: /^cpu .*simd$/,
+    expected: /^cpu .*simd, memory cannot be shared/,
+  }),
+  ofScripts('cross-origin isolated', [...SCRIPTS, `${WASM}tf-backend-wasm.min.js`, ...OURS], THREADED, {
+    headers: ISOLATING,
+    expected: /^cpu .*simd, 2 threads, wasm .*simd, 2 threads$/,
+  }),
+  ofScripts('cross-origin isolated, without blob:', [...SCRIPTS, ...OURS], reportOn('cpu'), {
+    headers: { ...ISOLATING, ...csp("'wasm-unsafe-eval'") },
+    expected: /^cpu .*simd, a worker from blob: does not load: a Content-Security-Policy may forbid it/,
+  }),
+  ofScripts('cross-origin isolated, with a file of the worker', [...SCRIPTS, ...OURS], WITH_FILE, {
+    headers: { ...ISOLATING, ...csp("'wasm-unsafe-eval'") },
+    expected: /^cpu .*simd, 2 threads$/,
   }),
 
   {

@@ -19,10 +19,10 @@ const LIMIT = 60_000;
 
 /** A script for pages. It runs the check on each backend, and sends what serves, or the error. */
 export const REPORT = `
-globalThis.report = async (tf, convgrad, backendNames) => {
+globalThis.report = async (tf, convgrad, backendNames, workerUrl) => {
   const lines = [];
   try {
-    for (const name of backendNames) lines.push(await globalThis.check(tf, convgrad, name));
+    for (const name of backendNames) lines.push(await globalThis.check(tf, convgrad, name, workerUrl));
     globalThis.send(lines.join(', '));
   } catch (error) {
     globalThis.send('FAILED ' + error.stack);

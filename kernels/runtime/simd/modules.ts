@@ -28,8 +28,9 @@ export function exportsOf(module: WebAssembly.Module, memory: WebAssembly.Memory
   return new WebAssembly.Instance(module, { env: { memory } }).exports;
 }
 
+/** By its name, because Jest gives the plugin another ArrayBuffer than WebAssembly has. */
 export function isShared({ buffer }: WebAssembly.Memory): boolean {
-  return !(buffer instanceof ArrayBuffer);
+  return Object.prototype.toString.call(buffer) === '[object SharedArrayBuffer]';
 }
 
 /**

@@ -66,15 +66,18 @@ export function checkThreads(threads: Asked['threads']): void {
   );
 }
 
-/** Closes all pools and, if more than one thread is asked for, opens new ones. Resolves when they serve, or cannot. */
-export async function setThreads(next: Asked): Promise<void> {
+/**
+ * Closes all pools and, if more than one thread is asked for, opens new ones. Resolves when they serve, or cannot.
+ * @param heap that of tfjs's wasm backend, if it has started
+ */
+export async function setThreads(next: Asked, heap?: Heap): Promise<void> {
   for (const place of places()) place.close();
   [current, own, onHeaps, reason] = [next, undefined, new Map(), undefined];
   if (countOf(next) < 2) return;
   reason = whyNoWorkers() ?? SIMD_LEVELS.map(whyNot).find((why, _, all) => all.every(Boolean) && why);
   if (reason) return;
   own = open(() => new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES, shared: true }));
-  await own.up;
+  await Promise.all([own.up, heap && placeOn(heap)?.up]);
 }
 
 export function chosenThreads(): Asked {
@@ -96,11 +99,15 @@ export function sharedBytes(): number {
 /** The pool for work on the heap or, without one, on copies. */
 export function poolFor(heap: Heap | undefined): Pool | undefined {
   if (!own) return undefined;
-  if (!heap) return own.pool;
-  if (!isShared(heap.memory)) return undefined;
-  const place = onHeaps.get(heap.memory) ?? open(() => heap.memory);
-  onHeaps.set(heap.memory, place);
-  return place.pool;
+  return heap ? placeOn(heap)?.pool : own.pool;
+}
+
+/** Opens a pool on the heap, if its memory is shared and has none. */
+function placeOn({ memory }: Heap): Place | undefined {
+  if (!isShared(memory)) return undefined;
+  const place = onHeaps.get(memory) ?? open(() => memory);
+  onHeaps.set(memory, place);
+  return place;
 }
 
 /** The heap for so many products of values on it. Undefined: threads gain more than copies of the values cost. */
