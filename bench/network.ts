@@ -15,32 +15,39 @@ interface Options {
   filter: string;
   browser?: boolean;
   byKernel?: boolean;
+  threads?: number[];
 }
 
-async function main({ filter, browser, byKernel }: Options): Promise<void> {
+async function main({ filter, browser, byKernel, threads }: Options): Promise<void> {
   if (byKernel) return measureKernels(filter, printBreakdown);
   const where = browser ? 'Chromium' : `Node ${process.version}`;
   console.log(`${cpus()[0].model}, ${where}, tfjs ${version_core}; milliseconds, medians.
 
-| network | batch | backend | plugin | training step | prediction |
-| ------- | ----: | ------- | ------ | ------------: | ---------: |`);
-  if (browser) await measureInBrowser(filter);
-  else await measureNetworks(filter, print);
+| network | batch | backend | plugin | threads | training step | prediction |
+| ------- | ----: | ------- | ------ | ------: | ------------: | ---------: |`);
+  if (browser) await measureInBrowser(filter, threads);
+  else await measureNetworks(filter, threads, print);
 }
 
-async function measureInBrowser(filter: string): Promise<void> {
+const ISOLATING = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
+/** With threads, the page is cross-origin isolated. There tfjs's own wasm has threads, too. */
+async function measureInBrowser(filter: string, threads?: number[]): Promise<void> {
   await locate('chromium');
   const script = await bundlePage('bench/network_page.ts');
-  const html = `<script>${SENDER}; const filter = ${JSON.stringify(filter)};</script><script src="/page.js"></script>`;
+  const html = `<script>${SENDER}; const filter = ${JSON.stringify(filter)}; const threads = ${JSON.stringify(threads)};</script><script src="/page.js"></script>`;
   const fileOf = (path: string) => ({
     file: path === '/page.js' ? script : path.replace('/wasm', WASM_FOLDER),
   });
-  await inBrowser<Row>(html, fileOf, print);
+  await inBrowser<Row>(html, fileOf, print, threads && { headers: ISOLATING });
 }
 
-function print({ network, batch, backend, plugin, step, prediction }: Row): void {
+function print({ network, batch, backend, plugin, threads, step, prediction }: Row): void {
   const milliseconds = (time: number) => time.toFixed(time < 20 ? 1 : 0);
-  const cells = [network, batch, `\`${backend}\``, plugin];
+  const cells = [network, batch, `\`${backend}\``, plugin, threads];
   console.log(`| ${[...cells, step ? milliseconds(step) : '-', milliseconds(prediction)].join(' | ')} |`);
 }
 
@@ -60,6 +67,9 @@ const program = new Command('npm run bench:network --')
   )
   .option('--filter <text>', 'only networks whose name contains this', '')
   .option('--browser', 'in Chromium instead of Node')
+  .option('--threads <list>', 'compare these numbers of threads, such as 1,2', (list) =>
+    list.split(',').map(Number),
+  )
   .option('--by-kernel', 'print how long each kernel takes, in one step and one prediction, in Node')
   .action(main);
 await program.parseAsync();

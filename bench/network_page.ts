@@ -5,8 +5,9 @@ import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { measureNetworks, type Row } from './networks.js';
 
 declare const filter: string;
+declare const threads: number[] | undefined;
 declare const send: (message: { message: Row } | { done: true }) => Promise<unknown>;
 
 enableProdMode();
 setWasmPaths('/wasm/');
-void measureNetworks(filter, (row) => void send({ message: row })).then(() => send({ done: true }));
+void measureNetworks(filter, threads, (row) => void send({ message: row })).then(() => send({ done: true }));

@@ -1,14 +1,14 @@
 /**
  * Whole CNNs, and how a training step and a prediction of each are timed, in Node or in a browser: on cpu and wasm, with tfjs's own
- * kernels, with the plugin's convolution and pooling alone, and with all kernels of the plugin. The variants alternate. Predictions
- * and the losses of the first steps are compared before anything is timed.
+ * kernels, with the plugin's convolution and pooling alone, and with all kernels of the plugin; or with all of them, by several numbers
+ * of threads. The variants alternate. Predictions and the losses of the first steps are compared before anything is timed.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { sizeOf } from '../kernels/geometry.js';
-import { install } from '../src/index.js';
+import { backendInfo, configure, install } from '../src/index.js';
 import { integers } from '../src/verify/data.js';
 import { type KernelTime, timeByKernel } from '../src/cli/by-kernel.js';
 import { compare } from '../src/verify/exact.js';
@@ -171,6 +171,7 @@ interface Work {
 interface Variant extends Work {
   backend: string;
   plugin: Plugin;
+  threads: number;
   /** Runs on the variant's backend and kernels. */
   within<T>(work: () => Promise<T>): Promise<T>;
   predictions: number[];
@@ -182,10 +183,12 @@ async function variantOf(
   network: Network | Graph,
   backend: string,
   plugin: Plugin,
+  threads: number,
   isTrained: boolean,
 ): Promise<Variant> {
   const within: Variant['within'] = async (work) => {
     await tf.setBackend(backend);
+    await useThreads(threads);
     const options = PLUGINS[plugin];
     const installation = options && install(options);
     try {
@@ -196,7 +199,16 @@ async function variantOf(
   };
   await tf.setBackend(backend);
   const { predict, step } = 'apply' in network ? workOfNetwork(network) : workOfGraph(network);
-  return { backend, plugin, within, predict, step: isTrained ? step : undefined, predictions: [], steps: [] };
+  const times = { predictions: [], steps: [] };
+  return { backend, plugin, threads, within, predict, step: isTrained ? step : undefined, ...times };
+}
+
+/** @throws Error if they do not serve */
+async function useThreads(threads: number): Promise<void> {
+  if (backendInfo().threads.asked === threads) return;
+  await configure({ threads });
+  const { serving, reason } = backendInfo().threads;
+  if (serving !== threads) throw new Error(`${threads} threads do not serve: ${reason}`);
 }
 
 function workOfNetwork(network: Network): Work {
@@ -235,15 +247,16 @@ const ROUNDS = 15;
 const PATIENCE = 30_000;
 
 /** All variants, which have been compared. */
-async function variantsOf(network: Network | Graph): Promise<Variant[]> {
+async function variantsOf(network: Network | Graph, threads?: readonly number[]): Promise<Variant[]> {
   const isSlow = 'isLarge' in network && network.isLarge;
   const variants: Variant[] = [];
   for (const backend of ['cpu', 'wasm']) {
-    for (const plugin of Object.keys(PLUGINS) as Plugin[]) {
+    for (const count of threads ?? []) variants.push(await variantOf(network, backend, 'yes', count, true));
+    for (const plugin of threads ? [] : (Object.keys(PLUGINS) as Plugin[])) {
       if (backend === 'cpu' && plugin === 'no' && isSlow) continue;
       const isDepthwise = network.name.includes('MobileNet');
       const isTrained = backend === 'cpu' || (isDepthwise ? plugin === 'yes' : plugin !== 'no');
-      variants.push(await variantOf(network, backend, plugin, isTrained));
+      variants.push(await variantOf(network, backend, plugin, 1, isTrained));
     }
   }
   await check('predictions', variants, ({ predict }) => predict());
@@ -254,14 +267,17 @@ async function variantsOf(network: Network | Graph): Promise<Variant[]> {
   return variants;
 }
 
-async function measure(network: Network | Graph): Promise<Variant[]> {
-  const variants = await variantsOf(network);
+async function measure(network: Network | Graph, threads?: readonly number[]): Promise<Variant[]> {
+  const variants = await variantsOf(network, threads);
   for (const variant of variants) await warmUp(variant);
+  const isNew = threads !== undefined; // another number of threads has another memory
   const start = performance.now();
   for (let round = 0; round < ROUNDS; round++) {
     if (round >= LEAST_ROUNDS && performance.now() - start > PATIENCE) break;
-    for (const { within, predict, predictions } of variants) await within(() => timed(predict, predictions));
-    for (const { within, step, steps } of variants) if (step) await within(() => timed(step, steps));
+    for (const { within, predict, predictions } of variants) {
+      await within(() => timed(predict, predictions, isNew));
+    }
+    for (const { within, step, steps } of variants) if (step) await within(() => timed(step, steps, isNew));
   }
   return variants;
 }
@@ -293,7 +309,8 @@ async function check(
   }
 }
 
-async function timed(run: () => Promise<unknown>, times: number[]): Promise<void> {
+async function timed(run: () => Promise<unknown>, times: number[], isNew: boolean): Promise<void> {
+  if (isNew) await run();
   const start = performance.now();
   await run();
   times.push(performance.now() - start);
@@ -304,6 +321,7 @@ export interface Row {
   batch: number;
   backend: string;
   plugin: string;
+  threads: number;
   /** Milliseconds, medians. A step is undefined if tfjs cannot train there, and for a graph. */
   step?: number;
   prediction: number;
@@ -314,13 +332,18 @@ function chosen(asked: string): (Network | Graph)[] {
   return [...NETWORKS, ...GRAPHS].filter(({ name }) => name.includes(asked));
 }
 
-/** Measures the networks and graphs whose names contain `asked`. */
-export async function measureNetworks(asked: string, onRow: (row: Row) => void): Promise<void> {
+/** Measures the networks and graphs whose names contain `asked`. @param threads numbers of threads, to compare these */
+export async function measureNetworks(
+  asked: string,
+  threads: readonly number[] | undefined,
+  onRow: (row: Row) => void,
+): Promise<void> {
   for (const network of chosen(asked)) {
-    for (const { backend, plugin, steps, predictions } of await measure(network)) {
+    for (const { backend, plugin, threads: count, steps, predictions } of await measure(network, threads)) {
       const step = steps.length > 0 ? median(steps) : undefined;
       const [batch] = network.input;
-      onRow({ network: network.name, batch, backend, plugin, step, prediction: median(predictions) });
+      const prediction = median(predictions);
+      onRow({ network: network.name, batch, backend, plugin, threads: count, step, prediction });
     }
   }
 }
