@@ -34,6 +34,7 @@ export interface BackendOptions {
 export interface BackendInfo {
   /** Of the kernels on cpu and on wasm. */
   cpu: CpuInfo;
+  /** Of the kernels on cpu and on wasm. */
   threads: ThreadsInfo;
   /** Undefined if the backend has not been started. */
   wasm?: WasmInfo;

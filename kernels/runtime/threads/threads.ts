@@ -11,6 +11,7 @@ import { isShared, SIMD_LEVELS, whyNot } from '../simd/modules.js';
 import { openPool, type Pool } from './pool.js';
 import { coreCount, whyNoWorkers } from './workers.js';
 
+/** The threads that share the work of the kernels on cpu and on wasm. */
 export interface ThreadsInfo {
   /** How many were asked for. */
   asked: number | 'auto';
