@@ -8,6 +8,7 @@ import * as definition from '../kernels/conv2d/definition.js';
 import * as paths from '../kernels/conv2d/paths.js';
 import { type ConvGeometry, convGeometry, sizeOf } from '../kernels/geometry.js';
 import { bestSimd } from '../kernels/runtime/options.js';
+import { withSimd } from '../kernels/runtime/simd/instance.js';
 import { type Asked, poolFor, setThreads, threadsInfo } from '../kernels/runtime/threads/threads.js';
 import { backendInfo, configure } from '../src/index.js';
 import { integers } from '../src/verify/data.js';
@@ -90,11 +91,52 @@ describe('threads in Node', () => {
     expect(backendInfo().threads).toEqual({ asked: 'auto', serving: cores });
   });
 
-  it('go on after a change of their number, in the midst of a start, too', async () => {
+  it('are changed in the midst of a start, and leave no worker behind', async () => {
+    const workers = spyOnWorkers();
     const all = [3, 2, 4, 1, 2].map((threads) => start(threads));
+    const ends = workers.map(
+      (worker) => new Promise<boolean>((done) => worker.once('exit', () => done(true))),
+    );
+    expect(workers.length).toBe(2 + 1 + 3 + 1);
     expect(computed()).toEqual(want);
     await Promise.all(all);
+    expect(threadsInfo()).toEqual({ asked: 2, serving: 2 });
+    await Promise.all(ends.slice(0, -1));
+    expect(computed()).toEqual(want);
+    await setThreads({ threads: 1 });
+    await ends.at(-1);
+  });
+
+  it('take any number of tasks', async () => {
+    await start(2);
+    const pool = poolFor(undefined)!;
+    const count = 600;
+    withSimd(level, (w) => {
+      const [src, to] = w.place(4, 32 * count);
+      w.f32[src / 4] = 7;
+      const tasks = Array.from({ length: count }, (_, i) => {
+        const call = { src, rowStep: 4, colStep: 4, rows: 1, cols: 1, to: to + 32 * i, panelStep: 32 };
+        return { name: 'pack', call } as const;
+      });
+      pool.run(level, w, tasks);
+      const panels = Array.from({ length: 8 * count }, (_, i) => (i % 8 === 0 ? 7 : 0));
+      expect(Array.from(w.f32.subarray(to / 4, to / 4 + 8 * count))).toEqual(panels);
+    });
+  });
+
+  it('are given up, if a micro-kernel fails, and not left at its job', async () => {
+    const workers = spyOnWorkers();
+    await start(2);
+    const pool = poolFor(undefined)!;
+    const task = { name: 'compact', call: { at: 2 ** 31, rows: 1, length: 4, step: 4 } } as const;
+    const compact = () => {
+      throw new Error('out of bounds');
+    };
+    const trap = { compact } as unknown as Parameters<typeof pool.run>[1];
+    expect(() => pool.run(level, trap, [task, task])).toThrowError(/out of bounds|a worker has failed/);
+    expect(poolFor(undefined)).not.toBe(pool);
     await serving(2);
+    expect(workers.length).toBe(2);
     expect(computed()).toEqual(want);
   });
 

@@ -2,7 +2,17 @@
 import { type MicroKernels, named, type Positional } from '../simd/calls.js';
 import { exportsOf, moduleFor, SIMD_LEVELS, type SimdLevel, whyNot } from '../simd/modules.js';
 import type { Call, Name } from './cuts.js';
-import { CALL_SIZE, DONE, FAILED, newControl, SLEEPING, TICKET, TRUE, viewsOf } from './worker.js';
+import {
+  CALL_SIZE,
+  DONE,
+  FAILED,
+  MOST_CALLS,
+  newControl,
+  SLEEPING,
+  TICKET,
+  TRUE,
+  viewsOf,
+} from './worker.js';
 import { type Started, startWorker } from './workers.js';
 
 /** A call of a micro-kernel. */
@@ -39,7 +49,7 @@ export function openPool(
   memory: WebAssembly.Memory,
   count: number,
   url: string | undefined,
-  onStart: () => void,
+  onStart: (pool: Pool) => void,
   onEnd: (reason: string) => void,
 ): Pool {
   const levels = SIMD_LEVELS.filter((level) => !whyNot(level));
@@ -60,14 +70,6 @@ export function openPool(
     close();
     onEnd(reason);
   };
-  const workers: Started[] = [];
-  for (let i = 1; i < count; i++) {
-    const onWorkerStart = () => {
-      if (++started === count - 1 && isOpen) onStart();
-    };
-    workers.push(startWorker({ modules, memory, control, names }, url, onWorkerStart, end));
-  }
-
   let at = 0;
   let base = 0;
   /** Writes a call to the table. */
@@ -85,32 +87,60 @@ export function openPool(
     ) as unknown as Positional,
   );
 
-  const run = (level: SimdLevel, direct: MicroKernels, tasks: readonly Task[]): boolean => {
+  /** Takes tasks until none is left. Returns how many it was, and whether one has returned true. */
+  const takeTasks = (direct: MicroKernels, tasks: readonly Task[]): [number, boolean] => {
+    let [taken, isTrue] = [0, false];
+    for (;;) {
+      const ticket = Atomics.load(words, TICKET);
+      const left = ticket & 255;
+      if (left === 0) return [taken, isTrue];
+      if (Atomics.compareExchange(words, TICKET, ticket, ticket - 1) !== ticket) continue;
+      if (runTask(direct, tasks[left - 1])) isTrue = true;
+      taken++;
+    }
+  };
+
+  const runJob: Pool['run'] = (level, direct, tasks) => {
     [at, base] = [0, levels.indexOf(level) * names.length];
-    for (const { name, call } of tasks) runTask(write, name, call);
+    for (const task of tasks) runTask(write, task);
     for (const word of [DONE, TRUE, FAILED]) words[word] = 0;
     Atomics.store(words, TICKET, (++job << 8) | tasks.length);
     if (Atomics.load(words, SLEEPING) > 0) Atomics.notify(words, TICKET);
-    let [own, isTrue] = [0, false];
-    for (let ticket = Atomics.load(words, TICKET); ticket & 255; ticket = Atomics.load(words, TICKET)) {
-      const left = ticket & 255;
-      if (Atomics.compareExchange(words, TICKET, ticket, ticket - 1) !== ticket) continue;
-      const { name, call } = tasks[left - 1];
-      if (runTask(direct, name, call)) isTrue = true;
-      own++;
+    try {
+      const [taken, isTrue] = takeTasks(direct, tasks);
+      if (!waitFor(words, tasks.length - taken)) throw new Error('a worker was late');
+      if (Atomics.load(words, FAILED)) throw new Error('a worker has failed');
+      return isTrue || Atomics.load(words, TRUE) === 1;
+    } catch (error) {
+      end((error as Error).message); // workers may still be at the job
+      throw error;
     }
-    const inTime = waitFor(words, tasks.length - own);
-    const reason = !inTime ? 'a worker was late' : Atomics.load(words, FAILED) ? 'a worker has failed' : '';
-    if (reason) {
-      end(reason);
-      throw new Error(reason);
-    }
-    return isTrue || Atomics.load(words, TRUE) === 1;
   };
-  return { memory, threads: () => (isOpen ? started + 1 : 1), run, close };
+  const run: Pool['run'] = (level, direct, tasks) => {
+    let isTrue = false;
+    for (let first = 0; first < tasks.length; first += MOST_CALLS) {
+      if (runJob(level, direct, tasks.slice(first, first + MOST_CALLS))) isTrue = true;
+    }
+    return isTrue;
+  };
+  const pool: Pool = { memory, threads: () => (isOpen ? started + 1 : 1), run, close };
+
+  const workers: Started[] = [];
+  try {
+    for (let i = 1; i < count; i++) {
+      const onWorkerStart = () => {
+        if (++started === count - 1 && isOpen) onStart(pool);
+      };
+      workers.push(startWorker({ modules, memory, control, names }, url, onWorkerStart, end));
+    }
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return pool;
 }
 
-function runTask(kernels: MicroKernels, name: Name, call: Call): boolean {
+function runTask(kernels: MicroKernels, { name, call }: Task): boolean {
   return Boolean((kernels[name] as (call: Call) => boolean | void)(call));
 }
 

@@ -132,18 +132,25 @@ function countOf({ threads }: Asked): number {
 function open(memoryOf: () => WebAssembly.Memory): Place {
   let restarts = RESTARTS;
   let latest: Pool | undefined;
-  const start = (resolve: () => void) => {
-    const onStart = () => {
-      place.pool = latest;
+  let resolve: () => void;
+  const place: Place = {
+    up: new Promise((done) => (resolve = done)),
+    close() {
+      latest?.close();
       resolve();
-    };
-    const onEnd = (why: string) => {
-      place.reason = why;
-      const served = place.pool !== undefined;
-      place.pool = undefined;
-      if (served && restarts-- > 0) start(resolve);
-      else resolve();
-    };
+    },
+  };
+  const onEnd = (why: string) => {
+    const served = place.pool !== undefined;
+    [place.pool, place.reason] = [undefined, why];
+    if (served && restarts-- > 0) start();
+    else resolve();
+  };
+  const onStart = (pool: Pool) => {
+    place.pool = pool;
+    resolve();
+  };
+  const start = () => {
     try {
       latest = openPool(memoryOf(), countOf(current), current.workerUrl, onStart, onEnd);
     } catch (error) {
@@ -151,7 +158,6 @@ function open(memoryOf: () => WebAssembly.Memory): Place {
       resolve();
     }
   };
-  const close = () => latest?.close();
-  const place: Place = { up: new Promise((resolve) => queueMicrotask(() => start(resolve))), close };
+  start();
   return place;
 }
