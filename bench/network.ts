@@ -19,7 +19,7 @@ interface Options {
 }
 
 async function main({ filter, browser, byKernel, threads }: Options): Promise<void> {
-  if (byKernel) return measureKernels(filter, printBreakdown);
+  if (byKernel) return measureKernels(filter, threads, printBreakdown);
   const where = browser ? 'Chromium' : `Node ${process.version}`;
   console.log(`${cpus()[0].model}, ${where}, tfjs ${version_core}; milliseconds, medians.
 
@@ -51,13 +51,13 @@ function print({ network, batch, backend, plugin, threads, step, prediction }: R
   console.log(`| ${[...cells, step ? milliseconds(step) : '-', milliseconds(prediction)].join(' | ')} |`);
 }
 
-function printBreakdown({ network, backend, plugin, work, kernels }: Breakdown): void {
+function printBreakdown({ network, backend, plugin, threads, work, kernels }: Breakdown): void {
   const all = kernels.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
   const large = kernels.filter(({ milliseconds }) => milliseconds >= SMALL_SHARE * all);
   const rest = all - large.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
   const parts = large.map(({ kernelName, milliseconds }) => `${kernelName} ${milliseconds.toFixed(1)}`);
   console.log(
-    `${network}, ${backend}, plugin: ${plugin}, ${work}: ${all.toFixed(1)} ms in kernels: ${parts.join(', ')}, others ${rest.toFixed(1)}`,
+    `${network}, ${backend}, plugin: ${plugin}, threads: ${threads}, ${work}: ${all.toFixed(1)} ms in kernels: ${parts.join(', ')}, others ${rest.toFixed(1)}`,
   );
 }
 

@@ -352,6 +352,7 @@ export interface Breakdown {
   network: string;
   backend: string;
   plugin: string;
+  threads: number;
   work: 'training step' | 'prediction';
   kernels: KernelTime[];
 }
@@ -359,17 +360,25 @@ export interface Breakdown {
 /** Where the time of one step and of one prediction goes. */
 export async function measureKernels(
   asked: string,
+  threads: readonly number[] | undefined,
   onBreakdown: (breakdown: Breakdown) => void,
 ): Promise<void> {
   for (const network of chosen(asked)) {
-    for (const variant of await variantsOf(network)) {
+    for (const variant of await variantsOf(network, threads)) {
       await warmUp(variant);
-      const { backend, plugin, within, predict, step } = variant;
+      const { backend, plugin, threads: count, within, predict, step } = variant;
       const works = { 'training step': step, prediction: predict };
       for (const [work, run] of Object.entries(works) as [Breakdown['work'], () => Promise<unknown>][]) {
         if (!run) continue;
         await within(async () => {
-          onBreakdown({ network: network.name, backend, plugin, work, kernels: await timeByKernel(run) });
+          onBreakdown({
+            network: network.name,
+            backend,
+            plugin,
+            threads: count,
+            work,
+            kernels: await timeByKernel(run),
+          });
         });
       }
     }

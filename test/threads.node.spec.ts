@@ -8,7 +8,6 @@ import * as definition from '../kernels/conv2d/definition.js';
 import * as paths from '../kernels/conv2d/paths.js';
 import { type ConvGeometry, convGeometry, sizeOf } from '../kernels/geometry.js';
 import { bestSimd } from '../kernels/runtime/options.js';
-import { withSimd } from '../kernels/runtime/simd/instance.js';
 import { type Asked, poolFor, setThreads, threadsInfo } from '../kernels/runtime/threads/threads.js';
 import { backendInfo, configure } from '../src/index.js';
 import { integers } from '../src/verify/data.js';
@@ -107,23 +106,6 @@ describe('threads in Node', () => {
     await ends.at(-1);
   });
 
-  it('take any number of tasks', async () => {
-    await start(2);
-    const pool = poolFor(undefined)!;
-    const count = 600;
-    withSimd(level, (w) => {
-      const [src, to] = w.place(4, 32 * count);
-      w.f32[src / 4] = 7;
-      const tasks = Array.from({ length: count }, (_, i) => {
-        const call = { src, rowStep: 4, colStep: 4, rows: 1, cols: 1, to: to + 32 * i, panelStep: 32 };
-        return { name: 'pack', call } as const;
-      });
-      pool.run(level, w, tasks);
-      const panels = Array.from({ length: 8 * count }, (_, i) => (i % 8 === 0 ? 7 : 0));
-      expect(Array.from(w.f32.subarray(to / 4, to / 4 + 8 * count))).toEqual(panels);
-    });
-  });
-
   it('are given up, if a micro-kernel fails, and not left at its job', async () => {
     const workers = spyOnWorkers();
     await start(2);
@@ -142,7 +124,7 @@ describe('threads in Node', () => {
 
   it('leave what they do not gain by to the calling thread', async () => {
     await configure({ threads: 2 });
-    const run = spyOn(poolFor(undefined)!, 'run').and.callThrough();
+    const run = spyOn(poolFor(undefined, { products: 1e9, values: 1 })!, 'run').and.callThrough();
     const small = convGeometry([1, 8, 8, 2], [3, 3, 2, 4], { pad: 'same' });
     paths.conv2d(level, x.subarray(0, 128), filter.subarray(0, 72), small, new Float32Array(256));
     expect(run).not.toHaveBeenCalled();

@@ -9,7 +9,7 @@ import * as depthwise from '../depthwise_conv2d/definition.js';
 import * as depthwiseSimd from '../depthwise_conv2d/simd.js';
 import { type ConvGeometry, isDepthwise, sizeOf } from '../geometry.js';
 import type { Heap } from '../runtime/heap.js';
-import { heapFor } from '../runtime/threads/threads.js';
+import type { Size } from '../runtime/threads/threads.js';
 import { type Simd, withSimd } from '../runtime/simd/instance.js';
 import type { Epilogue } from '../runtime/simd/epilogue.js';
 import * as definition from './definition.js';
@@ -53,10 +53,9 @@ function productsOf(g: ConvGeometry): number {
   return g.outHeight * g.outWidth * g.batchSize * filterSize(g);
 }
 
-/** The heap to compute on: none where threads gain more than copies cost. Depthwise convolutions have few products for a value. */
-function heapOf(g: ConvGeometry, heap?: Heap): Heap | undefined {
-  if (isDepthwise(g)) return heap;
-  return heapFor(heap, productsOf(g), sizeOf(g.inShape) + filterSize(g) + sizeOf(g.outShape));
+function sizeOfWork(g: ConvGeometry): Size | undefined {
+  if (isDepthwise(g)) return undefined; // it has few products for each value
+  return { products: productsOf(g), values: sizeOf(g.inShape) + filterSize(g) + sizeOf(g.outShape) };
 }
 
 function filterSize(g: ConvGeometry): number {
@@ -86,7 +85,7 @@ export function conv2d(
     isDepthwise(g)
       ? depthwiseSimd.conv2d(w, xs, filters, g, y, epilogue)
       : simd.conv2d(w, xs, filters, g, y, chosen().winograd, epilogue);
-  withSimd(path, work, heapOf(g, heap));
+  withSimd(path, work, heap, sizeOfWork(g));
 }
 
 /** Writes dx: of x's shape. */
@@ -102,7 +101,7 @@ export function conv2dBackpropInput(
   const { conv2dBackpropInput } = isDepthwise(g) ? depthwiseSimd : simd;
   const work = (w: Simd) =>
     conv2dBackpropInput(w, dy as Float32Array, filter as Float32Array, g, dx, chosen().winograd);
-  withSimd(path, work, heapOf(g, heap));
+  withSimd(path, work, heap, sizeOfWork(g));
 }
 
 /** Writes dFilter: of the filter's shape. */
@@ -118,7 +117,7 @@ export function conv2dBackpropFilter(
   const { conv2dBackpropFilter } = isDepthwise(g) ? depthwiseSimd : simd;
   const work = (w: Simd) =>
     conv2dBackpropFilter(w, x as Float32Array, dy as Float32Array, g, dFilter, chosen().winograd);
-  withSimd(path, work, heapOf(g, heap));
+  withSimd(path, work, heap, sizeOfWork(g));
 }
 
 /** Sums in float64, and rounds to float32 at the end. */

@@ -6,7 +6,6 @@ import type { Numbers } from '../arrays.js';
 import { type CpuPath, chosen, isSimd, simdFor } from '../runtime/options.js';
 import type { Epilogue } from '../runtime/simd/epilogue.js';
 import type { Heap } from '../runtime/heap.js';
-import { heapFor } from '../runtime/threads/threads.js';
 import { withSimd } from '../runtime/simd/instance.js';
 import { TILE } from '../runtime/plain/gemm.js';
 import * as definition from './definition.js';
@@ -55,6 +54,6 @@ export function matMul(
   if (!isSimd(path)) return PLAIN[path].matMul(a, b, g, c);
   const [aFloats, bFloats, cFloats] = [a, b, c] as Float32Array[];
   const products = g.aStarts.length * g.rows * g.depth * g.cols;
-  const place = heapFor(heap, products, a.length + b.length + c.length);
-  withSimd(path, (w) => simd.matMul(w, aFloats, bFloats, g, cFloats, epilogue), place);
+  const size = { products, values: a.length + b.length + c.length };
+  withSimd(path, (w) => simd.matMul(w, aFloats, bFloats, g, cFloats, epilogue), heap, size);
 }

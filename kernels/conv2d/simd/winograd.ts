@@ -48,7 +48,7 @@ import {
   windowOf,
   writeGrid,
 } from '../../runtime/simd/strips.js';
-import { MOST_PARTS, SCRATCH } from '../../runtime/threads/cuts.js';
+import { ALL_SCRATCH } from '../../runtime/threads/cuts.js';
 import { type Epilogue, writeBias } from '../../runtime/simd/epilogue.js';
 import { type GroupFilter, packBlock, pairs, stagingSize } from './correlate.js';
 
@@ -167,7 +167,7 @@ export function correlateByWinograd(
       n * n * plane.u * (kept ? blockCount : 1),
       n * n * plane.v,
       n * n * plane.m,
-      SCRATCH * MOST_PARTS,
+      ALL_SCRATCH,
       4 * width,
       4 * width,
       4,
@@ -223,27 +223,24 @@ export function correlateByWinograd(
         });
       }
       for (let t = 0; t < tileCount; t++) simd.i32[outs / 4 + t] = 4 * t * columns;
-      simd.together(() => {
-        for (let cell = 0; cell < n * n; cell++) {
-          simd.multiply({
-            pixels: rows,
-            outs,
-            pixelCount: roundUp(count, MR),
-            segments: zero,
-            segmentCount: 1,
-            segmentLength: depth,
-            step: 4,
-            a: v + cell * plane.v,
-            panels: cells + cell * plane.u,
-            panelCount: columns / NR,
-            bias: none,
-            c: products + cell * plane.m,
-            continued: false,
-            clamped: false,
-            lowest: 0,
-            highest: 0,
-          });
-        }
+      simd.multiplyEach({
+        count: n * n,
+        aStep: plane.v,
+        panelsStep: plane.u,
+        cStep: plane.m,
+        pixels: rows,
+        outs,
+        pixelCount: roundUp(count, MR),
+        segments: zero,
+        segmentCount: 1,
+        segmentLength: depth,
+        step: 4,
+        a: v,
+        panels: cells,
+        panelCount: columns / NR,
+        bias: none,
+        c: products,
+        continued: false,
       });
       simd.winogradOutput({
         n,

@@ -36,7 +36,7 @@ import {
   wholeOf,
   windowOf,
 } from '../../runtime/simd/strips.js';
-import { MOST_PARTS, SCRATCH } from '../../runtime/threads/cuts.js';
+import { ALL_SCRATCH } from '../../runtime/threads/cuts.js';
 import {
   COSTS,
   isLarge,
@@ -103,7 +103,7 @@ export function gradientByWinograd(
   const [tapsAt, rowAt, scratch, v, w, sums, patches, tiles, a, dy, taps] = simd.place(
     4 * depth,
     4,
-    SCRATCH * MOST_PARTS,
+    ALL_SCRATCH,
     cells * plane.v,
     cells * plane.w,
     cells * plane.m,
@@ -147,22 +147,22 @@ export function gradientByWinograd(
       plane: plane.w,
       scratch,
     });
-    simd.together(() => {
-      for (let cell = 0; cell < cells; cell++) {
-        simd.accumulate({
-          taps: tapsAt,
-          tapCount: depth,
-          rows: rowAt,
-          rowCount: 1,
-          cols: count,
-          colStep: 4 * depth,
-          a: v + cell * plane.v,
-          panels: w + cell * plane.w,
-          panelCount: width / NR,
-          c: sums + cell * plane.m,
-          cStep: 4 * width,
-        });
-      }
+    simd.accumulateEach({
+      count: cells,
+      aStep: plane.v,
+      panelsStep: plane.w,
+      planeStep: plane.m,
+      taps: tapsAt,
+      tapCount: depth,
+      rows: rowAt,
+      rowCount: 1,
+      cols: count,
+      colStep: 4 * depth,
+      a: v,
+      panels: w,
+      panelCount: width / NR,
+      c: sums,
+      cStep: 4 * width,
     });
   });
   const to = targetRegion(result, wholeOf(result), writes, taps);

@@ -188,7 +188,13 @@ export function correlateByLine(
     writes ? 0 : 4 * most.target * width,
     ...[all, last].flatMap(({ blocks }) => [4 * blocks.length, 4 * tileCount]),
   );
-  const sums = [all, last].map((sum, i) => ({ ...sum, segments: tables[2 * i], firsts: tables[2 * i + 1] }));
+  const sums = [all, last].map((sum, i) => {
+    const cells = [
+      [0, CELLS - 1],
+      [CELLS - 1, CELLS],
+    ][i];
+    return { ...sum, cells, segments: tables[2 * i], firsts: tables[2 * i + 1] };
+  });
   writeBias(simd, bias, target.channels, width, epilogue);
   simd.f32.fill(0, none / 4, none / 4 + width);
   for (let t = 0; t < tileCount; t++) simd.i32[outs / 4 + t] = 4 * t * width;
@@ -246,33 +252,29 @@ export function correlateByLine(
       last: v + (CELLS - 1) * plane.v,
       plane: plane.v,
     });
-    for (let block = 0; block < all.blocks.length; block++) {
-      simd.together(() => {
-        for (let k = 0; k < CELLS; k++) {
-          const { blocks, segments, firsts } = sums[k < CELLS - 1 ? 0 : 1];
-          if (block >= blocks.length) continue;
-          const [start, depth] = blocks[block];
-          simd.multiply({
-            pixels: firsts,
-            outs,
-            pixelCount: roundUp(count, MR),
-            segments: segments + 4 * block,
-            segmentCount: 1,
-            segmentLength: depth,
-            step: 4,
-            a: v + k * plane.v,
-            panels: u + k * plane.u + 4 * start * width,
-            panelCount: width / NR,
-            bias: none,
-            c: products + k * plane.m,
-            continued: block > 0,
-            clamped: false,
-            lowest: 0,
-            highest: 0,
-          });
-        }
-      });
-    }
+    sums.forEach(({ blocks, segments, firsts, cells: [first, end] }) =>
+      blocks.forEach(([start, depth], block) => {
+        simd.multiplyEach({
+          count: end - first,
+          aStep: plane.v,
+          panelsStep: plane.u,
+          cStep: plane.m,
+          pixels: firsts,
+          outs,
+          pixelCount: roundUp(count, MR),
+          segments: segments + 4 * block,
+          segmentCount: 1,
+          segmentLength: depth,
+          step: 4,
+          a: v + first * plane.v,
+          panels: u + first * plane.u + 4 * start * width,
+          panelCount: width / NR,
+          bias: none,
+          c: products + first * plane.m,
+          continued: block > 0,
+        });
+      }),
+    );
     simd.lineOutput({
       m,
       from: products,

@@ -23,32 +23,37 @@ type Product = Numbers<
   | 'highest'
 > & { readonly continued: boolean; readonly clamped: boolean };
 
+type Accumulation = Numbers<
+  | 'taps'
+  | 'tapCount'
+  | 'rows'
+  | 'rowCount'
+  | 'cols'
+  | 'colStep'
+  | 'a'
+  | 'panels'
+  | 'panelCount'
+  | 'c'
+  | 'cStep'
+>;
+
 /** Pixels in lines, as the depthwise micro-kernels take them. */
 type Lines = Numbers<'lines' | 'outs' | 'lineCount' | 'count' | 'step' | 'outStep'>;
 type Depthwise = Numbers<'taps' | 'channels' | 'x' | 'filter' | 'bias' | 'y' | 'lowest' | 'highest'>;
 
 export interface MicroKernels {
   multiply(call: Product & Numbers<'step'>): void;
+  multiplyEach(
+    call: Omit<Product, 'clamped' | 'lowest' | 'highest'> &
+      Numbers<'step' | 'count' | 'aStep' | 'panelsStep' | 'cStep'>,
+  ): void;
   dot(call: Product): void;
   depthwise(call: Lines & Depthwise & Numbers<'tapCount'>): void;
   depthwise3x3(call: Lines & Depthwise): void;
   depthwiseFilter(call: Lines & Numbers<'taps' | 'tapCount' | 'channels' | 'x' | 'dy' | 'dFilter'>): void;
   addRows(call: Numbers<'a' | 'b' | 'rowStep' | 'rows' | 'cols' | 'c'>): void;
-  accumulate(
-    call: Numbers<
-      | 'taps'
-      | 'tapCount'
-      | 'rows'
-      | 'rowCount'
-      | 'cols'
-      | 'colStep'
-      | 'a'
-      | 'panels'
-      | 'panelCount'
-      | 'c'
-      | 'cStep'
-    >,
-  ): void;
+  accumulate(call: Accumulation): void;
+  accumulateEach(call: Accumulation & Numbers<'count' | 'aStep' | 'panelsStep' | 'planeStep'>): void;
   pack(call: Numbers<'src' | 'rowStep' | 'colStep' | 'rows' | 'cols' | 'to' | 'panelStep'>): void;
   compact(call: Numbers<'at' | 'rows' | 'length' | 'step'>): void;
   /** True: the result is of no use. */
@@ -153,6 +158,26 @@ export function named(wasm: Positional): MicroKernels {
         k.lowest,
         k.highest,
       ),
+    multiplyEach: (k) =>
+      wasm.multiplyEach(
+        k.count,
+        k.aStep,
+        k.panelsStep,
+        k.cStep,
+        k.pixels,
+        k.outs,
+        k.pixelCount,
+        k.segments,
+        k.segmentCount,
+        k.segmentLength,
+        k.step,
+        k.a,
+        k.panels,
+        k.panelCount,
+        k.bias,
+        k.c,
+        k.continued,
+      ),
     dot: (k) =>
       wasm.dot(
         k.pixels,
@@ -224,6 +249,24 @@ export function named(wasm: Positional): MicroKernels {
     addRows: (k) => wasm.addRows(k.a, k.b, k.rowStep, k.rows, k.cols, k.c),
     accumulate: (k) =>
       wasm.accumulate(
+        k.taps,
+        k.tapCount,
+        k.rows,
+        k.rowCount,
+        k.cols,
+        k.colStep,
+        k.a,
+        k.panels,
+        k.panelCount,
+        k.c,
+        k.cStep,
+      ),
+    accumulateEach: (k) =>
+      wasm.accumulateEach(
+        k.count,
+        k.aStep,
+        k.panelsStep,
+        k.planeStep,
         k.taps,
         k.tapCount,
         k.rows,

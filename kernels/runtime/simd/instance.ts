@@ -9,12 +9,12 @@
  */
 import { type Heap, outOfMemory } from '../heap.js';
 import type { Pool } from '../threads/pool.js';
-import { threaded, type Threaded } from '../threads/threaded.js';
-import { poolFor, sharedBytes } from '../threads/threads.js';
-import { named, type Positional } from './calls.js';
+import { threaded } from '../threads/threaded.js';
+import { poolFor, sharedBytes, type Size } from '../threads/threads.js';
+import { type MicroKernels, named, type Positional } from './calls.js';
 import { exportsOf, isShared, moduleFor, type SimdLevel } from './modules.js';
 
-export interface Simd extends Threaded {
+export interface Simd extends MicroKernels {
   /** The memory as floats and as integers. Both are replaced when `place` has to grow it. */
   f32: Float32Array;
   i32: Int32Array;
@@ -51,13 +51,14 @@ interface Instance {
 /**
  * Calls `work` with the instance of the build on the heap or, without one, on a memory of its own. If threads serve, a worker may get
  * lost. Then `work` is called again, and this thread computes alone.
+ * @param size without it, threads serve only on a heap that they share
  * @throws Error if the engine cannot run the build (see `whyNot`) or has no memory for it
  */
-export function withSimd<T>(level: SimdLevel, work: (simd: Simd) => T, heap?: Heap): T {
-  const pool = poolFor(heap);
+export function withSimd<T>(level: SimdLevel, work: (simd: Simd) => T, heap?: Heap, size?: Size): T {
+  const pool = poolFor(heap, size);
   if (pool) {
     try {
-      return using(instanceFor(level, heap, pool), work);
+      return using(instanceFor(level, pool.memory === heap?.memory ? heap : undefined, pool), work);
     } catch {
       // The pool may have too little memory, too. If there is another reason, it shows again.
     }
@@ -125,13 +126,13 @@ function instantiate(level: SimdLevel, given?: Heap, pool?: Pool): Instance {
   try {
     const heap = given ?? ownHeap(pool?.memory ?? new WebAssembly.Memory({ initial: 1 }));
     const direct = named(exportsOf(moduleFor(level, isShared(heap.memory)), heap.memory) as Positional);
-    return instanceOn(heap, pool ? threaded(direct, pool, level) : { ...direct, together: (f) => f() });
+    return instanceOn(heap, pool ? threaded(direct, pool, level) : direct);
   } catch (error) {
     throw new Error(`tfjs-convgrad: the ${level} kernels cannot run here: ${(error as Error).message}`);
   }
 }
 
-function instanceOn(heap: Heap, kernels: Threaded): Instance {
+function instanceOn(heap: Heap, kernels: MicroKernels): Instance {
   const { memory } = heap;
   let held: number | undefined;
   const release = () => {

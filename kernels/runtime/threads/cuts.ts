@@ -3,6 +3,7 @@
  * is computed as in the whole: the result is the same to the bit, whatever the number of parts.
  */
 import type { MicroKernels } from '../simd/calls.js';
+import { MOST_CALLS } from './worker.js';
 
 export type Name = keyof MicroKernels;
 export type Call<N extends Name = Name> = Parameters<MicroKernels[N]>[0];
@@ -23,10 +24,10 @@ const PANEL_ROW = 32;
 /** In bytes: four channels. */
 const VECTOR = 16;
 
-/** The parts of one call that may be computed at a time. Scratch memory has a place for each. */
-export const MOST_PARTS = 24;
 /** In bytes: the scratch memory of the largest transform, of 7 x 7 cells of four channels, in whole lines of the cache. */
-export const SCRATCH = 832;
+const SCRATCH = 832;
+/** That of all parts of a call. */
+export const ALL_SCRATCH = SCRATCH * MOST_CALLS;
 
 /** Pixels, four at a time. */
 const tiles = {
@@ -65,11 +66,26 @@ const vectors = {
   work: ({ size }: { size: number }) => 4 * size * VALUE,
 };
 
-const depthOf = ({ segmentCount, segmentLength }: Call<'dot'>) => segmentCount * segmentLength;
+const depthOf = (k: { segmentCount: number; segmentLength: number }) => k.segmentCount * k.segmentLength;
 const byPanels = ({ panelCount, tapCount }: Call<'accumulate'>) => panelCount >= tapCount / 4;
 
+type Multiplied = Call<'multiply'> | Call<'multiplyEach'>;
+const productsOf = (k: Multiplied) => 8 * k.panelCount * k.pixelCount * depthOf(k);
+
+/** Whichever are more: tiles of pixels, or pairs of panels. So each thread reads a part of the larger operand. */
+const tilesOrPanels = {
+  units: (k: Multiplied) => Math.max(k.pixelCount / 4, Math.ceil(k.panelCount / 2)),
+  part<C extends Multiplied>(k: C, first: number, count: number): C {
+    if (k.pixelCount / 4 >= Math.ceil(k.panelCount / 2)) return tiles.part(k as never, first, count) as never;
+    const panels = k.panels + 2 * first * PANEL_ROW * depthOf(k);
+    const [panelCount, at] = [Math.min(2 * count, k.panelCount - 2 * first), 2 * first * PANEL_ROW];
+    return { ...k, panels, panelCount, bias: k.bias + at, c: k.c + at };
+  },
+};
+
 export const CUTS: { readonly [N in Name]?: Cut<N> } = {
-  multiply: { ...tiles, work: (k) => 8 * k.panelCount * k.pixelCount * depthOf(k) },
+  multiply: { ...tilesOrPanels, work: productsOf },
+  multiplyEach: { ...tilesOrPanels, work: (k) => k.count * productsOf(k) },
   dot: { ...tiles, work: (k) => k.panelCount * k.pixelCount * depthOf(k) },
   addRows: {
     units: (k) => Math.ceil(k.cols / 16),
@@ -87,6 +103,14 @@ export const CUTS: { readonly [N in Name]?: Cut<N> } = {
         return { ...k, taps: k.taps + 16 * first, tapCount: 4 * count, c: k.c + 4 * first * k.cStep };
       const panels = k.panels + first * PANEL_ROW * k.rowCount * k.cols;
       return { ...k, panels, panelCount: count, c: k.c + first * PANEL_ROW };
+    },
+  },
+  accumulateEach: {
+    units: (k) => k.count,
+    work: (k) => 8 * k.count * k.panelCount * k.tapCount * k.rowCount * k.cols,
+    part(k, first, count) {
+      const [a, panels] = [k.a + first * k.aStep, k.panels + first * k.panelsStep];
+      return { ...k, count, a, panels, c: k.c + first * k.planeStep };
     },
   },
   pack: {

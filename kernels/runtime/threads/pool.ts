@@ -2,17 +2,7 @@
 import { type MicroKernels, named, type Positional } from '../simd/calls.js';
 import { exportsOf, moduleFor, SIMD_LEVELS, type SimdLevel, whyNot } from '../simd/modules.js';
 import type { Call, Name } from './cuts.js';
-import {
-  CALL_SIZE,
-  DONE,
-  FAILED,
-  MOST_CALLS,
-  newControl,
-  SLEEPING,
-  TICKET,
-  TRUE,
-  viewsOf,
-} from './worker.js';
+import { CALL_SIZE, DONE, FAILED, newControl, PATIENCE, RESTING, SLEEPING, TICKET, TRUE, viewsOf } from './worker.js'; // prettier-ignore
 import { type Started, startWorker } from './workers.js';
 
 /** A call of a micro-kernel. */
@@ -26,7 +16,7 @@ export interface Pool {
   /** The threads that serve: this one, and the workers that have started. */
   threads(): number;
   /**
-   * Runs the tasks, in any order and at the same time. Returns whether one of them has returned true.
+   * Runs the tasks, at most 64, in any order and at the same time. Returns whether one of them has returned true.
    * @throws Error, and the pool is closed, if a worker has failed or is late. What has been written until then is of no use.
    */
   run(level: SimdLevel, direct: MicroKernels, tasks: readonly Task[]): boolean;
@@ -35,8 +25,6 @@ export interface Pool {
 
 /** In milliseconds: how long the calling thread waits for a task that a worker has taken. Most take less than one. */
 const DEADLINE = 1000;
-/** Looks, about 50 microseconds, before the calling thread rests. */
-const PATIENCE = 2000;
 
 /**
  * Starts a pool.
@@ -92,19 +80,19 @@ export function openPool(
     let [taken, isTrue] = [0, false];
     for (;;) {
       const ticket = Atomics.load(words, TICKET);
-      const left = ticket & 255;
-      if (left === 0) return [taken, isTrue];
-      if (Atomics.compareExchange(words, TICKET, ticket, ticket - 1) !== ticket) continue;
-      if (runTask(direct, tasks[left - 1])) isTrue = true;
+      const low = (ticket >> 8) & 255;
+      if (low === (ticket & 255)) return [taken, isTrue];
+      if (Atomics.compareExchange(words, TICKET, ticket, ticket + 256) !== ticket) continue;
+      if (runTask(direct, tasks[low])) isTrue = true;
       taken++;
     }
   };
 
-  const runJob: Pool['run'] = (level, direct, tasks) => {
+  const run: Pool['run'] = (level, direct, tasks) => {
     [at, base] = [0, levels.indexOf(level) * names.length];
     for (const task of tasks) runTask(write, task);
     for (const word of [DONE, TRUE, FAILED]) words[word] = 0;
-    Atomics.store(words, TICKET, (++job << 8) | tasks.length);
+    Atomics.store(words, TICKET, (++job << 16) | tasks.length);
     if (Atomics.load(words, SLEEPING) > 0) Atomics.notify(words, TICKET);
     try {
       const [taken, isTrue] = takeTasks(direct, tasks);
@@ -115,13 +103,6 @@ export function openPool(
       end((error as Error).message); // workers may still be at the job
       throw error;
     }
-  };
-  const run: Pool['run'] = (level, direct, tasks) => {
-    let isTrue = false;
-    for (let first = 0; first < tasks.length; first += MOST_CALLS) {
-      if (runJob(level, direct, tasks.slice(first, first + MOST_CALLS))) isTrue = true;
-    }
-    return isTrue;
   };
   const pool: Pool = { memory, threads: () => (isOpen ? started + 1 : 1), run, close };
 
@@ -151,9 +132,16 @@ function waitFor(words: Int32Array, count: number): boolean {
     const done = Atomics.load(words, DONE);
     if (done === count) return true;
     if (looks % PATIENCE > 0) continue;
-    if (canRest) Atomics.wait(words, DONE, done, 1); // a worker may be waiting for this core
+    if (canRest) rest(words, done); // a worker may be waiting for this core
     if (performance.now() > limit) return false;
   }
+}
+
+/** Sleeps until another task has ended. */
+function rest(words: Int32Array, done: number): void {
+  Atomics.store(words, RESTING, 1);
+  Atomics.wait(words, DONE, done, DEADLINE);
+  Atomics.store(words, RESTING, 0);
 }
 
 /** Whether this thread may wait. That of a page may not. */

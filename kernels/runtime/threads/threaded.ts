@@ -1,51 +1,34 @@
 /** The micro-kernels on a pool: calls that are large enough are cut into parts, which the threads share. */
 import type { MicroKernels } from '../simd/calls.js';
 import type { SimdLevel } from '../simd/modules.js';
-import { type Call, type Cut, CUTS, MOST_PARTS, type Name } from './cuts.js';
+import { type Call, type Cut, CUTS, type Name } from './cuts.js';
 import type { Pool, Task } from './pool.js';
 import { leastWork } from './threads.js';
+import { MOST_CALLS } from './worker.js';
 
-export interface Threaded extends MicroKernels {
-  /** Runs calls that `f` makes, and that write to different places, in any order and at the same time. */
-  together(f: () => void): void;
-}
+/** More than one part for each thread, as threads are not equally fast. */
+const PARTS = 2;
 
-export function threaded(direct: MicroKernels, pool: Pool, level: SimdLevel): Threaded {
-  let gathered: Task[] | undefined;
-  const partsOf = ({ name, call }: Task): Task[] => {
-    const { units, work, part } = CUTS[name] as Cut;
-    const all = units(call);
-    const wanted = Math.min(3 * pool.threads(), MOST_PARTS, Math.floor((2 * work(call)) / leastWork()));
-    const count = Math.min(all, wanted);
-    if (count < 2) return [{ name, call }];
-    return Array.from({ length: count }, (_, i) => {
-      const [first, end] = [Math.floor((all * i) / count), Math.floor((all * (i + 1)) / count)];
-      return { name, call: part(call, first, end - first, i) };
-    });
-  };
-  const run = (tasks: Task[]) => {
-    if (tasks.length > 1) return pool.run(level, direct, tasks);
-    const [{ name, call }] = tasks;
-    return (direct[name] as (call: Call) => boolean | void)(call);
-  };
-  const shared = Object.keys(CUTS).map((key) => {
-    const name = key as Name;
+export function threaded(direct: MicroKernels, pool: Pool, level: SimdLevel): MicroKernels {
+  const shared = (Object.keys(CUTS) as Name[]).map((name) => {
+    const cut = CUTS[name] as Cut;
+    const run = direct[name] as (call: Call) => boolean | void;
     const kernel = (call: Call) => {
-      if (gathered) gathered.push({ name, call });
-      else return run(partsOf({ name, call }));
+      const tasks = partsOf(name, cut, call, PARTS * pool.threads());
+      return tasks.length < 2 ? run(call) : pool.run(level, direct, tasks);
     };
     return [name, kernel];
   });
-  const together = (f: () => void) => {
-    const tasks: Task[] = (gathered = []);
-    try {
-      f();
-    } finally {
-      gathered = undefined;
-    }
-    const work = tasks.reduce((sum, { name, call }) => sum + (CUTS[name] as Cut).work(call), 0);
-    if (work < leastWork()) for (const task of tasks) run([task]);
-    else run(tasks.length < 2 * pool.threads() ? tasks.flatMap(partsOf) : tasks);
-  };
-  return { ...direct, ...Object.fromEntries(shared), together };
+  return { ...direct, ...Object.fromEntries(shared) };
+}
+
+/** At most so many parts, none of them too small to gain by it. None or one: the call is not worth to be cut. */
+function partsOf(name: Name, { units, work, part }: Cut, call: Call, most: number): Task[] {
+  const all = units(call);
+  const count = Math.min(all, most, MOST_CALLS, Math.floor((2 * work(call)) / leastWork()));
+  if (count < 2) return [];
+  return Array.from({ length: count }, (_, i) => {
+    const [first, end] = [Math.floor((all * i) / count), Math.floor((all * (i + 1)) / count)];
+    return { name, call: part(call, first, end - first, i) };
+  });
 }

@@ -33,13 +33,24 @@ const RESTARTS = 3;
  * least for a part.
  */
 const LEAST_WORK = 400_000;
-/** In products for each value that is copied: from here on, threads gain more on copies of tfjs's tensors than the copies cost. */
-const PRODUCTS_PER_VALUE = 16;
+/**
+ * In products for each value of the inputs and the result: with fewer of them, copies to a shared memory take longer than threads save.
+ * On tfjs's memory, where one thread works without copies, they must be more.
+ */
+const PRODUCTS_PER_VALUE = { copied: 24, inPlace: 48 };
+
+/** How much work there is. */
+export interface Size {
+  readonly products: number;
+  /** Of the inputs and the result. */
+  readonly values: number;
+}
 
 export interface Asked {
   readonly threads: number | 'auto';
   /** Of a file with the source of a worker. */
   readonly workerUrl?: string;
+  /** For tests: all work of so many products is shared out. */
   readonly leastWork?: number;
 }
 
@@ -97,10 +108,17 @@ export function sharedBytes(): number {
   return own?.pool?.memory.buffer.byteLength ?? 0;
 }
 
-/** The pool for work on the heap or, without one, on copies. */
-export function poolFor(heap: Heap | undefined): Pool | undefined {
+/** The pool that is to do the work. If it does not work on the heap, it works on copies. Undefined: this thread does it. */
+export function poolFor(heap: Heap | undefined, size?: Size): Pool | undefined {
   if (!own) return undefined;
-  return heap ? placeOn(heap)?.pool : own.pool;
+  if (heap && isShared(heap.memory)) return placeOn(heap)?.pool;
+  return isWorthCopies(heap, size) ? own.pool : undefined;
+}
+
+function isWorthCopies(heap: Heap | undefined, size: Size | undefined): boolean {
+  if (current.leastWork !== undefined) return !heap || size !== undefined;
+  const least = heap ? PRODUCTS_PER_VALUE.inPlace : PRODUCTS_PER_VALUE.copied;
+  return size !== undefined && size.products >= Math.max(LEAST_WORK, least * size.values);
 }
 
 /** Opens a pool on the heap, if its memory is shared and has none. */
@@ -109,12 +127,6 @@ function placeOn({ memory }: Heap): Place | undefined {
   const place = onHeaps.get(memory) ?? open(() => memory);
   onHeaps.set(memory, place);
   return place;
-}
-
-/** The heap for so many products of values on it. Undefined: threads gain more than copies of the values cost. */
-export function heapFor(heap: Heap | undefined, products: number, values: number): Heap | undefined {
-  const isWorthIt = products >= leastWork() && products >= PRODUCTS_PER_VALUE * values;
-  return heap && own?.pool && !isShared(heap.memory) && isWorthIt ? undefined : heap;
 }
 
 export function leastWork(): number {

@@ -5,9 +5,10 @@
  * The words lie in a SharedArrayBuffer of their own: WORDS as int32, then a table of calls as float64. A job is a list of calls of
  * micro-kernels that write to different places, so that any thread may take any of them.
  *
- * - TICKET is 256 * the number of the job + the calls that nobody has taken yet. A thread reads it, then the call of that number, and
- *   takes the call by lowering TICKET by one, if it still is what the thread has read. So a worker that was late takes nothing.
- * - The caller writes the table while no call is left, and then raises the number of the job.
+ * - TICKET tells which calls nobody has taken yet: those from `low` up to `high`. It is number of the job << 16 | low << 8 | high. A thread
+ *   takes a call if TICKET still is what it has read: the calling thread the lowest, a worker the highest. So a thread takes the same
+ *   parts of one micro-kernel after the other, and finds in its cache what it has written.
+ * - The caller writes the table while no call is left. A worker reads a call after it has taken it.
  * - A worker looks for the next call for some time before it sleeps: the jobs of a kernel follow each other within microseconds, and to
  *   be woken takes fifty.
  */
@@ -20,15 +21,17 @@ export const SLEEPING = 2;
 export const TRUE = 3;
 /** 1: a call of the job has failed. */
 export const FAILED = 4;
+/** 1: the calling thread sleeps until DONE changes. */
+export const RESTING = 5;
 const WORDS = 16;
 
-/** The calls that a job may have: TICKET counts them in eight bits. */
-export const MOST_CALLS = 255;
+/** The calls that a job may have. */
+export const MOST_CALLS = 64;
 /** Numbers of a call in the table: its micro-kernel, how many arguments it has, and the arguments. */
 export const CALL_SIZE = 20;
 
-/** Looks, about 50 microseconds, before a worker sleeps. */
-const PATIENCE = 2000;
+/** Looks before a thread sleeps: about 300 microseconds. */
+export const PATIENCE = 20_000;
 
 /** What a worker is told at its start. */
 export interface WorkerData {
@@ -59,23 +62,24 @@ const serve = ({ modules, memory, control, names }, started) => {
   started();
   for (let looks = 0; ; looks++) {
     const ticket = Atomics.load(words, ${TICKET});
-    const left = ticket & 255;
-    if (left === 0) {
+    const high = ticket & 255;
+    if (((ticket >> 8) & 255) === high) {
       if (looks < ${PATIENCE}) continue;
       Atomics.add(words, ${SLEEPING}, 1);
       Atomics.wait(words, ${TICKET}, ticket);
       Atomics.sub(words, ${SLEEPING}, 1);
     } else {
-      const at = ${CALL_SIZE} * (left - 1);
+      if (Atomics.compareExchange(words, ${TICKET}, ticket, ticket - 1) !== ticket) continue;
+      const at = ${CALL_SIZE} * (high - 1);
       const kernel = table[at];
       const args = table.slice(at + 2, at + 2 + table[at + 1]);
-      if (Atomics.compareExchange(words, ${TICKET}, ticket, ticket - 1) !== ticket) continue;
       try {
         if (kernels[kernel](...args)) Atomics.store(words, ${TRUE}, 1);
       } catch {
         Atomics.store(words, ${FAILED}, 1);
       }
       Atomics.add(words, ${DONE}, 1);
+      if (Atomics.load(words, ${RESTING})) Atomics.notify(words, ${DONE});
     }
     looks = 0;
   }

@@ -93,3 +93,29 @@ export function accumulate(
     c += 32;
   }
 }
+
+/** `accumulate`, `count` times: A, B and C of each product lie aStep, panelsStep and planeStep after those of the one before. */
+export function accumulateEach(
+  count: u32,
+  aStep: usize,
+  panelsStep: usize,
+  planeStep: usize,
+  taps: usize,
+  tapCount: u32,
+  rows: usize,
+  rowCount: u32,
+  cols: u32,
+  colStep: usize,
+  a: usize,
+  panels: usize,
+  panelCount: u32,
+  c: usize,
+  cStep: usize,
+): void {
+  for (let i: u32 = 0; i < count; i++) {
+    accumulate(taps, tapCount, rows, rowCount, cols, colStep, a, panels, panelCount, c, cStep);
+    a += aStep;
+    panels += panelsStep;
+    c += planeStep;
+  }
+}

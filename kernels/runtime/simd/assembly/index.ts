@@ -1,9 +1,9 @@
-export { accumulate } from './accumulate';
+export { accumulate, accumulateEach } from './accumulate';
 export { addRows } from './add_rows';
 export { normalize, sumRows } from './batch_norm';
 export { depthwise, depthwise3x3, depthwiseFilter } from './depthwise';
 export { dot } from './dot';
-export { multiply } from './multiply';
+export { multiply, multiplyEach } from './multiply';
 export { compact, pack } from './pack';
 export { winogradFilter, winogradInput, winogradOutput } from './winograd';
 export { gradientTaps, gradientTiles } from './winograd_gradient';

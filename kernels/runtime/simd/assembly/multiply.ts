@@ -129,3 +129,31 @@ export function multiply(
     }
   }
 }
+
+/** `multiply`, `count` times: A, B and C of each product lie aStep, panelsStep and cStep after those of the one before. */
+export function multiplyEach(
+  count: u32,
+  aStep: usize,
+  panelsStep: usize,
+  cStep: usize,
+  pixels: usize,
+  outs: usize,
+  pixelCount: u32,
+  segments: usize,
+  segmentCount: u32,
+  segmentLength: u32,
+  step: usize,
+  a: usize,
+  panels: usize,
+  panelCount: u32,
+  bias: usize,
+  c: usize,
+  continued: bool,
+): void {
+  for (let i: u32 = 0; i < count; i++) {
+    multiply(pixels, outs, pixelCount, segments, segmentCount, segmentLength, step, a, panels, panelCount, bias, c, continued, false, 0, 0); // prettier-ignore
+    a += aStep;
+    panels += panelsStep;
+    c += cStep;
+  }
+}
