@@ -102,6 +102,10 @@ deviation(2, "'ceil' loses no gradient", {
     wasm() {
       expectSums(4, withCeil.slice(0, 3));
       expect(() => expectSums(4, withCeil.slice(3))).toThrowError(NO_FILTER_GRADIENT);
+      // The four windows of whole cells have dy 1, 2, 4 and 5.
+      const dy = tf.tensor4d([1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 3, 3, 1]);
+      const dx = tf.grad((x) => tf.maxPool(x as T4, 2, 2, 0, 'ceil'))(distinct([1, 5, 5, 1]), dy);
+      expect(Array.from(valuesOf(dx)).filter(Boolean).sort()).toEqual([1, 2, 3, 4]);
     },
   },
   ours: () => expectSums(9),
@@ -288,12 +292,24 @@ deviation(10, 'a maximum skips NaN, unless there is nothing else', {
 });
 
 const argmaxGradient = () => gradient((x) => tf.maxPoolWithArgmax(x, 2, 2, 'valid').result, squares());
+const BOTH_ABOVE_1 = /strides or dilations must be 1/;
+const dilatedStride = () => tf.depthwiseConv2d(ones(1, 5, 5, 4), ones(2, 2, 4, 1), 2, 'valid', 'NHWC', 2);
+const expectNoGroups = () => {
+  const [x, filter] = [ones(1, 5, 5, 4), ones(2, 2, 4, 2)];
+  expect(() => tf.conv2d(x, ones(2, 2, 2, 2), 1, 'valid')).toThrowError(/depth of input \(4\) must match/);
+  expect(() => tf.conv2d(x, filter, 2, 'valid', 'NHWC', 2)).toThrowError(BOTH_ABOVE_1);
+  expect(argmaxGradient).toThrowError(/gradient function not found for MaxPoolWithArgmax/);
+};
 deviation(11, 'groups, strides with dilations, pooling in NCHW, the gradient of maxPoolWithArgmax', {
   tfjs() {
-    const [x, filter] = [ones(1, 5, 5, 4), ones(2, 2, 4, 2)];
-    expect(() => tf.conv2d(x, ones(2, 2, 2, 2), 1, 'valid')).toThrowError(/depth of input \(4\) must match/);
-    expect(() => tf.conv2d(x, filter, 2, 'valid', 'NHWC', 2)).toThrowError(/strides or dilations must be 1/);
-    expect(argmaxGradient).toThrowError(/gradient function not found for MaxPoolWithArgmax/);
+    expectNoGroups();
+    expect(dilatedStride).toThrowError(BOTH_ABOVE_1);
+  },
+  tfjsOn: {
+    wasm() {
+      expectNoGroups();
+      expectExactly(dilatedStride(), Array(16).fill(4));
+    },
   },
   ours() {
     const grouped = conv2d(tf.tensor4d([1, 2, 3, 4], [1, 1, 1, 4]), [[[[1, 10], [1, 10]]]], { groups: 2 }); // prettier-ignore
