@@ -309,7 +309,7 @@ describe('webgl', () => {
   const kinds: [
     name: string,
     flags: Flags,
-    exact: { max: number; largest?: number },
+    exact: { max: number; largest?: number; compilesOnce?: boolean },
     parts?: number, // of which one is taken
   ][] = [
     ['webgl1', { WEBGL_VERSION: 1 }, { max: 4 }],
@@ -319,7 +319,8 @@ describe('webgl', () => {
     // Flags that change how tfjs makes, uploads, reads and frees textures.
     ['textures that are deleted', { WEBGL_DELETE_TEXTURE_THRESHOLD: 0 }, { max: 4 }, 9],
     ['textures that are unpacked', { WEBGL_LAZILY_UNPACK: false }, { max: 4 }, 9],
-    ['textures that are made squarish', { WEBGL_MAX_SIZE_FOR_NARROW_TEXTURE: 4 }, { max: 4 }, 9],
+    // tfjs's programs for all shapes unpack some of these textures wrongly. It does not use them by itself.
+    ['textures that are made squarish', { WEBGL_MAX_SIZE_FOR_NARROW_TEXTURE: 4 }, { max: 4, compilesOnce: false }, 9], // prettier-ignore
     ['no tensors in uniforms', { WEBGL_SIZE_UPLOAD_UNIFORM: 0 }, { max: 4 }, 9],
     ['large tensors in uniforms', { WEBGL_SIZE_UPLOAD_UNIFORM: 200 }, { max: 4 }, 9],
     ["tfjs's own isnan", { WEBGL2_ISNAN_CUSTOM: true }, { max: 4 }, 9],

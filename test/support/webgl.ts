@@ -37,14 +37,15 @@ const SHAPES_FLAG = 'WEBGL_USE_SHAPES_UNIFORMS';
  * subject is not exact (the GPU divides, for example), they must be within the derived bound.
  * @param max largest magnitude of the whole numbers
  * @param largest subjects whose definition gives a larger magnitude are left out
+ * @param compilesOnce whether tfjs compiles its own programs once for all shapes
  * @returns at most five complaints
  */
 export async function complaints(
   all: readonly Subject[],
-  { max = 4, largest = Infinity } = {},
+  { max = 4, largest = Infinity, compilesOnce = true } = {},
 ): Promise<string[]> {
   const shapesFlag = tf.env().getBool(SHAPES_FLAG);
-  tf.env().set(SHAPES_FLAG, true);
+  tf.env().set(SHAPES_FLAG, compilesOnce);
   const wrong: string[] = [];
   for (let i = 0; i < all.length && wrong.length < 5; i += TOGETHER) {
     const some = all.slice(i, i + TOGETHER).map((subject) => {
