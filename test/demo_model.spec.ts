@@ -2,6 +2,7 @@
 import * as tfl from '@tensorflow/tfjs-layers';
 import { backendsHere } from '../demo/comparison.js';
 import { modelSection } from '../demo/model.js';
+import { inTurn } from '../demo/turns.js';
 import type { ModelRun } from '../src/cli/model/command.js';
 import type { Side } from '../src/cli/model/task.js';
 import { readNumber } from '../src/cli/numbers.js';
@@ -235,6 +236,8 @@ describe('the demo page, a model', () => {
   });
 
   it('can be stopped, one run at a time, and stays usable', async () => {
+    field('Backend').value = 'cpu';
+    await inTurn(async () => void (await tf.setBackend('cpu'))); // after what was going on
     const before = memory();
     button('Try an example').click();
     button('Check').click(); // does nothing now
