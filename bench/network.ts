@@ -7,7 +7,7 @@ import { version_core } from '@tensorflow/tfjs-core';
 import { Command } from 'commander';
 import { inBrowser, SENDER } from '../src/cli/browser.js';
 import { SMALL_SHARE } from '../src/cli/by-kernel.js';
-import { locate } from '../test/runner/browsers.js';
+import { ISOLATING, locate } from '../test/runner/browsers.js';
 import { bundlePage, WASM_FOLDER } from '../test/runner/bundle.js';
 import { type Breakdown, measureKernels, measureNetworks, type Row } from './networks.js';
 
@@ -28,11 +28,6 @@ async function main({ filter, browser, byKernel, threads }: Options): Promise<vo
   if (browser) await measureInBrowser(filter, threads);
   else await measureNetworks(filter, threads, print);
 }
-
-const ISOLATING = {
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-};
 
 /** With threads, the page is cross-origin isolated. There tfjs's own wasm has threads, too. */
 async function measureInBrowser(filter: string, threads?: number[]): Promise<void> {

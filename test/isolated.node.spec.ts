@@ -1,13 +1,9 @@
 /** Specs of a page that is cross-origin isolated, in Chromium: tfjs's build with threads, whose memory is shared. */
 import { readFileSync } from 'node:fs';
 import { CHROMIUM_HINT, findChromium, inBrowser, SENDER } from '../src/cli/browser.js';
+import { ISOLATING } from './runner/browsers.js';
 import { bundlePage, WASM_FOLDER } from './runner/bundle.js';
 import type { Isolated } from './support/isolated_page.js';
-
-const ISOLATING = {
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-};
 
 describe('a page that is cross-origin isolated', () => {
   it('is served in the memory that its threads share', async () => {

@@ -7,6 +7,7 @@ import entries from '../../scripts/entries.json' with { type: 'json' };
 import { EXAMPLES } from './examples.js';
 import { openPage, type PageOptions, REPORT } from './pages.js';
 import { type Files, node, npm, project } from './projects.js';
+import { ISOLATING } from '../runner/browsers.js';
 
 export interface Consumer {
   name: string;
@@ -147,10 +148,6 @@ const csp = (...sources: string[]) => ({
 });
 const reportOn = (...backends: string[]) => `report(tf, convgrad, ${JSON.stringify(backends)});`;
 
-const ISOLATING = {
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-};
 const THREADED = `tf.wasm.setWasmPaths('${WASM}');${reportOn('cpu', 'wasm')}`;
 const WITH_FILE = `report(tf, convgrad, ['cpu'], '../node_modules/tfjs-convgrad/dist/worker.js');`;
 

@@ -5,6 +5,12 @@ import { existsSync, readdirSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { CHROMIUM_HINT, findChromium } from '../../src/cli/browser.js';
 
+/** Headers of a page that is cross-origin isolated, where memory can be shared. */
+export const ISOLATING = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
 export const BROWSERS = ['chromium', 'firefox', 'webkit'] as const;
 export type Browser = (typeof BROWSERS)[number];
 

@@ -188,13 +188,10 @@ export function correlateByLine(
     writes ? 0 : 4 * most.target * width,
     ...[all, last].flatMap(({ blocks }) => [4 * blocks.length, 4 * tileCount]),
   );
-  const sums = [all, last].map((sum, i) => {
-    const cells = [
-      [0, CELLS - 1],
-      [CELLS - 1, CELLS],
-    ][i];
-    return { ...sum, cells, segments: tables[2 * i], firsts: tables[2 * i + 1] };
-  });
+  const sums = [
+    { ...all, cell: 0, cells: CELLS - 1, segments: tables[0], firsts: tables[1] },
+    { ...last, cell: CELLS - 1, cells: 1, segments: tables[2], firsts: tables[3] },
+  ];
   writeBias(simd, bias, target.channels, width, epilogue);
   simd.f32.fill(0, none / 4, none / 4 + width);
   for (let t = 0; t < tileCount; t++) simd.i32[outs / 4 + t] = 4 * t * width;
@@ -252,10 +249,10 @@ export function correlateByLine(
       last: v + (CELLS - 1) * plane.v,
       plane: plane.v,
     });
-    sums.forEach(({ blocks, segments, firsts, cells: [first, end] }) =>
+    sums.forEach(({ blocks, segments, firsts, cell: first, cells }) =>
       blocks.forEach(([start, depth], block) => {
         simd.multiplyEach({
-          count: end - first,
+          count: cells,
           aStep: plane.v,
           panelsStep: plane.u,
           cStep: plane.m,

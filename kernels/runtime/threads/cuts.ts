@@ -13,8 +13,8 @@ export interface Cut<N extends Name = Name> {
   units(call: Call<N>): number;
   /** As many products take about as long as the call. */
   work(call: Call<N>): number;
-  /** The call for `count` units from the `first` on. `index` counts the parts. */
-  part(call: Call<N>, first: number, count: number, index: number): Call<N>;
+  /** The call for `count` units from the `first` on. */
+  part(call: Call<N>, first: number, count: number): Call<N>;
 }
 
 /** A value that is read and written takes as long as so many products. */
@@ -44,6 +44,9 @@ const lines = {
     return { ...call, lines: call.lines + 4 * first, outs: call.outs + 4 * first, lineCount: count };
   },
 };
+
+const linesWork = (k: Call<'depthwise'> | Call<'depthwiseFilter'>) =>
+  k.lineCount * k.count * k.channels * (k.tapCount + VALUE);
 
 /** Channels, sixteen at a time: they lie in one line of the cache. The last unit has the rest, too. */
 const channels = {
@@ -121,11 +124,11 @@ export const CUTS: { readonly [N in Name]?: Cut<N> } = {
       return { ...k, src: k.src + 16 * first * k.colStep, cols, to: k.to + 2 * first * k.panelStep };
     },
   },
-  depthwise: { ...lines, work: (k) => k.lineCount * k.count * k.channels * (k.tapCount + VALUE) },
+  depthwise: { ...lines, work: linesWork },
   depthwise3x3: { ...lines, work: (k) => k.lineCount * k.count * k.channels * (9 + VALUE) },
   depthwiseFilter: {
     units: channels.units,
-    work: (k) => k.lineCount * k.count * k.channels * (k.tapCount + VALUE),
+    work: linesWork,
     part(k, first, count) {
       const [at, channelCount] = channels.span(k, first, count);
       return { ...k, x: k.x + at, dy: k.dy + at, dFilter: k.dFilter + at, channels: channelCount };
@@ -173,42 +176,40 @@ export const CUTS: { readonly [N in Name]?: Cut<N> } = {
   },
   winogradFilter: {
     ...vectors,
-    part(k, first, count, index) {
+    part(k, first, count) {
       const at = VECTOR * first;
-      const scratch = k.scratch + SCRATCH * index;
-      return { ...k, taps: k.taps + at, to: k.to + at, size: VECTOR * count, scratch };
+      return { ...k, taps: k.taps + at, to: k.to + at, size: VECTOR * count };
     },
   },
   winogradInput: {
     units: (k) => k.patchCount,
     work: (k) => k.n * k.n * k.patchCount * k.channels * VALUE,
-    part(k, first, count, index) {
+    part(k, first, count) {
       const [patches, to] = [k.patches + 4 * first, k.to + 4 * first * k.channels];
-      return { ...k, patches, patchCount: count, to, scratch: k.scratch + SCRATCH * index };
+      return { ...k, patches, patchCount: count, to };
     },
   },
   winogradOutput: {
     units: (k) => k.tileCount,
     work: (k) => k.n * k.n * k.tileCount * k.channels * VALUE,
-    part(k, first, count, index) {
+    part(k, first, count) {
       const [tileAt, from] = [k.tiles + 4 * first, k.from + 4 * first * k.channels];
-      return { ...k, tiles: tileAt, tileCount: count, from, scratch: k.scratch + SCRATCH * index };
+      return { ...k, tiles: tileAt, tileCount: count, from };
     },
   },
   gradientTiles: {
     units: (k) => k.tileCount,
     work: (k) => k.n * k.n * k.tileCount * k.channels * VALUE,
-    part(k, first, count, index) {
+    part(k, first, count) {
       const [tileAt, to] = [k.tiles + 4 * first, k.to + PANEL_ROW * first];
-      return { ...k, tiles: tileAt, tileCount: count, to, scratch: k.scratch + SCRATCH * index };
+      return { ...k, tiles: tileAt, tileCount: count, to };
     },
   },
   gradientTaps: {
     ...vectors,
-    part(k, first, count, index) {
+    part(k, first, count) {
       const at = VECTOR * first;
-      const scratch = k.scratch + SCRATCH * index;
-      return { ...k, from: k.from + at, to: k.to + at, size: VECTOR * count, scratch };
+      return { ...k, from: k.from + at, to: k.to + at, size: VECTOR * count };
     },
   },
   lineFilter: {
@@ -237,3 +238,9 @@ export const CUTS: { readonly [N in Name]?: Cut<N> } = {
     },
   },
 };
+
+/** Part number `index` of a call, with scratch memory of its own if the micro-kernel needs any. */
+export function partOf(name: Name, call: Call, first: number, count: number, index: number): Call {
+  const part = (CUTS[name] as Cut).part(call, first, count);
+  return 'scratch' in part ? { ...part, scratch: part.scratch + SCRATCH * index } : part;
+}
