@@ -22,8 +22,9 @@ describe('a page that is cross-origin isolated', () => {
     expect(files).toContain('/wasm/tfjs-backend-wasm-threaded-simd.wasm');
     expect(page.wasm).toEqual({ serving: 'relaxed-simd', inPlace: true });
     expect(page.pools).toEqual({ cpu: 2, wasm: 2 });
-    expect(page.jobs.cpu).toBeGreaterThan(10);
-    expect(page.jobs.wasm).toBeGreaterThan(10);
+    const ops = Object.keys(page.results).length;
+    expect(page.jobs.cpu).toBeGreaterThanOrEqual(ops);
+    expect(page.jobs.wasm).toBeGreaterThanOrEqual(ops);
     for (const [name, { cpu, wasm, ...threaded }] of Object.entries(page.results)) {
       expect(wasm).withContext(name).toEqual(cpu);
       for (const values of Object.values(threaded)) expect(values).withContext(name).toEqual(cpu);

@@ -28,7 +28,7 @@ import { memoryBytes, withSimd } from '../kernels/runtime/simd/instance.js';
 import { type SimdLevel, whyNot } from '../kernels/runtime/simd/modules.js';
 import { poolFor, setThreads, threadsInfo } from '../kernels/runtime/threads/threads.js';
 import { whyNoWorkers } from '../kernels/runtime/threads/workers.js';
-import { forwardAxes } from '../kernels/runtime/simd/strips.js';
+import { eachStrip, forwardAxes } from '../kernels/runtime/simd/strips.js';
 import { backendInfo, configure, install } from '../src/index.js';
 import { floats, integers, random } from '../src/verify/data.js';
 import { compare, describeWorst } from '../src/verify/exact.js';
@@ -57,6 +57,46 @@ describe('WebAssembly', () => {
     });
   }
   describe('on three threads', threadSpecs);
+});
+
+describe('strips', () => {
+  const logOf = (count: number, places: number, isCalled: boolean) => {
+    const log: string[] = [];
+    eachStrip(count, places, {
+      load: (i, at) => log.push(`load ${i} at ${at}`),
+      compute(i, at, meanwhile) {
+        log.push(`compute ${i} at ${at}`);
+        for (let k = 0; k < 2 && isCalled; k++) meanwhile();
+        log.push('computed');
+      },
+      store: (i, at) => log.push(`store ${i} at ${at}`),
+    });
+    return log;
+  };
+
+  it('are done one by one, in a single place', () => {
+    const one = ['load 0 at 0', 'compute 0 at 0', 'computed', 'store 0 at 0'];
+    const two = one.map((line) => line.replace('0 at', '1 at'));
+    for (const isCalled of [true, false]) expect(logOf(2, 1, isCalled)).toEqual([...one, ...two]);
+    expect(logOf(0, 1, true)).toEqual([]);
+  });
+
+  it('are stored and loaded while their neighbour is computed, in several places', () => {
+    expect(logOf(4, 3, true)).toEqual([
+      'load 0 at 0',
+      'compute 0 at 0', 'load 1 at 1', 'computed',
+      'compute 1 at 1', 'store 0 at 0', 'load 2 at 2', 'computed',
+      'compute 2 at 2', 'store 1 at 1', 'load 3 at 0', 'computed',
+      'compute 3 at 0', 'store 2 at 2', 'computed',
+      'store 3 at 0',
+    ]); // prettier-ignore
+    expect(logOf(2, 2, false)).toEqual([
+      'load 0 at 0',
+      'compute 0 at 0', 'computed', 'load 1 at 1',
+      'compute 1 at 1', 'computed', 'store 0 at 0',
+      'store 1 at 1',
+    ]); // prettier-ignore
+  });
 });
 
 /** What the pool computes is compared with the definition and, to the bit, with one thread on a heap. */
@@ -326,6 +366,7 @@ function winogradSpecs(run: Run, m: 2 | 4): void {
     [[3, 13, 14, 260], [3, 3, 260, 40], { pad: 'same' }],
     [[2, 16, 15, 140], [3, 3, 140, 60], { pad: 'same' }, 7],
     [[2, 10, 9, 280], [3, 3, 140, 560], { pad: 'same', groups: 2 }],
+    [[1, 17, 17, 320], [3, 3, 320, 290], { pad: 'same' }],
   ]; // prettier-ignore
   for (const [inShape, filterShape, options, side = 4] of cases) {
     const g = convGeometry(inShape, filterShape, options);
@@ -409,6 +450,9 @@ function lineSpecs(run: Run): void {
     [[2, 5, 130, 5], [3, 9, 5, 40], { pad: 'same' }, 4],
     [[3, 60, 61, 12], [5, 7, 12, 32], { pad: 'same', strides: 2 }, 3],
     [[1, 12, 15, 140], [3, 5, 140, 24], { pad: 'same' }, 4],
+    [[2, 30, 41, 1], [7, 7, 1, 152], { pad: 'same' }, 3],
+    [[1, 1, 3000, 1], [1, 31, 1, 160], { pad: 'valid' }, 3],
+    [[1, 24, 40, 2], [5, 5, 2, 160], { pad: 'same' }, 4],
   ]; // prettier-ignore
   for (const [inShape, filterShape, options, m] of cases) {
     const g = convGeometry(inShape, filterShape, options);
@@ -515,6 +559,7 @@ function gradientSpecs(run: Run): void {
     [[1, 4, 901, 16], [3, 3, 16, 16], { pad: 'same' }, 7],
     [[3, 15, 17, 36], [3, 3, 36, 40], { pad: 'same' }, 7],
     [[3, 14, 13, 36], [3, 3, 36, 40], { pad: 'same' }, 4],
+    [[1, 10, 11, 260], [3, 3, 260, 72], { pad: 'same' }, 4],
   ]; // prettier-ignore
   const tileOf = (g: ConvGeometry) => gradientTileFor(...imagesOf(g), forwardAxes(g));
   const gradients = (g: ConvGeometry, make: typeof whole, dyShape: readonly number[] = g.outShape) => {

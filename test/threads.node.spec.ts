@@ -69,6 +69,13 @@ function spyOnWorkers(source = (text: string) => text): Worker[] {
   return workers;
 }
 
+/** The source of a worker, with another expression in place of its call of a micro-kernel. */
+function replaced(source: string, expression: string): string {
+  const [before, after, ...others] = source.split('kernels[table[at]](...args)');
+  if (after === undefined || others.length) throw new Error('A worker has not one call of a micro-kernel.');
+  return before + expression + after;
+}
+
 describe('threads in Node', () => {
   let want: Results;
   beforeAll(() => {
@@ -110,11 +117,12 @@ describe('threads in Node', () => {
     const workers = spyOnWorkers();
     await start(2);
     const pool = poolFor(undefined)!;
-    const task = { name: 'compact', call: { at: 2 ** 31, rows: 1, length: 4, step: 4 } } as const;
-    const compact = () => {
+    const call = { x: 2 ** 31, y: 0, length: 16, means: 0, multipliers: 0, offsets: 0, period: 16 };
+    const task = [['normalize', call]] as const;
+    const normalize = () => {
       throw new Error('out of bounds');
     };
-    const trap = { compact } as unknown as Parameters<typeof pool.run>[1];
+    const trap = { normalize } as unknown as Parameters<typeof pool.run>[1];
     expect(() => pool.run(level, trap, [task, task])).toThrowError(/out of bounds|a worker has failed/);
     expect(poolFor(undefined)).not.toBe(pool);
     await serving(2);
@@ -238,9 +246,8 @@ describe('threads in Node', () => {
 
   // The worker takes a part, and fails at it or never ends it. So does that of each new pool, until none takes its place.
   const faults = {
-    'a worker has failed': (text: string) => text.replace('kernels[kernel]', 'kernels.none'),
-    'a worker was late': (text: string) =>
-      text.replace('kernels[kernel](...args)', '(() => { for (;;); })()'),
+    'a worker has failed': (text: string) => replaced(text, 'kernels.none(...args)'),
+    'a worker was late': (text: string) => replaced(text, '(() => { for (;;); })()'),
   };
   for (const [reason, source] of Object.entries(faults)) {
     it(`have right results where ${reason}, and say so`, async () => {

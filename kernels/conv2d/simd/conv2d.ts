@@ -21,12 +21,14 @@
  */
 import type { ConvGeometry } from '../../geometry.js';
 import type { WinogradTile } from '../../runtime/options.js';
-import { type Data, dataOf, MR, NR, roundUp, type Simd } from '../../runtime/simd/instance.js';
+import { MR, NR, roundUp } from '../../runtime/simd/calls.js';
+import { type Data, dataOf, type Simd } from '../../runtime/simd/instance.js';
 import {
   areContiguous,
   type Axes,
   backwardAxes,
   copyOut,
+  eachStrip,
   fitsCache,
   forwardAxes,
   type Grid,
@@ -38,6 +40,9 @@ import {
   outputImage,
   planStrips,
   positionsIn,
+  type Region,
+  placesFor,
+  placeSize,
   sourceRegion,
   strideOf,
   targetRegion,
@@ -45,6 +50,8 @@ import {
   windowOf,
   writeGrid,
 } from '../../runtime/simd/strips.js';
+import type { StepOf } from '../../runtime/threads/cuts.js';
+import { multiplyPacked } from '../../runtime/threads/steps.js';
 import { type Epilogue, PLAIN } from '../../runtime/simd/epilogue.js';
 import { correlate, type GroupFilter, tapOffset } from './correlate.js';
 import { correlateByWinograd, schemeFor } from './winograd.js';
@@ -147,53 +154,72 @@ function gradientDirectly(simd: Simd, source: Image, target: Image, axes: Axes, 
   const reads = isReadInPlace(source, axes);
   const packs = areContiguous(target, strips);
   const writes = liesInMemory(result) && tapCount === result.width && width === target.channels;
-  const [tapsAt, rowsAt, a, dense, panels, scratch] = simd.place(
+  const aSize = reads ? 0 : placeSize(most.source * source.channels);
+  const dySize = packs ? 0 : placeSize(most.target * target.channels);
+  const places = placesFor(simd, strips.length, aSize + dySize);
+  const [tapsAt, rowsAt, aAt, denseAt, panels, scratch] = simd.place(
     4 * tapCount,
     4 * most.rows,
-    reads ? 0 : 4 * most.source * source.channels,
-    packs ? 0 : 4 * most.target * target.channels,
+    places * aSize,
+    places * dySize,
     4 * most.target * width,
     writes ? 0 : 4 * tapCount * width,
   );
   const to = targetRegion(result, wholeOf(result), writes, scratch);
   const sums = to.address;
   const cell = 4 * source.channels;
-  simd.f32.fill(0, sums / 4, sums / 4 + tapCount * width);
-  for (const strip of strips) {
-    const window = windowOf(strip, axes);
-    const from = sourceRegion(simd, source, window, reads, a);
-    const pixels = positionsIn(strip);
-    simd.pack({
-      src: sourceRegion(simd, target, strip, packs, dense).address,
-      rowStep: 4 * target.channels,
-      colStep: 4,
-      rows: pixels,
-      cols: target.channels,
-      to: panels,
-      panelStep: 4 * NR * pixels,
-    });
-    writeFilterOffsets(simd.i32, tapsAt / 4, tapCount, axes, source.channels, from);
-    const row = cell * from.cols;
-    writeGrid(
-      simd.i32,
-      rowsAt / 4,
-      [1, strip.images, strip.rows],
-      [0, from.rows * row, strideOf(axes.rows) * row],
-    );
-    simd.accumulate({
-      taps: tapsAt,
-      tapCount,
-      rows: rowsAt,
-      rowCount: strip.images * strip.rows,
-      cols: strip.cols,
-      colStep: strideOf(axes.cols) * cell,
-      a: from.address,
-      panels,
-      panelCount: width / NR,
-      c: sums,
-      cStep: 4 * width,
-    });
-  }
+  const panelCount = width / NR;
+  const from: Region[] = [];
+  const dy: Region[] = [];
+  if (strips.length === 0) simd.f32.fill(0, sums / 4, sums / 4 + tapCount * width);
+  eachStrip(strips.length, places, {
+    load(i, at) {
+      from[at] = sourceRegion(simd, source, windowOf(strips[i], axes), reads, aAt + at * aSize);
+      dy[at] = sourceRegion(simd, target, strips[i], packs, denseAt + at * dySize);
+    },
+    compute(i, at, meanwhile) {
+      const strip = strips[i];
+      const pixels = positionsIn(strip);
+      writeFilterOffsets(simd.i32, tapsAt / 4, tapCount, axes, source.channels, from[at]);
+      const row = cell * from[at].cols;
+      writeGrid(
+        simd.i32,
+        rowsAt / 4,
+        [1, strip.images, strip.rows],
+        [0, from[at].rows * row, strideOf(axes.rows) * row],
+      );
+      const pack: StepOf<'pack'> = [
+        'pack',
+        {
+          src: dy[at].address,
+          rowStep: 4 * target.channels,
+          colStep: 4,
+          rows: pixels,
+          cols: target.channels,
+          to: panels,
+          panelStep: 4 * NR * pixels,
+        },
+      ];
+      const product: StepOf<'accumulate'> = [
+        'accumulate',
+        {
+          taps: tapsAt,
+          tapCount,
+          rows: rowsAt,
+          rowCount: strip.images * strip.rows,
+          cols: strip.cols,
+          colStep: strideOf(axes.cols) * cell,
+          a: from[at].address,
+          panels,
+          panelCount,
+          c: sums,
+          cStep: 4 * width,
+          continued: i > 0,
+        },
+      ];
+      multiplyPacked(simd, panelCount, [pack], 'taps', tapCount, [product], meanwhile);
+    },
+  });
   if (width !== target.channels) {
     simd.compact({ at: sums, rows: result.width, length: 4 * target.channels, step: 4 * width });
   }
@@ -244,5 +270,6 @@ function filterOf(data: Data, g: ConvGeometry, group: number, transposed: boolea
     start: (group * g.outChannels) / g.groups,
     rowStep: transposed ? 1 : g.outChannels,
     colStep: transposed ? g.outChannels : 1,
+    isWhole: g.groups === 1,
   };
 }

@@ -7,11 +7,13 @@
  * target: [batch, height, width, target channels]. All of them belong to one group.
  */
 import { type Epilogue, isClamped, writeBias } from '../../runtime/simd/epilogue.js';
-import { type Data, MR, NR, roundUp, type Simd } from '../../runtime/simd/instance.js';
+import { MR, NR, roundUp } from '../../runtime/simd/calls.js';
+import { type Data, type Simd } from '../../runtime/simd/instance.js';
 import {
   type Axes,
   type Axis,
   copyOut,
+  eachStrip,
   fitsCache,
   type Grid,
   type Image,
@@ -21,11 +23,16 @@ import {
   planStrips,
   positionsIn,
   type Rectangle,
+  type Region,
+  placesFor,
+  placeSize,
   sourceRegion,
   type Tap,
   targetRegion,
   windowOf,
 } from '../../runtime/simd/strips.js';
+import type { StepOf } from '../../runtime/threads/cuts.js';
+import { multiplyPacked } from '../../runtime/threads/steps.js';
 
 /** One group's part of the filter, as a matrix [source channels, target channels] for each tap. */
 export interface GroupFilter {
@@ -37,6 +44,8 @@ export interface GroupFilter {
   readonly start: number;
   readonly rowStep: number;
   readonly colStep: number;
+  /** Whether there is no other group. */
+  readonly isWhole: boolean;
 }
 
 /** Up to this many target channels, `dot` is faster than `multiply`. */
@@ -61,73 +70,97 @@ export function correlate(
   const most = largest(strips, axes);
   const blocks = phases.flatMap((phase) => phase.blocks);
   const last = blocks[blocks.length - 1];
-  // A single strip needs the panels of only one block at a time.
-  const kept = strips.length > 1;
+  // A single strip of one thread needs the panels of only one block at a time.
+  const kept = strips.length > 1 || simd.threads > 1;
   const panelDepth = kept ? last.firstRow + last.depth : Math.max(...blocks.map(({ depth }) => depth));
   const tableSize = most.target + MR * phases.length;
   const reads = isReadInPlace(source, axes);
   const writes = liesInMemory(target) && width === target.channels;
-  const [staging, panels, bias, segments, pixels, outs, a, c] = simd.place(
-    few ? 0 : 4 * stagingSize(filter),
+  const aSize = reads ? 0 : placeSize(most.source * source.channels);
+  const cSize = writes ? 0 : placeSize(most.target * width);
+  const places = placesFor(simd, strips.length, aSize + cSize);
+  const [staging, panels, bias, segments, pixels, outs, aAt, cAt] = simd.place(
+    few ? 0 : 4 * stagingSize(simd, filter),
     4 * panelDepth * width,
     4 * width,
     4 * (last.firstSegment + segmentCount(last)),
     4 * tableSize,
     4 * tableSize,
-    reads ? 0 : 4 * most.source * source.channels,
-    writes ? 0 : 4 * most.target * width,
+    places * aSize,
+    places * cSize,
   );
   writeBias(simd, bias, target.channels, width, epilogue);
+  const ready = few ? filter : staged(simd, filter, staging);
   const { lowest, highest } = epilogue;
-  const product = few ? simd.dot : simd.multiply;
+  const panelCount = few ? width : width / NR;
+  const from: Region[] = [];
+  const to: Region[] = [];
 
   let counts: number[] = [];
   let tiled: Rectangle | undefined;
-  for (const strip of strips) {
-    const window = windowOf(strip, axes);
-    const from = sourceRegion(simd, source, window, reads, a);
-    const to = targetRegion(target, strip, writes, c);
-    if (!tiled || !alike(tiled, strip)) {
-      writeSegments(simd.i32, segments / 4, phases, axes, from, source.channels);
-      const steps = { source: 4 * source.channels, target: 4 * width };
-      counts = writeTiles(simd.i32, pixels / 4, outs / 4, phases, axes, strip, from, to, steps);
-      tiled = strip;
-    }
-    let tile = 0;
-    phases.forEach(({ taps, blocks }, i) => {
-      for (const block of blocks) {
-        const at = panels + (kept ? 4 * block.firstRow * width : 0);
-        if (strip === strips[0]) {
-          if (few) packFew(simd, filter, taps, block, source.channels, target.channels, at);
-          else packBlock(simd, filter, taps, block, source.channels, target.channels, staging, at);
-        }
-        const isLast = block === blocks[blocks.length - 1];
-        product({
-          pixels: pixels + tile,
-          outs: outs + tile,
-          pixelCount: counts[i],
-          segments: segments + 4 * block.firstSegment,
-          segmentCount: segmentCount(block),
-          segmentLength: block.segmentLength,
-          step: 4,
-          a: from.address,
-          panels: at,
-          panelCount: few ? width : width / NR,
-          bias,
-          c: to.address,
-          continued: block !== blocks[0],
-          clamped: isLast && isClamped(epilogue),
-          lowest,
-          highest,
-        });
+  eachStrip(strips.length, places, {
+    load(i, at) {
+      from[at] = sourceRegion(simd, source, windowOf(strips[i], axes), reads, aAt + at * aSize);
+    },
+    compute(i, at, meanwhile) {
+      const strip = strips[i];
+      to[at] = targetRegion(target, strip, writes, cAt + at * cSize);
+      if (!tiled || !alike(tiled, strip)) {
+        writeSegments(simd.i32, segments / 4, phases, axes, from[at], source.channels);
+        const steps = { source: 4 * source.channels, target: 4 * width };
+        counts = writeTiles(simd.i32, pixels / 4, outs / 4, phases, axes, strip, from[at], to[at], steps);
+        tiled = strip;
       }
-      tile += 4 * counts[i];
-    });
-    if (width !== target.channels) {
-      simd.compact({ at: c, rows: positionsIn(strip), length: 4 * target.channels, step: 4 * width });
-    }
-    if (!writes) copyOut(simd, to, target, strip);
-  }
+      let tile = 0;
+      phases.forEach(({ taps, blocks }, phase) => {
+        const count = counts[phase];
+        let packs: StepOf<'pack'>[] = [];
+        let products: StepOf<'multiply'>[] = [];
+        for (const block of blocks) {
+          const rows = panels + (kept ? 4 * block.firstRow * width : 0);
+          if (i === 0) {
+            if (few) packFew(simd, filter, taps, block, source.channels, target.channels, rows);
+            else packs.push(...packBlock(simd, ready, taps, block, source.channels, target.channels, staging, rows)); // prettier-ignore
+          }
+          const isLast = block === blocks[blocks.length - 1];
+          const call = {
+            pixels: pixels + tile,
+            outs: outs + tile,
+            pixelCount: count,
+            segments: segments + 4 * block.firstSegment,
+            segmentCount: segmentCount(block),
+            segmentLength: block.segmentLength,
+            step: 4,
+            a: from[at].address,
+            panels: rows,
+            panelCount,
+            bias,
+            c: to[at].address,
+            continued: block !== blocks[0],
+            clamped: isLast && isClamped(epilogue),
+            lowest,
+            highest,
+          };
+          if (few) {
+            simd.sequence('tiles', count, [['dot', call]], meanwhile);
+            continue;
+          }
+          products.push(['multiply', call]);
+          if (kept && !isLast) continue;
+          multiplyPacked(simd, panelCount, packs, 'tiles', count, products, meanwhile);
+          [packs, products] = [[], []];
+        }
+        tile += 4 * count;
+      });
+      if (width !== target.channels) {
+        const { address } = to[at];
+        simd.compact({ at: address, rows: positionsIn(strip), length: 4 * target.channels, step: 4 * width });
+      }
+    },
+    store(i, at) {
+      if (!writes) copyOut(simd, to[at], target, strips[i]);
+    },
+  });
 }
 
 export interface TapPair {
@@ -217,9 +250,25 @@ export function pairs(rowTaps: readonly Tap[], colTaps: readonly Tap[]): TapPair
 /** The number of a filter's floats that are copied into WebAssembly memory and packed there at a time. */
 const STAGED = 1 << 13;
 
-/** The number of floats that `packTap` needs at `staging`. */
-export function stagingSize({ data, rowStep, colStep }: GroupFilter): number {
-  return data.array ? Math.min(data.array.length, STAGED + NR * Math.max(rowStep, colStep)) : 0;
+/** Whether threads can pack each part of the filter: it lies in memory, or `staged` copies it as a whole. */
+export function isAtHand({ threads }: Simd, { data, isWhole }: GroupFilter): boolean {
+  return !data.array || (threads > 1 && isWhole);
+}
+
+/** The number of floats that `staged` and `packBlock` need at `staging`. */
+export function stagingSize(simd: Simd, filter: GroupFilter): number {
+  const { data, rowStep, colStep } = filter;
+  if (!data.array) return 0;
+  const { length } = data.array;
+  return isAtHand(simd, filter) ? length : Math.min(length, STAGED + NR * Math.max(rowStep, colStep));
+}
+
+/** The filter, with its values in memory if it `isAtHand`. */
+export function staged(simd: Simd, filter: GroupFilter, staging: number): GroupFilter {
+  const { array, start } = filter.data;
+  if (!array || !isAtHand(simd, filter)) return filter;
+  simd.f32.set(array, staging / 4);
+  return { ...filter, data: { start: start + staging / 4 } };
 }
 
 /** Where the tap's matrix [source channels, target channels] starts in the filter's array. */
@@ -227,7 +276,11 @@ function startOf({ data, filterWidth, tapSize, start }: GroupFilter, { row, col 
   return data.start + (row.index * filterWidth + col.index) * tapSize + start;
 }
 
-/** Packs rows of a tap's matrix [source channels, target channels], and of taps that follow it, into panels. They start at `to` and lie panelStep bytes apart. */
+/**
+ * Packs rows of a tap's matrix [source channels, target channels], and of taps that follow it, into panels. They start at `to` and lie
+ * panelStep bytes apart.
+ * @returns what is left to do: if the filter lies in memory, all of it
+ */
 function packTap(
   simd: Simd,
   filter: GroupFilter,
@@ -238,14 +291,11 @@ function packTap(
   staging: number,
   to: number,
   panelStep: number,
-): void {
+): StepOf<'pack'>[] {
   const { data, rowStep, colStep } = filter;
   const first = startOf(filter, tap) + firstRow * rowStep;
   const steps = { rowStep: 4 * rowStep, colStep: 4 * colStep };
-  if (!data.array) {
-    simd.pack({ src: 4 * first, ...steps, rows, cols: columns, to, panelStep });
-    return;
-  }
+  if (!data.array) return [['pack', { src: 4 * first, ...steps, rows, cols: columns, to, panelStep }]];
   const { array } = data;
   const part = (from: number, length: number) =>
     simd.f32.set(array.subarray(from, from + length), staging / 4);
@@ -266,9 +316,13 @@ function packTap(
       simd.pack({ src: staging, ...steps, rows, cols: count, to: panel, panelStep });
     }
   }
+  return [];
 }
 
-/** Packs the block's rows into panels of target channels at `to`: [target channels / NR][depth][NR]. Rows without a tap are 0. */
+/**
+ * Packs the block's rows into panels of target channels at `to`: [target channels / NR][depth][NR]. Rows without a tap are 0.
+ * @returns what is left to do, by panels
+ */
 export function packBlock(
   simd: Simd,
   filter: GroupFilter,
@@ -278,8 +332,9 @@ export function packBlock(
   targetChannels: number,
   staging: number,
   to: number,
-): void {
+): StepOf<'pack'>[] {
   const end = start + depth;
+  const steps: StepOf<'pack'>[] = [];
   for (let row = start; row < end;) {
     const tap = Math.floor(row / channels);
     const first = row - tap * channels;
@@ -288,10 +343,12 @@ export function packBlock(
     const rows = Math.min((last + 1) * channels, end) - row;
     const panel = to + 4 * NR * (row - start);
     const pair = taps[tap];
-    if (pair) packTap(simd, filter, pair, first, rows, targetChannels, staging, panel, 4 * NR * depth);
+    if (pair)
+      steps.push(...packTap(simd, filter, pair, first, rows, targetChannels, staging, panel, 4 * NR * depth)); // prettier-ignore
     else clearRows(simd, panel, rows, targetChannels, 4 * NR * depth);
     row += rows;
   }
+  return steps;
 }
 
 /** Whether the rows of the second tap's matrix follow those of the first one. */

@@ -29,12 +29,14 @@
  * Numerical Algorithms", 2002, section 3.
  */
 import type { WinogradTile } from '../../runtime/options.js';
-import { MR, NR, roundUp, type Simd } from '../../runtime/simd/instance.js';
+import { MR, NR, roundUp } from '../../runtime/simd/calls.js';
+import { type Simd } from '../../runtime/simd/instance.js';
 import {
   type Axes,
   type Axis,
   copyIn,
   copyOut,
+  eachStrip,
   type Extent,
   type Grid,
   type Image,
@@ -43,14 +45,17 @@ import {
   planStrips,
   positionsIn,
   type Rectangle,
+  placesFor,
+  placeSize,
   strideOf,
   targetRegion,
   windowOf,
   writeGrid,
 } from '../../runtime/simd/strips.js';
-import { ALL_SCRATCH } from '../../runtime/threads/cuts.js';
+import { scratchSize, type StepBy, type StepOf } from '../../runtime/threads/cuts.js';
+import { areMore } from '../../runtime/threads/steps.js';
 import { type Epilogue, writeBias } from '../../runtime/simd/epilogue.js';
-import { type GroupFilter, packBlock, pairs, stagingSize } from './correlate.js';
+import { type GroupFilter, isAtHand, packBlock, pairs, staged, stagingSize } from './correlate.js';
 
 /** Rows and columns of a tile of outputs. */
 export type Tile = readonly [number, number];
@@ -147,27 +152,35 @@ export function correlateByWinograd(
   const depth = source.channels;
   const width = roundUp(target.channels, NR);
   const tile: Tile = [m, m];
-  const blockWidth = Math.min(width, Math.max(NR, NR * Math.floor(BLOCK_SIZE / (n * n * depth * NR))));
+  const partWidth = Math.max(NR, NR * Math.floor(BLOCK_SIZE / (n * n * depth * NR)));
+  // With many panels and few tiles, each thread packs, transforms and multiplies panels of its own.
+  const byPanels =
+    simd.threads > 1 && areMore(width / NR, Math.min(STRIP_TILES, tilesOver(target, axes, tile)));
+  const blockWidth = Math.min(width, partWidth * (byPanels ? simd.parts : 1));
   const { strips, whole, tileCount } = planTiles(axes, target.images, tile, n * n * (depth + blockWidth));
   const most = largest(whole, axes);
   const writes = liesInMemory(target) && width === target.channels && isCutEvenly(axes, tile);
+  const packWidth = byPanels && isAtHand(simd, filter) ? blockWidth : width;
   // A single strip needs only one block of the transformed filter at a time.
   const kept = strips.length > 1;
   const plane = {
-    taps: planeStep(depth * width),
+    taps: planeStep(depth * packWidth),
     u: planeStep(depth * blockWidth),
     v: planeStep(tileCount * depth),
     m: planeStep(tileCount * blockWidth),
   };
   const blockCount = Math.ceil(width / blockWidth);
-  const [staging, taps, u, v, products, scratch, bias, none, zero, rows, outs, patches, tiles, a, c] =
+  const aSize = placeSize(most.source * depth);
+  const cSize = writes ? 0 : placeSize(most.target * width);
+  const places = placesFor(simd, strips.length, aSize + cSize);
+  const [staging, taps, u, v, products, scratch, bias, none, zero, rows, outs, patches, tiles, aAt, cAt] =
     simd.place(
-      4 * stagingSize(filter),
+      4 * stagingSize(simd, filter),
       9 * plane.taps,
       n * n * plane.u * (kept ? blockCount : 1),
       n * n * plane.v,
       n * n * plane.m,
-      ALL_SCRATCH,
+      scratchSize(simd),
       4 * width,
       4 * width,
       4,
@@ -175,93 +188,122 @@ export function correlateByWinograd(
       4 * tileCount,
       4 * tileCount,
       4 * tileCount,
-      4 * most.source * depth,
-      writes ? 0 : 4 * most.target * width,
+      places * aSize,
+      places * cSize,
     );
   writeBias(simd, bias, target.channels, width, epilogue);
   simd.f32.fill(0, none / 4, none / 4 + width);
   simd.i32[zero / 4] = 0;
   for (let t = 0; t < tileCount; t++) simd.i32[rows / 4 + t] = 4 * t * depth;
-  pairs(axes.rows.phases[0], axes.cols.phases[0]).forEach((tap, i) => {
-    const at = taps + i * plane.taps;
-    packBlock(simd, filter, [tap], { start: 0, depth }, depth, target.channels, staging, at);
-  });
+  const ready = staged(simd, filter, staging);
   const { lowest, highest } = epilogue;
-
-  strips.forEach((strip, i) => {
-    const held = whole[i];
-    const window = windowOf(held, axes);
-    const count = tilesIn(strip, tile);
-    copyIn(simd, a, source, window);
-    const to = targetRegion(target, held, writes, c);
-    writeCorners(simd.i32, patches / 4, held, tile, window, 4 * depth);
-    writeCorners(simd.i32, tiles / 4, held, tile, to, 4 * width);
-    simd.winogradInput({
-      n,
-      patches,
-      patchCount: count,
-      a,
-      rowStep: 4 * window.cols * depth,
-      channels: depth,
-      to: v,
-      plane: plane.v,
-      scratch,
+  /** Packs columns of the filter from `first` on. */
+  const pack = (first: number, count: number): StepOf<'pack'>[] => {
+    const columns = { ...ready, start: ready.start + first * ready.colStep };
+    const some = Math.min(count, target.channels - first);
+    return pairs(axes.rows.phases[0], axes.cols.phases[0]).flatMap((tap, i) => {
+      const to = taps + i * plane.taps;
+      return packBlock(simd, columns, [tap], { start: 0, depth }, depth, some, staging, to);
     });
-    for (let block = 0; block < blockCount; block++) {
-      const first = block * blockWidth;
-      const columns = Math.min(blockWidth, width - first);
-      const cells = u + (kept ? block * n * n * plane.u : 0);
-      if (i === 0) {
-        simd.winogradFilter({
+  };
+  if (packWidth === width) simd.sequence('panels', width / NR, pack(0, width));
+
+  eachStrip(strips.length, places, {
+    load(i, at) {
+      copyIn(simd, aAt + at * aSize, source, windowOf(whole[i], axes));
+    },
+    compute(i, at, meanwhile) {
+      const held = whole[i];
+      const window = windowOf(held, axes);
+      const count = tilesIn(strips[i], tile);
+      const to = targetRegion(target, held, writes, cAt + at * cSize);
+      writeCorners(simd.i32, patches / 4, held, tile, window, 4 * depth);
+      writeCorners(simd.i32, tiles / 4, held, tile, to, 4 * width);
+      const input: StepOf<'winogradInput'> = [
+        'winogradInput',
+        {
           n,
-          taps: taps + 4 * depth * first,
-          tapStep: plane.taps,
-          size: 4 * depth * columns,
-          to: cells,
-          plane: plane.u,
+          patches,
+          patchCount: count,
+          a: aAt + at * aSize,
+          rowStep: 4 * window.cols * depth,
+          channels: depth,
+          to: v,
+          plane: plane.v,
           scratch,
+        },
+      ];
+      for (let block = 0; block < blockCount; block++) {
+        const first = block * blockWidth;
+        const columns = Math.min(blockWidth, width - first);
+        const panels = u + (kept ? block * n * n * plane.u : 0);
+        const from = taps + (packWidth === width ? 4 * depth * first : 0);
+        const transform = { n, taps: from, tapStep: plane.taps, size: 4 * depth * columns, to: panels, plane: plane.u, scratch }; // prettier-ignore
+        for (let t = 0; t < tileCount; t++) simd.i32[outs / 4 + t] = 4 * t * columns;
+        const product: StepOf<'multiplyEach'> = [
+          'multiplyEach',
+          {
+            count: n * n,
+            aStep: plane.v,
+            panelsStep: plane.u,
+            cStep: plane.m,
+            pixels: rows,
+            outs,
+            pixelCount: roundUp(count, MR),
+            segments: zero,
+            segmentCount: 1,
+            segmentLength: depth,
+            step: 4,
+            a: v,
+            panels,
+            panelCount: columns / NR,
+            bias: none,
+            c: products,
+            continued: false,
+          },
+        ];
+        const output: StepOf<'winogradOutput'> = [
+          'winogradOutput',
+          {
+            n,
+            from: products,
+            plane: plane.m,
+            tiles,
+            tileCount: count,
+            c: to.address + 4 * first,
+            rowStep: 4 * to.cols * width,
+            colStep: 4 * width,
+            channels: columns,
+            bias: bias + 4 * first,
+            lowest,
+            highest,
+            scratch,
+          },
+        ];
+        if (byPanels) {
+          const filters: StepBy<'panels'>[] = i > 0 ? [] : [['winogradFilter', transform]];
+          if (i === 0 && packWidth !== width) filters.unshift(...pack(first, columns));
+          if (block === 0) simd.sequence('tiles', count, [input]);
+          simd.sequence('panels', columns / NR, [...filters, product], meanwhile);
+          simd.sequence('tiles', count, [output]);
+        } else {
+          if (i === 0) simd.winogradFilter(transform);
+          const steps: StepBy<'tiles'>[] = [product, output];
+          simd.sequence('tiles', count, block === 0 ? [input, ...steps] : steps, meanwhile);
+        }
+      }
+      if (width !== target.channels) {
+        simd.compact({
+          at: to.address,
+          rows: positionsIn(held),
+          length: 4 * target.channels,
+          step: 4 * width,
         });
       }
-      for (let t = 0; t < tileCount; t++) simd.i32[outs / 4 + t] = 4 * t * columns;
-      simd.multiplyEach({
-        count: n * n,
-        aStep: plane.v,
-        panelsStep: plane.u,
-        cStep: plane.m,
-        pixels: rows,
-        outs,
-        pixelCount: roundUp(count, MR),
-        segments: zero,
-        segmentCount: 1,
-        segmentLength: depth,
-        step: 4,
-        a: v,
-        panels: cells,
-        panelCount: columns / NR,
-        bias: none,
-        c: products,
-        continued: false,
-      });
-      simd.winogradOutput({
-        n,
-        from: products,
-        plane: plane.m,
-        tiles,
-        tileCount: count,
-        c: to.address + 4 * first,
-        rowStep: 4 * to.cols * width,
-        colStep: 4 * width,
-        channels: columns,
-        bias: bias + 4 * first,
-        lowest,
-        highest,
-        scratch,
-      });
-    }
-    if (width !== target.channels) {
-      simd.compact({ at: c, rows: positionsIn(held), length: 4 * target.channels, step: 4 * width });
-    }
-    if (!writes) copyOut(simd, to, target, strip);
+    },
+    store(i, at) {
+      if (!writes) copyOut(simd, targetRegion(target, whole[i], writes, cAt + at * cSize), target, strips[i]);
+    },
   });
 }
 

@@ -23,20 +23,24 @@
  *
  * Source: Winograd, "Arithmetic complexity of computations", 1980; Lavin & Gray, 2015.
  */
-import { NR, type Simd } from '../../runtime/simd/instance.js';
+import { NR } from '../../runtime/simd/calls.js';
+import { type Simd } from '../../runtime/simd/instance.js';
 import {
   type Axes,
   copyIn,
   copyOut,
+  eachStrip,
   type Extent,
   type Image,
   largest,
   liesInMemory,
-  targetRegion,
+  regionOf,
+  placesFor,
+  placeSize,
   wholeOf,
   windowOf,
 } from '../../runtime/simd/strips.js';
-import { ALL_SCRATCH } from '../../runtime/threads/cuts.js';
+import { scratchSize } from '../../runtime/threads/cuts.js';
 import {
   COSTS,
   isLarge,
@@ -67,6 +71,8 @@ export const ROUNDINGS = { 4: 2 * (1 + 1 + 2), 7: 2 * (2 + 2 + 3) } as const;
 
 /** The largest number of floats in M, 16 MB. M is held as a whole. */
 const MOST_SUMS = 1 << 22;
+/** The number of floats of the gradient that are computed before they are copied out. */
+const TAPS_SIZE = 1 << 17;
 
 /** The tile that serves the gradient of a 3 x 3 filter of stride 1 without dilation, if the problem is large enough to gain by it. */
 export function gradientTileFor(source: Extent, target: Extent, axes: Axes): GradientTile | undefined {
@@ -100,73 +106,104 @@ export function gradientByWinograd(
     m: planeStep(depth * width),
   };
   const writes = liesInMemory(result);
-  const [tapsAt, rowAt, scratch, v, w, sums, patches, tiles, a, dy, taps] = simd.place(
+  /** Source channels whose taps are computed together. */
+  const rows = Math.min(depth, Math.ceil(TAPS_SIZE / (9 * width)));
+  const [aSize, dySize, tapsSize] = [most.source * depth, most.target * width, 9 * rows * width].map(
+    placeSize,
+  );
+  const places = placesFor(simd, strips.length, aSize + dySize);
+  const tapPlaces = placesFor(simd, Math.ceil(depth / rows), tapsSize);
+  const [channelsAt, rowAt, scratch, v, w, sums, patches, tiles, aAt, dyAt, tapsAt] = simd.place(
     4 * depth,
     4,
-    ALL_SCRATCH,
+    scratchSize(simd),
     cells * plane.v,
     cells * plane.w,
     cells * plane.m,
     4 * tileCount,
     4 * tileCount,
-    4 * most.source * depth,
-    4 * most.target * width,
-    writes ? 0 : 4 * 9 * depth * width,
+    places * aSize,
+    places * dySize,
+    writes ? 0 : tapPlaces * tapsSize,
   );
-  for (let c = 0; c < depth; c++) simd.i32[tapsAt / 4 + c] = 4 * c;
+  for (let c = 0; c < depth; c++) simd.i32[channelsAt / 4 + c] = 4 * c;
   simd.i32[rowAt / 4] = 0;
-  simd.f32.fill(0, sums / 4, (sums + cells * plane.m) / 4);
-  strips.forEach((strip, i) => {
-    const held = whole[i];
-    const window = windowOf(held, axes);
-    const count = tilesIn(strip, tile);
-    copyIn(simd, a, source, window);
-    copyIn(simd, dy, target, held);
-    writeCorners(simd.i32, patches / 4, held, tile, window, 4 * depth);
-    writeCorners(simd.i32, tiles / 4, held, tile, held, 4 * width);
-    simd.winogradInput({
-      n,
-      patches,
-      patchCount: count,
-      a,
-      rowStep: 4 * window.cols * depth,
-      channels: depth,
-      to: v,
-      plane: plane.v,
-      scratch,
-    });
-    simd.gradientTiles({
-      n,
-      tiles,
-      tileCount: count,
-      dy,
-      rowStep: 4 * held.cols * width,
-      channels: width,
-      to: w,
-      panelStep: 4 * NR * count,
-      plane: plane.w,
-      scratch,
-    });
-    simd.accumulateEach({
-      count: cells,
-      aStep: plane.v,
-      panelsStep: plane.w,
-      planeStep: plane.m,
-      taps: tapsAt,
-      tapCount: depth,
-      rows: rowAt,
-      rowCount: 1,
-      cols: count,
-      colStep: 4 * depth,
-      a: v,
-      panels: w,
-      panelCount: width / NR,
-      c: sums,
-      cStep: 4 * width,
-    });
+  eachStrip(strips.length, places, {
+    load(i, at) {
+      copyIn(simd, aAt + at * aSize, source, windowOf(whole[i], axes));
+      copyIn(simd, dyAt + at * dySize, target, whole[i]);
+    },
+    compute(i, at, meanwhile) {
+      const held = whole[i];
+      const window = windowOf(held, axes);
+      const count = tilesIn(strips[i], tile);
+      writeCorners(simd.i32, patches / 4, held, tile, window, 4 * depth);
+      writeCorners(simd.i32, tiles / 4, held, tile, held, 4 * width);
+      const input = {
+        n,
+        patches,
+        patchCount: count,
+        a: aAt + at * aSize,
+        rowStep: 4 * window.cols * depth,
+        channels: depth,
+        to: v,
+        plane: plane.v,
+        scratch,
+      };
+      const gradients = {
+        n,
+        tiles,
+        tileCount: count,
+        dy: dyAt + at * dySize,
+        rowStep: 4 * held.cols * width,
+        channels: width,
+        to: w,
+        panelStep: 4 * NR * count,
+        plane: plane.w,
+        scratch,
+      };
+      simd.sequence('tiles', count, [['winogradInput', input], ['gradientTiles', gradients]]); // prettier-ignore
+      const product = {
+        count: cells,
+        aStep: plane.v,
+        panelsStep: plane.w,
+        planeStep: plane.m,
+        taps: channelsAt,
+        tapCount: depth,
+        rows: rowAt,
+        rowCount: 1,
+        cols: count,
+        colStep: 4 * depth,
+        a: v,
+        panels: w,
+        panelCount: width / NR,
+        c: sums,
+        cStep: 4 * width,
+        continued: i > 0,
+      };
+      simd.sequence('planes', cells, [['accumulateEach', product]], meanwhile);
+    },
   });
-  const to = targetRegion(result, wholeOf(result), writes, taps);
-  const size = 4 * depth * width;
-  simd.gradientTaps({ n, from: sums, plane: plane.m, size, to: to.address, tapStep: size, scratch });
-  if (!writes) copyOut(simd, to, result, wholeOf(result));
+
+  const channelsOf = (i: number) => [i * rows, Math.min(depth, (i + 1) * rows)];
+  eachStrip(Math.ceil(depth / rows), tapPlaces, {
+    compute(i, at, meanwhile) {
+      const [first, end] = channelsOf(i);
+      const size = 4 * (end - first) * width;
+      const tapStep = writes ? 4 * depth * width : size;
+      const to = writes
+        ? regionOf(result, wholeOf(result)).address + 4 * first * width
+        : tapsAt + at * tapsSize;
+      const call = { n, from: sums + 4 * first * width, plane: plane.m, size, to, tapStep, scratch };
+      simd.sequence('vectors', size / 16, [['gradientTaps', call]], meanwhile);
+    },
+    store(i, at) {
+      const [first, end] = channelsOf(i);
+      const cols = end - first;
+      for (let tap = 0; tap < 9 && !writes; tap++) {
+        const from = { address: tapsAt + at * tapsSize + 4 * tap * cols * width, rows: 1, cols };
+        copyOut(simd, from, result, { ...wholeOf(result), col: tap * depth + first, cols });
+      }
+    },
+  });
 }

@@ -23,24 +23,30 @@
  * Source: Winograd, "Arithmetic complexity of computations", 1980; Barabasz & Gregg, "Winograd convolution for DNNs: beyond
  * linear polynomials", 2019.
  */
-import { MR, NR, roundUp, type Simd } from '../../runtime/simd/instance.js';
+import { MR, NR, roundUp } from '../../runtime/simd/calls.js';
+import { type Simd } from '../../runtime/simd/instance.js';
 import {
   type Axes,
   type Axis,
   copyIn,
   copyOut,
+  eachStrip,
   type Extent,
   type Grid,
   type Image,
   largest,
   liesInMemory,
   type Rectangle,
+  placesFor,
+  placeSize,
   strideOf,
   type Tap,
   targetRegion,
   windowOf,
   writeGrid,
 } from '../../runtime/simd/strips.js';
+import { scratchSize, type StepOf } from '../../runtime/threads/cuts.js';
+import { areMore } from '../../runtime/threads/steps.js';
 import { type Epilogue, writeBias } from '../../runtime/simd/epilogue.js';
 import {
   alike,
@@ -48,6 +54,7 @@ import {
   packBlock,
   type Part,
   partsOf,
+  staged,
   stagingSize,
   type TapPair,
 } from './correlate.js';
@@ -150,7 +157,7 @@ export function correlateByLine(
   epilogue: Epilogue,
   line: Line,
 ): void {
-  const { along, across, m, r, pieces } = line;
+  const { along, across, r, pieces } = line;
   const width = target.channels;
   const strideAlong = strideOf(axes[along]);
   const tile = tileOf(line);
@@ -166,28 +173,33 @@ export function correlateByLine(
   const patchCount = patchesIn(whole[0], windowOf(whole[0], axes), line);
   const most = largest(whole, axes);
   const writes = liesInMemory(target) && isCutEvenly(axes, tile);
+  const aSize = placeSize(most.source * source.channels + 4);
+  const cSize = writes ? 0 : placeSize(most.target * width);
+  const places = placesFor(simd, strips.length, aSize + cSize);
   const plane = {
     g: planeStep(Math.max(...all.blocks.map(([, depth]) => depth)) * width),
     u: planeStep(all.depth * width),
     v: planeStep(patchCount * all.patch),
     m: planeStep(tileCount * width),
   };
-  const [staging, g, u, v, products, bias, none, outs, patches, starts, tiles, a, c, ...tables] = simd.place(
-    4 * stagingSize(filter),
-    r * plane.g,
-    CELLS * plane.u,
-    CELLS * plane.v,
-    CELLS * plane.m,
-    4 * width,
-    4 * width,
-    4 * tileCount,
-    4 * patchCount,
-    4 * pieces.length,
-    4 * tileCount,
-    4 * most.source * source.channels + 16,
-    writes ? 0 : 4 * most.target * width,
-    ...[all, last].flatMap(({ blocks }) => [4 * blocks.length, 4 * tileCount]),
-  );
+  const [staging, g, u, v, m, scratch, bias, none, outs, patches, starts, tiles, aAt, cAt, ...tables] =
+    simd.place(
+      4 * stagingSize(simd, filter),
+      r * plane.g,
+      CELLS * plane.u,
+      CELLS * plane.v,
+      CELLS * plane.m,
+      scratchSize(simd),
+      4 * width,
+      4 * width,
+      4 * tileCount,
+      4 * patchCount,
+      4 * pieces.length,
+      4 * tileCount,
+      places * aSize,
+      places * cSize,
+      ...[all, last].flatMap(({ blocks }) => [4 * blocks.length, 4 * tileCount]),
+    );
   const sums = [
     { ...all, cell: 0, cells: CELLS - 1, segments: tables[0], firsts: tables[1] },
     { ...last, cell: CELLS - 1, cells: 1, segments: tables[2], firsts: tables[3] },
@@ -199,93 +211,115 @@ export function correlateByLine(
     blocks.forEach(([start], i) => (simd.i32[segments / 4 + i] = 4 * start));
     simd.i32.fill(0, firsts / 4, firsts / 4 + tileCount);
   }
+  const ready = staged(simd, filter, staging);
   const pack = (taps: ReturnType<typeof tapsAcross>, [start, depth]: Part, to: number) =>
-    packBlock(simd, filter, taps, { start, depth }, source.channels, width, staging, to);
+    packBlock(simd, ready, taps, { start, depth }, source.channels, width, staging, to);
   const taps = Array.from({ length: r }, (_, i) => tapsAcross(pieces, i, axes, line));
   for (const block of all.blocks) {
     const [start, depth] = block;
-    taps.forEach((ith, i) => pack(ith, block, g + i * plane.g));
-    simd.lineFilter({
+    const packs = taps.flatMap((ith, i) => pack(ith, block, g + i * plane.g));
+    const transform = {
       r,
       taps: g,
       tapStep: plane.g,
       size: 4 * depth * width,
       to: u + 4 * start * width,
       plane: plane.u,
-    });
+    };
+    simd.sequence('panels', width / NR, [...packs, ['lineFilter', transform]]);
   }
   const lastTaps = tapsAcross(longest, r - 1, axes, line);
-  for (const block of last.blocks) pack(lastTaps, block, u + (CELLS - 1) * plane.u + 4 * block[0] * width);
+  for (const block of last.blocks) {
+    const to = u + (CELLS - 1) * plane.u + 4 * block[0] * width;
+    simd.sequence('panels', width / NR, pack(lastTaps, block, to));
+  }
   const { lowest, highest } = epilogue;
   const cell = 4 * source.channels;
 
-  strips.forEach((strip, i) => {
-    const held = whole[i];
-    const window = windowOf(held, axes);
-    const count = tilesIn(strip, tile);
-    const step = stepsIn(window)[along];
-    copyIn(simd, a, source, window);
-    const to = targetRegion(target, held, writes, c);
-    if (i === 0 || !alike(held, whole[i - 1])) {
-      writePatches(simd.i32, patches / 4, held, window, strideAlong, cell, line);
-      writeCorners(simd.i32, tiles / 4, held, tile, to, 4 * width);
-      for (const { firsts, patch } of sums) {
-        writeFirsts(simd.i32, firsts / 4, held, window, strideOf(axes[across]), 4 * patch, line);
-      }
-      pieces.forEach(([{ offset }], k) => {
-        simd.i32[starts / 4 + k] = cell * step * (offset - axes[along].lowest);
-      });
-    }
-    simd.lineInput({
-      patches,
-      patchCount: patchesIn(held, window, line),
-      pieces: starts,
-      whole: longest.length,
-      pieceCount: pieces.length,
-      a,
-      step: cell * step * strideAlong,
-      channels: source.channels,
-      to: v,
-      last: v + (CELLS - 1) * plane.v,
-      plane: plane.v,
-    });
-    sums.forEach(({ blocks, segments, firsts, cell: first, cells }) =>
-      blocks.forEach(([start, depth], block) => {
-        simd.multiplyEach({
-          count: cells,
-          aStep: plane.v,
-          panelsStep: plane.u,
-          cStep: plane.m,
-          pixels: firsts,
-          outs,
-          pixelCount: roundUp(count, MR),
-          segments: segments + 4 * block,
-          segmentCount: 1,
-          segmentLength: depth,
-          step: 4,
-          a: v + first * plane.v,
-          panels: u + first * plane.u + 4 * start * width,
-          panelCount: width / NR,
-          bias: none,
-          c: products + first * plane.m,
-          continued: block > 0,
+  eachStrip(strips.length, places, {
+    load(i, at) {
+      copyIn(simd, aAt + at * aSize, source, windowOf(whole[i], axes));
+    },
+    compute(i, at, meanwhile) {
+      const held = whole[i];
+      const window = windowOf(held, axes);
+      const count = tilesIn(strips[i], tile);
+      const step = stepsIn(window)[along];
+      const to = targetRegion(target, held, writes, cAt + at * cSize);
+      if (i === 0 || !alike(held, whole[i - 1])) {
+        writePatches(simd.i32, patches / 4, held, window, strideAlong, cell, line);
+        writeCorners(simd.i32, tiles / 4, held, tile, to, 4 * width);
+        for (const { firsts, patch } of sums) {
+          writeFirsts(simd.i32, firsts / 4, held, window, strideOf(axes[across]), 4 * patch, line);
+        }
+        pieces.forEach(([{ offset }], k) => {
+          simd.i32[starts / 4 + k] = cell * step * (offset - axes[along].lowest);
         });
-      }),
-    );
-    simd.lineOutput({
-      m,
-      from: products,
-      plane: plane.m,
-      tiles,
-      tileCount: count,
-      c: to.address,
-      step: 4 * width * stepsIn(to)[along],
-      channels: width,
-      bias,
-      lowest,
-      highest,
-    });
-    if (!writes) copyOut(simd, to, target, strip);
+      }
+      simd.lineInput({
+        patches,
+        patchCount: patchesIn(held, window, line),
+        pieces: starts,
+        whole: longest.length,
+        pieceCount: pieces.length,
+        a: aAt + at * aSize,
+        step: cell * step * strideAlong,
+        channels: source.channels,
+        to: v,
+        last: v + (CELLS - 1) * plane.v,
+        plane: plane.v,
+        scratch,
+      });
+      const products = sums.flatMap(({ blocks, segments, firsts, cell: first, cells }) =>
+        blocks.map(([start, depth], block): StepOf<'multiplyEach'> => [
+          'multiplyEach',
+          {
+            count: cells,
+            aStep: plane.v,
+            panelsStep: plane.u,
+            cStep: plane.m,
+            pixels: firsts,
+            outs,
+            pixelCount: roundUp(count, MR),
+            segments: segments + 4 * block,
+            segmentCount: 1,
+            segmentLength: depth,
+            step: 4,
+            a: v + first * plane.v,
+            panels: u + first * plane.u + 4 * start * width,
+            panelCount: width / NR,
+            bias: none,
+            c: m + first * plane.m,
+            continued: block > 0,
+          },
+        ]),
+      );
+      const output: StepOf<'lineOutput'> = [
+        'lineOutput',
+        {
+          m: line.m,
+          from: m,
+          plane: plane.m,
+          tiles,
+          tileCount: count,
+          c: to.address,
+          step: 4 * width * stepsIn(to)[along],
+          channels: width,
+          bias,
+          lowest,
+          highest,
+        },
+      ];
+      if (areMore(width / NR, count)) {
+        simd.sequence('panels', width / NR, products, meanwhile);
+        simd.sequence('tiles', count, [output]);
+      } else {
+        simd.sequence('tiles', count, [...products, output], meanwhile);
+      }
+    },
+    store(i, at) {
+      if (!writes) copyOut(simd, targetRegion(target, whole[i], writes, cAt + at * cSize), target, strips[i]);
+    },
   });
 }
 

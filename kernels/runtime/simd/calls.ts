@@ -4,6 +4,15 @@
  *
  * The order is written out here, once: a loop over names would take longer than a small convolution.
  */
+
+/** Columns of a panel, and rows of a micro-kernel's tile. */
+export const NR = 8;
+export const MR = 4;
+
+export function roundUp(n: number, multiple: number): number {
+  return Math.ceil(n / multiple) * multiple;
+}
+
 type Numbers<Names extends string> = Readonly<Record<Names, number>>;
 
 /** The arguments of `multiply` and of `dot`. */
@@ -35,7 +44,7 @@ type Accumulation = Numbers<
   | 'panelCount'
   | 'c'
   | 'cStep'
->;
+> & { readonly continued: boolean };
 
 /** Pixels in lines, as the depthwise micro-kernels take them. */
 type Lines = Numbers<'lines' | 'outs' | 'lineCount' | 'count' | 'step' | 'outStep'>;
@@ -115,6 +124,7 @@ export interface MicroKernels {
       | 'to'
       | 'last'
       | 'plane'
+      | 'scratch'
     >,
   ): void;
   lineOutput(
@@ -260,6 +270,7 @@ export function named(wasm: Positional): MicroKernels {
         k.panelCount,
         k.c,
         k.cStep,
+        k.continued,
       ),
     accumulateEach: (k) =>
       wasm.accumulateEach(
@@ -278,6 +289,7 @@ export function named(wasm: Positional): MicroKernels {
         k.panelCount,
         k.c,
         k.cStep,
+        k.continued,
       ),
     pack: (k) => wasm.pack(k.src, k.rowStep, k.colStep, k.rows, k.cols, k.to, k.panelStep),
     compact: (k) => wasm.compact(k.at, k.rows, k.length, k.step),
@@ -340,6 +352,7 @@ export function named(wasm: Positional): MicroKernels {
         k.to,
         k.last,
         k.plane,
+        k.scratch,
       ),
     lineOutput: (k) =>
       wasm.lineOutput(

@@ -9,12 +9,13 @@
  */
 import { type Heap, outOfMemory } from '../heap.js';
 import type { Pool } from '../threads/pool.js';
+import { onOneThread, type Sequences } from '../threads/steps.js';
 import { threaded } from '../threads/threaded.js';
 import { poolFor, sharedBytes, type Size } from '../threads/threads.js';
-import { type MicroKernels, named, type Positional } from './calls.js';
+import { type MicroKernels, named, type Positional, roundUp } from './calls.js';
 import { exportsOf, isShared, moduleFor, type SimdLevel } from './modules.js';
 
-export interface Simd extends MicroKernels {
+export interface Simd extends MicroKernels, Sequences {
   /** The memory as floats and as integers. Both are replaced when `place` has to grow it. */
   f32: Float32Array;
   i32: Int32Array;
@@ -25,10 +26,6 @@ export interface Simd extends MicroKernels {
    */
   place(...sizes: number[]): number[];
 }
-
-/** Columns of a panel, and rows of a micro-kernel's tile. */
-export const NR = 8;
-export const MR = 4;
 
 const PAGE = 1 << 16;
 /** In bytes: a cache line. */
@@ -126,13 +123,13 @@ function instantiate(level: SimdLevel, given?: Heap, pool?: Pool): Instance {
   try {
     const heap = given ?? ownHeap(pool?.memory ?? new WebAssembly.Memory({ initial: 1 }));
     const direct = named(exportsOf(moduleFor(level, isShared(heap.memory)), heap.memory) as Positional);
-    return instanceOn(heap, pool ? threaded(direct, pool, level) : direct);
+    return instanceOn(heap, pool ? threaded(direct, pool, level) : { ...direct, ...onOneThread(direct) });
   } catch (error) {
     throw new Error(`tfjs-convgrad: the ${level} kernels cannot run here: ${(error as Error).message}`);
   }
 }
 
-function instanceOn(heap: Heap, kernels: MicroKernels): Instance {
+function instanceOn(heap: Heap, kernels: MicroKernels & Sequences): Instance {
   const { memory } = heap;
   let held: number | undefined;
   const release = () => {
@@ -156,10 +153,6 @@ function instanceOn(heap: Heap, kernels: MicroKernels): Instance {
   };
   const simd: Simd = { ...kernels, ...views(memory), place };
   return { simd, refresh, release };
-}
-
-export function roundUp(n: number, multiple: number): number {
-  return Math.ceil(n / multiple) * multiple;
 }
 
 function views({ buffer }: WebAssembly.Memory) {

@@ -10,7 +10,11 @@
  * Source: Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", 2008.
  */
 import { type Epilogue, isClamped, writeBias } from './epilogue.js';
-import { addressOf, type Data, MR, NR, roundUp, type Simd } from './instance.js';
+import { MR, NR, roundUp } from './calls.js';
+import { addressOf, type Data, type Simd } from './instance.js';
+import { eachStrip, placesFor, placeSize } from './strips.js';
+import { areMore } from '../threads/steps.js';
+import type { StepBy, StepOf } from '../threads/cuts.js';
 import { addRows, copyOut, dotColumns, dotRows, transposed, writeSteps } from './vectors.js';
 
 /** Products of the same sizes. Steps and starts are in values. The values of an array lie together, by rows or by columns. */
@@ -78,13 +82,16 @@ function multiplyPanels(simd: Simd, p: Products, a: Data, b: Data, c: Data, epil
   const [slabs, others] = byRows ? [depths, widths] : [widths, depths];
   const [slabStep, across] = byRows ? [p.b.row, cols] : [p.b.col, depth];
   const sizeOfSlab = ({ length }: Part) => Math.max(0, (length - 1) * slabStep + across);
+  const slabSize = b.array ? placeSize(sizeOfSlab(slabs[0])) : 0;
+  const places = placesFor(simd, slabs.length, slabSize);
+  const loaded: number[] = [];
   const cStep = c.array ? cols : p.c.row;
   const rowCount = roundUp(rows, MR);
   const last = cols % NR;
   const width = roundUp(cols, NR);
   const [aAt, slabAt, panels, cAt, lastAt, pixels, outs, lastOuts, zero, bias] = simd.place(
     a.array ? 4 * rows * depth : 0,
-    b.array ? 4 * sizeOfSlab(slabs[0]) : 0,
+    places * slabSize,
     4 * depths[0].length * roundUp(widths[0].length, NR),
     c.array ? 4 * rows * cols : 0,
     last > 0 ? 4 * NR * rows : 0,
@@ -103,50 +110,88 @@ function multiplyPanels(simd: Simd, p: Products, a: Data, b: Data, c: Data, epil
   const { lowest, highest } = epilogue;
   const [aStep, rowStep, colStep] = [4 * p.a.col, 4 * p.b.row, 4 * p.b.col];
 
+  /** Columns k of A, some rows of it, times panels. Objects that are spread would make a small product take twice as long. */
+  const product = (
+    row: number,
+    pixelCount: number,
+    k: Part,
+    from: number,
+    table: number,
+    first: number,
+    panelCount: number,
+    biasAt: number,
+    c: number,
+  ): StepOf<'multiply'> => [
+    'multiply',
+    {
+      pixels: pixels + 4 * row,
+      outs: table + 4 * row,
+      pixelCount,
+      segments: zero,
+      segmentCount: 1,
+      segmentLength: k.length,
+      step: aStep,
+      a: from + k.start * aStep,
+      panels: first,
+      panelCount,
+      bias: biasAt,
+      c,
+      continued: k.start > 0,
+      clamped: isBounded && k.start + k.length === depth,
+      lowest,
+      highest,
+    },
+  ];
+
   /** Columns k of A times a block of B. The last columns, which do not fill a panel, go to a place of their own. */
-  const multiplyBlock = (from: number, block: number, k: Part, n: Part, to: number): void => {
+  const multiplyBlock = (
+    from: number,
+    block: number,
+    k: Part,
+    n: Part,
+    to: number,
+    meanwhile: () => void,
+  ) => {
     const panelStep = 4 * NR * k.length;
-    simd.pack({ src: block, rowStep, colStep, rows: k.length, cols: n.length, to: panels, panelStep });
-    const whole = Math.floor(n.length / NR);
+    const [whole, panelCount] = [Math.floor(n.length / NR), Math.ceil(n.length / NR)];
+    const pack = { src: block, rowStep, colStep, rows: k.length, cols: n.length, to: panels, panelStep };
     const [start, lastBias] = [4 * n.start, bias + 4 * (n.start + NR * whole)];
-    for (let row = 0; row < rowCount; row += ROWS) {
-      const at = 4 * row;
-      // Objects that are spread would make a small product take twice as long.
-      const add = (table: number, first: number, panelCount: number, biasAt: number, c: number) =>
-        simd.multiply({
-          pixels: pixels + at,
-          outs: table + at,
-          pixelCount: Math.min(ROWS, rowCount - row),
-          segments: zero,
-          segmentCount: 1,
-          segmentLength: k.length,
-          step: aStep,
-          a: from + k.start * aStep,
-          panels: first,
-          panelCount,
-          bias: biasAt,
-          c,
-          continued: k.start > 0,
-          clamped: isBounded && k.start + k.length === depth,
-          lowest,
-          highest,
-        });
-      if (whole > 0) add(outs, panels, whole, bias + start, to + start);
-      if (n.length > NR * whole) add(lastOuts, panels + whole * panelStep, 1, lastBias, lastAt);
+    const many = (row: number, count: number) =>
+      product(row, count, k, from, outs, panels, whole, bias + start, to + start);
+    const rest = (row: number, count: number) =>
+      product(row, count, k, from, lastOuts, panels + whole * panelStep, 1, lastBias, lastAt);
+    if (simd.threads > 1 && (panelCount / 2 >= simd.parts || areMore(panelCount, rowCount))) {
+      const steps: StepBy<'panels'>[] = [['pack', pack]];
+      for (let row = 0; row < rowCount; row += ROWS) steps.push(many(row, Math.min(ROWS, rowCount - row)));
+      simd.sequence('panels', panelCount, steps, meanwhile);
+      if (panelCount > whole) simd.sequence('tiles', rowCount, [rest(0, rowCount)]);
+    } else {
+      simd.pack(pack);
+      const together = ROWS * simd.parts;
+      for (let row = 0; row < rowCount; row += together) {
+        const count = Math.min(together, rowCount - row);
+        const steps = [many(row, count)];
+        if (panelCount > whole) steps.push(rest(row, count));
+        simd.sequence('tiles', count, steps, meanwhile);
+      }
     }
   };
 
   for (let i = 0; i < p.cStarts.length; i++) {
     const from = addressOf(simd, a, p.aStarts[i], rows * depth, aAt);
     const to = c.array ? cAt : 4 * (c.start + p.cStarts[i]);
-    for (const slab of slabs) {
-      const first = p.bStarts[i] + slab.start * slabStep;
-      const at = addressOf(simd, b, first, sizeOfSlab(slab), slabAt);
-      for (const other of others) {
-        const [k, n] = byRows ? [slab, other] : [other, slab];
-        multiplyBlock(from, at + 4 * other.start, k, n, to);
-      }
-    }
+    eachStrip(slabs.length, places, {
+      load(s, place) {
+        const first = p.bStarts[i] + slabs[s].start * slabStep;
+        loaded[place] = addressOf(simd, b, first, sizeOfSlab(slabs[s]), slabAt + place * slabSize);
+      },
+      compute(s, place, meanwhile) {
+        for (const other of others) {
+          const [k, n] = byRows ? [slabs[s], other] : [other, slabs[s]];
+          multiplyBlock(from, loaded[place] + 4 * other.start, k, n, to, meanwhile);
+        }
+      },
+    });
     placeLast(simd, lastAt, to + 4 * (cols - last), rows, last, 4 * cStep);
     if (c.array) copyOut(simd, to, rows, cols, c.array, c.start + p.cStarts[i], p.c.row);
   }

@@ -8,6 +8,7 @@
  * dense: [images, rows, cols, channels of one group].
  */
 import type { Geometry, Steps } from '../../geometry.js';
+import { roundUp } from './calls.js';
 import type { Data, Simd } from './instance.js';
 
 export interface Tap {
@@ -150,6 +151,61 @@ export function planStrips(
   }
   return strips;
 }
+
+/** What is done with strip `i`, in place `at` of its scratch memory. Only `compute` may call micro-kernels. */
+export interface StripWork {
+  /** Copies its source in. */
+  load?(i: number, at: number): void;
+  /** Computes it. `meanwhile` is to run while workers compute. It does nothing if it is called again. */
+  compute(i: number, at: number, meanwhile: () => void): void;
+  /** Copies its result out. */
+  store?(i: number, at: number): void;
+}
+
+/**
+ * Two places would do. But a core writes slowly to lines that are in another core's cache. After so many strips, or so many bytes, they
+ * are there no longer.
+ */
+const MOST_PLACES = { count: 8, bytes: 1 << 24 };
+
+/** How many places of so many bytes the strips take in turn. */
+export function placesFor({ threads }: Simd, strips: number, bytes: number): number {
+  if (threads === 1) return 1;
+  const most = Math.min(MOST_PLACES.count, Math.floor(MOST_PLACES.bytes / bytes));
+  return Math.max(1, Math.min(strips, Math.max(2, most)));
+}
+
+/** In bytes: the size of a place for so many floats, in whole lines of the cache. */
+export function placeSize(floats: number): number {
+  return roundUp(4 * floats, 64);
+}
+
+/** Does the work of all strips. With threads, the calling one stores the last strip and loads the next one while workers compute. */
+export function eachStrip(count: number, places: number, { load, compute, store }: StripWork): void {
+  if (places === 1) {
+    for (let i = 0; i < count; i++) {
+      load?.(i, 0);
+      compute(i, 0, nothing);
+      store?.(i, 0);
+    }
+    return;
+  }
+  load?.(0, 0);
+  for (let i = 0; i < count; i++) {
+    let isDone = false;
+    const meanwhile = () => {
+      if (isDone) return;
+      isDone = true;
+      if (i > 0) store?.(i - 1, (i - 1) % places);
+      if (i + 1 < count) load?.(i + 1, (i + 1) % places);
+    };
+    compute(i, i % places, meanwhile);
+    meanwhile();
+  }
+  store?.(count - 1, (count - 1) % places);
+}
+
+const nothing = () => undefined;
 
 /** In floats: a source and a result of this size fit into a second-level cache beside the panels of a filter. */
 const STRIP_SIZE = 1 << 16;

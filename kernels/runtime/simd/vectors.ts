@@ -5,7 +5,8 @@
  * See ./matrix.ts for the meaning of the arguments.
  */
 import { type Epilogue, isClamped, writeBias } from './epilogue.js';
-import { addressOf, type Data, MR, roundUp, type Simd } from './instance.js';
+import { MR, roundUp } from './calls.js';
+import { addressOf, type Data, type Simd } from './instance.js';
 import type { Products, Steps } from './matrix.js';
 
 /** In floats: a run of rows. */

@@ -1,246 +1,376 @@
 /**
- * How a call of a micro-kernel is cut into calls that compute parts of its result. No two parts write to the same cell, and each cell
+ * How calls of micro-kernels are cut into calls that compute parts of their results. No two parts write to the same cell, and each cell
  * is computed as in the whole: the result is the same to the bit, whatever the number of parts.
  */
-import type { MicroKernels } from '../simd/calls.js';
-import { MOST_CALLS } from './worker.js';
+import { type MicroKernels, MR, NR, roundUp } from '../simd/calls.js';
 
 export type Name = keyof MicroKernels;
 export type Call<N extends Name = Name> = Parameters<MicroKernels[N]>[0];
 
-export interface Cut<N extends Name = Name> {
-  /** So many units may be computed each by itself. */
-  units(call: Call<N>): number;
+/**
+ * What calls are cut by:
+ *
+ * - tiles: pixels of a convolution's result, or tiles of Winograd's algorithm
+ * - panels: of eight columns of a matrix
+ * - groups: of sixteen channels, which take a line of the cache
+ * - vectors: of four channels
+ * - taps, planes, patches, lines, windows: as the micro-kernels have them
+ */
+export type Items =
+  'tiles' | 'panels' | 'groups' | 'vectors' | 'taps' | 'planes' | 'patches' | 'lines' | 'windows';
+
+/** Names of micro-kernels that are cut by the items. */
+type NameBy<I extends Items> = {
+  [N in keyof typeof CUTS]: Extract<I, keyof (typeof CUTS)[N]['by']> extends never ? never : N;
+}[keyof typeof CUTS];
+/** A call of a micro-kernel, with its name. */
+export type StepOf<N extends Name> = readonly [name: N, call: Call<N>];
+/** That of a micro-kernel that is cut by the items. */
+export type StepBy<I extends Items> = { readonly [N in NameBy<I>]: StepOf<N> }[NameBy<I>];
+export type Step = StepBy<Items>;
+
+export interface Cut<C> {
+  /** Each part but the last one has a multiple of so many items. */
+  readonly step: number;
+  count(call: C): number;
+  /** The call for the items from `first` up to `end`, of `count`. */
+  part(call: C, first: number, end: number, count: number): C;
+}
+
+export interface Cuts<C> {
   /** As many products take about as long as the call. */
-  work(call: Call<N>): number;
-  /** The call for `count` units from the `first` on. */
-  part(call: Call<N>, first: number, count: number): Call<N>;
+  work(call: C): number;
+  readonly by: { readonly [I in Items]?: Cut<C> };
 }
 
 /** A value that is read and written takes as long as so many products. */
 const VALUE = 8;
-/** In bytes: a row of a panel, of eight columns. */
-const PANEL_ROW = 32;
+/** In bytes: a row of a panel. */
+const PANEL_ROW = 4 * NR;
 /** In bytes: four channels. */
 const VECTOR = 16;
 
 /** In bytes: the scratch memory of the largest transform, of 7 x 7 cells of four channels, in whole lines of the cache. */
 const SCRATCH = 832;
-/** That of all parts of a call. */
-export const ALL_SCRATCH = SCRATCH * MOST_CALLS;
+/** In bytes: that of all parts of a call. */
+export function scratchSize({ parts }: { readonly parts: number }): number {
+  return SCRATCH * parts;
+}
 
-/** Pixels, four at a time. */
-const tiles = {
-  units: ({ pixelCount }: Call<'dot'>) => pixelCount / 4,
-  part<C extends Call<'dot'>>(call: C, first: number, count: number): C {
-    const at = 16 * first;
-    return { ...call, pixels: call.pixels + at, outs: call.outs + at, pixelCount: 4 * count };
+type Pixels = Call<'multiply'> | Call<'multiplyEach'> | Call<'dot'>;
+const pixels = {
+  step: MR,
+  count: ({ pixelCount }: Pixels) => pixelCount,
+  part<C extends Pixels>(call: C, first: number, end: number): C {
+    const pixelCount = roundUp(end - first, MR);
+    return { ...call, pixels: call.pixels + 4 * first, outs: call.outs + 4 * first, pixelCount };
   },
+};
+
+const depthOf = (k: Pixels) => k.segmentCount * k.segmentLength;
+type Multiplied = Call<'multiply'> | Call<'multiplyEach'>;
+const productsOf = (k: Multiplied) => NR * k.panelCount * k.pixelCount * depthOf(k);
+const multiplied = {
+  tiles: pixels,
+  panels: {
+    step: 2,
+    count: ({ panelCount }: Multiplied) => panelCount,
+    part<C extends Multiplied>(k: C, first: number, end: number): C {
+      const at = first * PANEL_ROW;
+      const panels = k.panels + at * depthOf(k);
+      // A last panel that is not full may be left to another call.
+      const panelCount = Math.max(0, Math.min(end, k.panelCount) - first);
+      return { ...k, panels, panelCount, bias: k.bias + at, c: k.c + at };
+    },
+  },
+};
+
+/** Columns, in panels. A pair of them takes a line of the cache. */
+const columns = {
+  step: 2,
+  count: ({ cols }: { cols: number }) => Math.ceil(cols / NR),
+  /** The number of columns from panel `first` up to `end`. */
+  between: ({ cols }: { cols: number }, first: number, end: number) => Math.min(NR * end, cols) - NR * first,
 };
 
 const lines = {
-  units: ({ lineCount }: Call<'depthwise3x3'>) => lineCount,
-  part<C extends Call<'depthwise3x3'>>(call: C, first: number, count: number): C {
-    return { ...call, lines: call.lines + 4 * first, outs: call.outs + 4 * first, lineCount: count };
+  step: 1,
+  count: ({ lineCount }: { lineCount: number }) => lineCount,
+  part<C extends { lines: number; outs: number; lineCount: number }>(call: C, first: number, end: number): C {
+    return { ...call, lines: call.lines + 4 * first, outs: call.outs + 4 * first, lineCount: end - first };
   },
 };
-
 const linesWork = (k: Call<'depthwise'> | Call<'depthwiseFilter'>) =>
   k.lineCount * k.count * k.channels * (k.tapCount + VALUE);
 
-/** Channels, sixteen at a time: they lie in one line of the cache. The last unit has the rest, too. */
-const channels = {
-  units: (call: { channels: number }) => Math.floor(call.channels / 16),
+/** The last group has the rest of the channels, too. */
+const groups = {
+  step: 1,
+  count: ({ channels }: { channels: number }) => Math.floor(channels / 16),
   /** In bytes: where the part starts; and the number of its channels. */
-  span(call: { channels: number }, first: number, count: number): [number, number] {
-    const isLast = first + count === channels.units(call);
-    return [64 * first, isLast ? call.channels - 16 * first : 16 * count];
+  span(call: { channels: number }, first: number, end: number): [number, number] {
+    return [64 * first, (end === groups.count(call) ? call.channels : 16 * end) - 16 * first];
   },
 };
 
 type Windows = Call<'maxPool'> | Call<'avgPool'> | Call<'maxPoolGrad'> | Call<'avgPoolGrad'>;
-const windowUnits = ({ pixelCount }: Windows) => pixelCount;
-const windowWork = ({ pixelCount, tapCount, channels }: Windows) =>
+const windows = { step: 1, count: ({ pixelCount }: Windows) => pixelCount };
+const windowsWork = ({ pixelCount, tapCount, channels }: Windows) =>
   pixelCount * channels * (2 * tapCount + VALUE);
 
-/** Four channels at a time, of taps that lie in panels. */
-const vectors = {
-  units: ({ size }: { size: number }) => size / VECTOR,
-  work: ({ size }: { size: number }) => 4 * size * VALUE,
+type Values = { readonly size: number };
+const vectors = { step: 1, count: ({ size }: Values) => size / VECTOR };
+/** The work of transforms that give or take `n` cells of each value. */
+const vectorsWork = ({ size }: Values, n: number) => (size / 4) * n * VALUE;
+/** Transforms of a filter whose values lie in panels. `panels` serves only in sequences: its number is that of other calls. */
+const filterCut = {
+  step: 1,
+  count: vectors.count,
+  part<C extends Values & { taps: number; to: number }>(k: C, first: number, end: number, count: number): C {
+    const item = k.size / count;
+    const at = item * first;
+    return { ...k, taps: k.taps + at, to: k.to + at, size: item * (end - first) };
+  },
 };
+const filterCuts = { panels: filterCut, vectors: filterCut };
 
-const depthOf = (k: { segmentCount: number; segmentLength: number }) => k.segmentCount * k.segmentLength;
-const byPanels = ({ panelCount, tapCount }: Call<'accumulate'>) => panelCount >= tapCount / 4;
-
-type Multiplied = Call<'multiply'> | Call<'multiplyEach'>;
-const productsOf = (k: Multiplied) => 8 * k.panelCount * k.pixelCount * depthOf(k);
-
-/** Whichever are more: tiles of pixels, or pairs of panels. So each thread reads a part of the larger operand. */
-const tilesOrPanels = {
-  units: (k: Multiplied) => Math.max(k.pixelCount / 4, Math.ceil(k.panelCount / 2)),
-  part<C extends Multiplied>(k: C, first: number, count: number): C {
-    if (k.pixelCount / 4 >= Math.ceil(k.panelCount / 2)) return tiles.part(k as never, first, count) as never;
-    const panels = k.panels + 2 * first * PANEL_ROW * depthOf(k);
-    const [panelCount, at] = [Math.min(2 * count, k.panelCount - 2 * first), 2 * first * PANEL_ROW];
-    return { ...k, panels, panelCount, bias: k.bias + at, c: k.c + at };
+const outputs = {
+  step: 1,
+  count: ({ tileCount }: { tileCount: number }) => tileCount,
+  part<C extends { tiles: number; tileCount: number; from: number; channels: number }>(
+    k: C,
+    first: number,
+    end: number,
+  ): C {
+    return {
+      ...k,
+      tiles: k.tiles + 4 * first,
+      tileCount: end - first,
+      from: k.from + 4 * first * k.channels,
+    };
   },
 };
 
-export const CUTS: { readonly [N in Name]?: Cut<N> } = {
-  multiply: { ...tilesOrPanels, work: productsOf },
-  multiplyEach: { ...tilesOrPanels, work: (k) => k.count * productsOf(k) },
-  dot: { ...tiles, work: (k) => k.panelCount * k.pixelCount * depthOf(k) },
+export const CUTS = {
+  multiply: { work: productsOf, by: multiplied },
+  multiplyEach: { work: (k) => k.count * productsOf(k), by: multiplied },
+  dot: { work: (k) => k.panelCount * k.pixelCount * depthOf(k), by: { tiles: pixels } },
   addRows: {
-    units: (k) => Math.ceil(k.cols / 16),
     work: (k) => k.rows * k.cols * VALUE,
-    part(k, first, count) {
-      const cols = Math.min(16 * count, k.cols - 16 * first);
-      return { ...k, b: k.b + 64 * first, c: k.c + 64 * first, cols };
+    by: {
+      panels: {
+        ...columns,
+        part(k, first, end) {
+          const at = first * PANEL_ROW;
+          return { ...k, b: k.b + at, c: k.c + at, cols: columns.between(k, first, end) };
+        },
+      },
     },
   },
   accumulate: {
-    units: (k) => (byPanels(k) ? k.panelCount : k.tapCount / 4),
-    work: (k) => 8 * k.panelCount * k.tapCount * k.rowCount * k.cols,
-    part(k, first, count) {
-      if (!byPanels(k))
-        return { ...k, taps: k.taps + 16 * first, tapCount: 4 * count, c: k.c + 4 * first * k.cStep };
-      const panels = k.panels + first * PANEL_ROW * k.rowCount * k.cols;
-      return { ...k, panels, panelCount: count, c: k.c + first * PANEL_ROW };
+    work: (k) => NR * k.panelCount * k.tapCount * k.rowCount * k.cols,
+    by: {
+      taps: {
+        step: MR,
+        count: (k) => k.tapCount,
+        part(k, first, end) {
+          return { ...k, taps: k.taps + 4 * first, tapCount: end - first, c: k.c + first * k.cStep };
+        },
+      },
+      panels: {
+        step: 1,
+        count: (k) => k.panelCount,
+        part(k, first, end) {
+          const at = first * PANEL_ROW;
+          return { ...k, panels: k.panels + at * k.rowCount * k.cols, panelCount: end - first, c: k.c + at };
+        },
+      },
     },
   },
   accumulateEach: {
-    units: (k) => k.count,
-    work: (k) => 8 * k.count * k.panelCount * k.tapCount * k.rowCount * k.cols,
-    part(k, first, count) {
-      const [a, panels] = [k.a + first * k.aStep, k.panels + first * k.panelsStep];
-      return { ...k, count, a, panels, c: k.c + first * k.planeStep };
+    work: (k) => NR * k.count * k.panelCount * k.tapCount * k.rowCount * k.cols,
+    by: {
+      planes: {
+        step: 1,
+        count: (k) => k.count,
+        part(k, first, end) {
+          const [a, panels] = [k.a + first * k.aStep, k.panels + first * k.panelsStep];
+          return { ...k, count: end - first, a, panels, c: k.c + first * k.planeStep };
+        },
+      },
     },
   },
   pack: {
-    units: (k) => Math.ceil(k.cols / 16),
     work: (k) => k.rows * k.cols * VALUE,
-    part(k, first, count) {
-      const cols = Math.min(16 * count, k.cols - 16 * first);
-      return { ...k, src: k.src + 16 * first * k.colStep, cols, to: k.to + 2 * first * k.panelStep };
+    by: {
+      panels: {
+        ...columns,
+        part(k, first, end) {
+          const src = k.src + NR * first * k.colStep;
+          return { ...k, src, cols: columns.between(k, first, end), to: k.to + first * k.panelStep };
+        },
+      },
     },
   },
-  depthwise: { ...lines, work: linesWork },
-  depthwise3x3: { ...lines, work: (k) => k.lineCount * k.count * k.channels * (9 + VALUE) },
+  depthwise: { work: linesWork, by: { lines } },
+  depthwise3x3: { work: (k) => k.lineCount * k.count * k.channels * (9 + VALUE), by: { lines } },
   depthwiseFilter: {
-    units: channels.units,
     work: linesWork,
-    part(k, first, count) {
-      const [at, channelCount] = channels.span(k, first, count);
-      return { ...k, x: k.x + at, dy: k.dy + at, dFilter: k.dFilter + at, channels: channelCount };
+    by: {
+      groups: {
+        ...groups,
+        part(k, first, end) {
+          const [at, channels] = groups.span(k, first, end);
+          return { ...k, x: k.x + at, dy: k.dy + at, dFilter: k.dFilter + at, channels };
+        },
+      },
     },
   },
   maxPool: {
-    units: windowUnits,
-    work: windowWork,
-    part(k, first, count) {
-      return { ...k, pixels: k.pixels + 4 * first, outs: k.outs + 4 * first, pixelCount: count };
+    work: windowsWork,
+    by: {
+      windows: {
+        ...windows,
+        part(k, first, end) {
+          return { ...k, pixels: k.pixels + 4 * first, outs: k.outs + 4 * first, pixelCount: end - first };
+        },
+      },
     },
   },
   avgPool: {
-    units: windowUnits,
-    work: windowWork,
-    part(k, first, count) {
-      const at = 4 * first;
-      return { ...k, pixels: k.pixels + at, outs: k.outs + at, counts: k.counts + at, pixelCount: count };
+    work: windowsWork,
+    by: {
+      windows: {
+        ...windows,
+        part(k, first, end) {
+          const at = 4 * first;
+          return {
+            ...k,
+            pixels: k.pixels + at,
+            outs: k.outs + at,
+            counts: k.counts + at,
+            pixelCount: end - first,
+          };
+        },
+      },
     },
   },
   // Windows may overlap, so parts of them would add to the same cells.
   maxPoolGrad: {
-    units: channels.units,
-    work: windowWork,
-    part(k, first, count) {
-      const [at, channelCount] = channels.span(k, first, count);
-      return { ...k, x: k.x + at, dy: k.dy + at, dx: k.dx + at, channels: channelCount };
+    work: windowsWork,
+    by: {
+      groups: {
+        ...groups,
+        part(k, first, end) {
+          const [at, channels] = groups.span(k, first, end);
+          return { ...k, x: k.x + at, dy: k.dy + at, dx: k.dx + at, channels };
+        },
+      },
     },
   },
   avgPoolGrad: {
-    units: channels.units,
-    work: windowWork,
-    part(k, first, count) {
-      const [at, channelCount] = channels.span(k, first, count);
-      return { ...k, dy: k.dy + at, dx: k.dx + at, channels: channelCount };
+    work: windowsWork,
+    by: {
+      groups: {
+        ...groups,
+        part(k, first, end) {
+          const [at, channels] = groups.span(k, first, end);
+          return { ...k, dy: k.dy + at, dx: k.dx + at, channels };
+        },
+      },
     },
   },
   normalize: {
-    units: (k) => Math.ceil(k.length / k.period),
     work: (k) => (k.length / 4) * VALUE,
-    part(k, first, count) {
-      const at = first * k.period;
-      return { ...k, x: k.x + at, y: k.y + at, length: Math.min(count * k.period, k.length - at) };
+    by: {
+      lines: {
+        step: 1,
+        count: (k) => Math.ceil(k.length / k.period),
+        part(k, first, end) {
+          const at = first * k.period;
+          return { ...k, x: k.x + at, y: k.y + at, length: Math.min(end * k.period, k.length) - at };
+        },
+      },
     },
   },
-  winogradFilter: {
-    ...vectors,
-    part(k, first, count) {
-      const at = VECTOR * first;
-      return { ...k, taps: k.taps + at, to: k.to + at, size: VECTOR * count };
-    },
-  },
+  winogradFilter: { work: (k) => vectorsWork(k, k.n * k.n), by: filterCuts },
   winogradInput: {
-    units: (k) => k.patchCount,
     work: (k) => k.n * k.n * k.patchCount * k.channels * VALUE,
-    part(k, first, count) {
-      const [patches, to] = [k.patches + 4 * first, k.to + 4 * first * k.channels];
-      return { ...k, patches, patchCount: count, to };
+    by: {
+      tiles: {
+        step: 1,
+        count: (k) => k.patchCount,
+        part(k, first, end) {
+          const [patches, to] = [k.patches + 4 * first, k.to + 4 * first * k.channels];
+          return { ...k, patches, patchCount: end - first, to };
+        },
+      },
     },
   },
   winogradOutput: {
-    units: (k) => k.tileCount,
     work: (k) => k.n * k.n * k.tileCount * k.channels * VALUE,
-    part(k, first, count) {
-      const [tileAt, from] = [k.tiles + 4 * first, k.from + 4 * first * k.channels];
-      return { ...k, tiles: tileAt, tileCount: count, from };
-    },
+    by: { tiles: outputs },
   },
   gradientTiles: {
-    units: (k) => k.tileCount,
     work: (k) => k.n * k.n * k.tileCount * k.channels * VALUE,
-    part(k, first, count) {
-      const [tileAt, to] = [k.tiles + 4 * first, k.to + PANEL_ROW * first];
-      return { ...k, tiles: tileAt, tileCount: count, to };
+    by: {
+      tiles: {
+        step: 1,
+        count: (k) => k.tileCount,
+        part(k, first, end) {
+          return { ...k, tiles: k.tiles + 4 * first, tileCount: end - first, to: k.to + PANEL_ROW * first };
+        },
+      },
     },
   },
   gradientTaps: {
-    ...vectors,
-    part(k, first, count) {
-      const at = VECTOR * first;
-      return { ...k, from: k.from + at, to: k.to + at, size: VECTOR * count };
+    work: (k) => vectorsWork(k, k.n * k.n),
+    by: {
+      vectors: {
+        ...vectors,
+        part(k, first, end) {
+          const at = VECTOR * first;
+          return { ...k, from: k.from + at, to: k.to + at, size: VECTOR * (end - first) };
+        },
+      },
     },
   },
-  lineFilter: {
-    ...vectors,
-    part(k, first, count) {
-      const at = VECTOR * first;
-      return { ...k, taps: k.taps + at, to: k.to + at, size: VECTOR * count };
-    },
-  },
+  lineFilter: { work: (k) => vectorsWork(k, 7), by: filterCuts },
   lineInput: {
-    // With channels that are no multiple of four, a patch is written past its end, where the next one begins.
-    units: (k) => (k.channels % 4 === 0 ? k.patchCount : 1),
     work: (k) => 7 * k.patchCount * k.pieceCount * k.channels * VALUE,
-    part(k, first, count) {
-      const patch = 4 * first * k.channels;
-      const [to, last] = [k.to + patch * k.pieceCount, k.last + patch * k.whole];
-      return { ...k, patches: k.patches + 4 * first, patchCount: count, to, last };
+    by: {
+      patches: {
+        step: 1,
+        count: (k) => k.patchCount,
+        part(k, first, end) {
+          const patch = 4 * first * k.channels;
+          const [to, last] = [k.to + patch * k.pieceCount, k.last + patch * k.whole];
+          return { ...k, patches: k.patches + 4 * first, patchCount: end - first, to, last };
+        },
+      },
     },
   },
-  lineOutput: {
-    units: (k) => k.tileCount,
-    work: (k) => 7 * k.tileCount * k.channels * VALUE,
-    part(k, first, count) {
-      const [tileAt, from] = [k.tiles + 4 * first, k.from + 4 * first * k.channels];
-      return { ...k, tiles: tileAt, tileCount: count, from };
-    },
-  },
-};
+  lineOutput: { work: (k) => 7 * k.tileCount * k.channels * VALUE, by: { tiles: outputs } },
+} satisfies { readonly [N in Name]?: Cuts<Call<N>> };
 
-/** Part number `index` of a call, with scratch memory of its own if the micro-kernel needs any. */
-export function partOf(name: Name, call: Call, first: number, count: number, index: number): Call {
-  const part = (CUTS[name] as Cut).part(call, first, count);
-  return 'scratch' in part ? { ...part, scratch: part.scratch + SCRATCH * index } : part;
+/** Part number `index` of a step, with scratch memory of its own if the micro-kernel needs any. */
+export function partOf(
+  [name, call]: Step,
+  by: Items,
+  first: number,
+  end: number,
+  count: number,
+  index: number,
+): Step {
+  const part = cutOf(name, by).part(call, first, end, count);
+  return [name, 'scratch' in part ? { ...part, scratch: part.scratch + SCRATCH * index } : part] as Step;
+}
+
+export function cutsOf(name: Step[0]): Cuts<Call> {
+  return CUTS[name] as Cuts<Call>;
+}
+
+/** The sequences' types see to it that there is one. */
+export function cutOf(name: Step[0], by: Items): Cut<Call> {
+  return cutsOf(name).by[by]!;
 }

@@ -1,25 +1,26 @@
 /** A pool: the calling thread and workers that run micro-kernels on one memory. worker.ts says how they speak. */
 import { type MicroKernels, named, type Positional } from '../simd/calls.js';
 import { exportsOf, moduleFor, SIMD_LEVELS, type SimdLevel, whyNot } from '../simd/modules.js';
-import type { Call, Name } from './cuts.js';
-import { CALL_SIZE, DONE, FAILED, newControl, PATIENCE, RESTING, SLEEPING, TICKET, TRUE, viewsOf } from './worker.js'; // prettier-ignore
+import type { Name, Step } from './cuts.js';
+import { runSteps } from './steps.js';
+import { CALL_SIZE, CALLS, DONE, FAILED, newControl, PATIENCE, RESTING, SLEEPING, TICKET, TRUE, viewsOf } from './worker.js'; // prettier-ignore
 import { type Started, startWorker } from './workers.js';
 
-/** A call of a micro-kernel. */
-export interface Task {
-  readonly name: Name;
-  readonly call: Call;
-}
+/** Calls of micro-kernels, which follow each other. */
+export type Task = readonly Step[];
 
 export interface Pool {
   readonly memory: WebAssembly.Memory;
   /** The threads that serve: this one, and the workers that have started. */
   threads(): number;
+  /** Whether all workers sleep. */
+  isAsleep(): boolean;
   /**
-   * Runs the tasks, at most 64, in any order and at the same time. Returns whether one of them has returned true.
+   * Runs the tasks in any order and at the same time. All have the same number of calls. Returns whether one of them has returned true.
+   * @param meanwhile runs on this thread, while workers begin
    * @throws Error, and the pool is closed, if a worker has failed or is late. What has been written until then is of no use.
    */
-  run(level: SimdLevel, direct: MicroKernels, tasks: readonly Task[]): boolean;
+  run(level: SimdLevel, direct: MicroKernels, tasks: readonly Task[], meanwhile?: () => void): boolean;
   close(): void;
 }
 
@@ -83,18 +84,20 @@ export function openPool(
       const low = (ticket >> 8) & 255;
       if (low === (ticket & 255)) return [taken, isTrue];
       if (Atomics.compareExchange(words, TICKET, ticket, ticket + 256) !== ticket) continue;
-      if (runTask(direct, tasks[low])) isTrue = true;
+      if (runSteps(direct, tasks[low])) isTrue = true;
       taken++;
     }
   };
 
-  const run: Pool['run'] = (level, direct, tasks) => {
+  const run: Pool['run'] = (level, direct, tasks, meanwhile) => {
     [at, base] = [0, levels.indexOf(level) * names.length];
-    for (const task of tasks) runTask(write, task);
+    for (const task of tasks) runSteps(write, task);
+    words[CALLS] = tasks[0].length;
     for (const word of [DONE, TRUE, FAILED]) words[word] = 0;
     Atomics.store(words, TICKET, (++job << 16) | tasks.length);
     if (Atomics.load(words, SLEEPING) > 0) Atomics.notify(words, TICKET);
     try {
+      meanwhile?.();
       const [taken, isTrue] = takeTasks(direct, tasks);
       if (!waitFor(words, tasks.length - taken)) throw new Error('a worker was late');
       if (Atomics.load(words, FAILED)) throw new Error('a worker has failed');
@@ -104,7 +107,9 @@ export function openPool(
       throw error;
     }
   };
-  const pool: Pool = { memory, threads: () => (isOpen ? started + 1 : 1), run, close };
+  const threads = () => (isOpen ? started + 1 : 1);
+  const isAsleep = () => Atomics.load(words, SLEEPING) === started;
+  const pool: Pool = { memory, threads, isAsleep, run, close };
 
   const workers: Started[] = [];
   try {
@@ -119,10 +124,6 @@ export function openPool(
     throw error;
   }
   return pool;
-}
-
-function runTask(kernels: MicroKernels, { name, call }: Task): boolean {
-  return Boolean((kernels[name] as (call: Call) => boolean | void)(call));
 }
 
 /** Waits until so many tasks of workers have ended. Returns false if that takes too long. */

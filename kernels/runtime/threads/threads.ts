@@ -30,14 +30,14 @@ const MOST_PAGES = 1 << 14;
 const RESTARTS = 3;
 /**
  * In products, of which a core computes about 20 in a nanosecond: to share less out would take longer than it saves. Half of it is the
- * least for a part.
+ * least for a part. While workers sleep it must be more: they take some 50 microseconds to wake up.
  */
-const LEAST_WORK = 400_000;
+const LEAST_WORK = { awake: 400_000, asleep: 2_000_000 };
 /**
  * In products for each value of the inputs and the result: with fewer of them, copies to a shared memory take longer than threads save.
  * On tfjs's memory, where one thread works without copies, they must be more.
  */
-const PRODUCTS_PER_VALUE = { copied: 24, inPlace: 48 };
+const PRODUCTS_PER_VALUE = { copied: 8, inPlace: 12 };
 
 /** How much work there is. */
 export interface Size {
@@ -111,14 +111,17 @@ export function sharedBytes(): number {
 /** The pool that is to do the work. If it does not work on the heap, it works on copies. Undefined: this thread does it. */
 export function poolFor(heap: Heap | undefined, size?: Size): Pool | undefined {
   if (!own) return undefined;
-  if (heap && isShared(heap.memory)) return placeOn(heap)?.pool;
-  return isWorthCopies(heap, size) ? own.pool : undefined;
+  const pool = heap && isShared(heap.memory) ? placeOn(heap)?.pool : own.pool;
+  return pool && isWorthwhile(pool, heap, size) ? pool : undefined;
 }
 
-function isWorthCopies(heap: Heap | undefined, size: Size | undefined): boolean {
-  if (current.leastWork !== undefined) return !heap || size !== undefined;
-  const least = heap ? PRODUCTS_PER_VALUE.inPlace : PRODUCTS_PER_VALUE.copied;
-  return size !== undefined && size.products >= Math.max(LEAST_WORK, least * size.values);
+function isWorthwhile(pool: Pool, heap: Heap | undefined, size: Size | undefined): boolean {
+  const isHere = pool.memory === heap?.memory;
+  if (current.leastWork !== undefined) return isHere || !heap || size !== undefined;
+  if (!size) return isHere; // without copies: each micro-kernel is looked at by itself
+  const least = LEAST_WORK[pool.isAsleep() ? 'asleep' : 'awake'];
+  const perValue = isHere ? 0 : PRODUCTS_PER_VALUE[heap ? 'inPlace' : 'copied'];
+  return size.products >= Math.max(least, perValue * size.values);
 }
 
 /** Opens a pool on the heap, if its memory is shared and has none. */
@@ -130,7 +133,7 @@ function placeOn({ memory }: Heap): Place | undefined {
 }
 
 export function leastWork(): number {
-  return current.leastWork ?? LEAST_WORK;
+  return current.leastWork ?? LEAST_WORK.awake;
 }
 
 function places(): Place[] {

@@ -2,18 +2,18 @@
  * The source of a worker, and the words by which it and the calling thread speak. The source needs no file and no import, so that it
  * survives every bundler.
  *
- * The words lie in a SharedArrayBuffer of their own: WORDS as int32, then a table of calls as float64. A job is a list of calls of
- * micro-kernels that write to different places, so that any thread may take any of them.
+ * The words lie in a SharedArrayBuffer of their own: WORDS as int32, then a table of calls as float64. A job is a list of tasks. A task
+ * is some calls of micro-kernels, which follow each other. No two tasks write to the same place, so any thread may take any of them.
  *
- * - TICKET tells which calls nobody has taken yet: those from `low` up to `high`. It is number of the job << 16 | low << 8 | high. A thread
- *   takes a call if TICKET still is what it has read: the calling thread the lowest, a worker the highest. So a thread takes the same
- *   parts of one micro-kernel after the other, and finds in its cache what it has written.
- * - The caller writes the table while no call is left. A worker reads a call after it has taken it.
- * - A worker looks for the next call for some time before it sleeps: the jobs of a kernel follow each other within microseconds, and to
+ * - TICKET tells which tasks nobody has taken yet: those from `low` up to `high`. It is number of the job << 16 | low << 8 | high. A thread
+ *   takes a task if TICKET still is what it has read: the calling thread the lowest, a worker the highest. So a thread takes the same
+ *   parts in one job after the other, and finds in its cache what it has written.
+ * - The caller writes the table while no task is left. A worker reads a call after it has taken its task.
+ * - A worker looks for the next task for some time before it sleeps: the jobs of a kernel follow each other within microseconds, and to
  *   be woken takes fifty.
  */
 export const TICKET = 0;
-/** The calls of the job that have ended. */
+/** The tasks of the job that have ended. */
 export const DONE = 1;
 /** The workers that sleep until TICKET changes. */
 export const SLEEPING = 2;
@@ -23,15 +23,18 @@ export const TRUE = 3;
 export const FAILED = 4;
 /** 1: the calling thread sleeps until DONE changes. */
 export const RESTING = 5;
+/** The calls of each task. */
+export const CALLS = 6;
 const WORDS = 16;
 
-/** The calls that a job may have. */
-export const MOST_CALLS = 64;
+/** The tasks that a job may have, and the calls of all of them. */
+export const MOST_TASKS = 64;
+export const MOST_CALLS = 512;
 /** Numbers of a call in the table: its micro-kernel, how many arguments it has, and the arguments. */
 export const CALL_SIZE = 20;
 
-/** Looks before a thread sleeps: about 300 microseconds. */
-export const PATIENCE = 20_000;
+/** Looks before a thread sleeps: about 150 microseconds. */
+export const PATIENCE = 10_000;
 
 /** What a worker is told at its start. */
 export interface WorkerData {
@@ -70,11 +73,12 @@ const serve = ({ modules, memory, control, names }, started) => {
       Atomics.sub(words, ${SLEEPING}, 1);
     } else {
       if (Atomics.compareExchange(words, ${TICKET}, ticket, ticket - 1) !== ticket) continue;
-      const at = ${CALL_SIZE} * (high - 1);
-      const kernel = table[at];
-      const args = table.slice(at + 2, at + 2 + table[at + 1]);
+      const size = ${CALL_SIZE} * words[${CALLS}];
       try {
-        if (kernels[kernel](...args)) Atomics.store(words, ${TRUE}, 1);
+        for (let at = size * (high - 1); at < size * high; at += ${CALL_SIZE}) {
+          const args = table.subarray(at + 2, at + 2 + table[at + 1]);
+          if (kernels[table[at]](...args)) Atomics.store(words, ${TRUE}, 1);
+        }
       } catch {
         Atomics.store(words, ${FAILED}, 1);
       }

@@ -1,12 +1,12 @@
 /**
  * Micro-kernel of the gradient of the filter: a product that sums over pixels.
  *
- *   C[k, n] += sum over r, i of A[taps[k] + rows[r] + i * colStep] * B[r * cols + i, n]
+ *   C[k, n] = sum over r, i of A[taps[k] + rows[r] + i * colStep] * B[r * cols + i, n]     + C[k, n], if `continued`
  *
  * - A is the padded image. Filter cell k meets the value at a + taps[k] + rows[r] + i * colStep at pixel (r, i). A stride is
  *   therefore only a larger step.
  * - B is dy in panels of NR channels, panel[pixel * NR + j].
- * - C is [tapCount, cStep / 4]. It is updated NR floats at a time.
+ * - C is [tapCount, cStep / 4]. It is written NR floats at a time.
  *
  * Winograd's gradient (winograd_gradient.ts) passes planes of V and W as A and B, and tiles as the pixels of a single row.
  *
@@ -27,6 +27,7 @@ export function accumulate(
   panelCount: u32,
   c: usize,
   cStep: usize,
+  continued: bool,
 ): void {
   const rowsEnd = rows + (rowCount << 2);
   const panelSize = (rowCount * cols) << 5;
@@ -76,17 +77,17 @@ export function accumulate(
           b += 32;
         }
       }
-      v128.store(at, f32x4.add(v128.load(at), c00));
-      v128.store(at, f32x4.add(v128.load(at, 16), c01), 16);
+      v128.store(at, continued ? f32x4.add(v128.load(at), c00) : c00);
+      v128.store(at, continued ? f32x4.add(v128.load(at, 16), c01) : c01, 16);
       at += cStep;
-      v128.store(at, f32x4.add(v128.load(at), c10));
-      v128.store(at, f32x4.add(v128.load(at, 16), c11), 16);
+      v128.store(at, continued ? f32x4.add(v128.load(at), c10) : c10);
+      v128.store(at, continued ? f32x4.add(v128.load(at, 16), c11) : c11, 16);
       at += cStep;
-      v128.store(at, f32x4.add(v128.load(at), c20));
-      v128.store(at, f32x4.add(v128.load(at, 16), c21), 16);
+      v128.store(at, continued ? f32x4.add(v128.load(at), c20) : c20);
+      v128.store(at, continued ? f32x4.add(v128.load(at, 16), c21) : c21, 16);
       at += cStep;
-      v128.store(at, f32x4.add(v128.load(at), c30));
-      v128.store(at, f32x4.add(v128.load(at, 16), c31), 16);
+      v128.store(at, continued ? f32x4.add(v128.load(at), c30) : c30);
+      v128.store(at, continued ? f32x4.add(v128.load(at, 16), c31) : c31, 16);
       at += cStep;
     }
     panels += panelSize;
@@ -111,9 +112,10 @@ export function accumulateEach(
   panelCount: u32,
   c: usize,
   cStep: usize,
+  continued: bool,
 ): void {
   for (let i: u32 = 0; i < count; i++) {
-    accumulate(taps, tapCount, rows, rowCount, cols, colStep, a, panels, panelCount, c, cStep);
+    accumulate(taps, tapCount, rows, rowCount, cols, colStep, a, panels, panelCount, c, cStep, continued);
     a += aStep;
     panels += panelsStep;
     c += planeStep;

@@ -25,8 +25,8 @@ export function lineFilter(r: u32, taps: usize, tapStep: usize, size: usize, to:
 
 /**
  * V from the patches of the image a. Piece i of patch p starts at a + patches[p] + pieces[i], and its cells lie `step` apart. The
- * first `whole` pieces are those of r taps: their last plane starts at `last`. Up to three floats are read past the image and written
- * past a plane.
+ * first `whole` pieces are those of r taps: their last plane starts at `last`. Up to three floats are read past the image. scratch holds
+ * six vectors.
  */
 export function lineInput(
   patches: usize,
@@ -40,22 +40,44 @@ export function lineInput(
   to: usize,
   last: usize,
   plane: usize,
+  scratch: usize,
 ): void {
   const size = channels << 2;
   const wholeEnd = pieces + (whole << 2);
   const piecesEnd = pieces + (pieceCount << 2);
+  const end = to + patchCount * pieceCount * size;
+  const lastEnd = last + patchCount * whole * size;
   for (let p: u32 = 0; p < patchCount; p++) {
     const patch = a + load<u32>(patches + (p << 2));
     for (let piece = pieces; piece < piecesEnd; piece += 4) {
       const d = patch + load<u32>(piece);
+      const isWhole = piece < wholeEnd;
+      // What is written past a piece is written again with the next one. After the end another thread may have written.
       for (let at: usize = 0; at < size; at += 16) {
-        input7(d + at, step, to + at, plane);
-        if (piece < wholeEnd) lastInput7(d + at, step, last + at);
+        if (to + at + 16 <= end) {
+          input7(d + at, step, to + at, plane);
+        } else {
+          input7(d + at, step, scratch, 16);
+          for (let cell: usize = 0; cell < 6; cell++) copy(scratch + (cell << 4), to + at + cell * plane, size - at);
+        }
+        if (!isWhole) continue;
+        if (last + at + 16 <= lastEnd) {
+          lastInput7(d + at, step, last + at);
+        } else {
+          lastInput7(d + at, step, scratch);
+          copy(scratch, last + at, size - at);
+        }
       }
       to += size;
-      if (piece < wholeEnd) last += size;
+      if (isWhole) last += size;
     }
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function copy(from: usize, to: usize, size: usize): void {
+  for (let at: usize = 0; at < min<usize>(size, 16); at += 4) store<f32>(to + at, load<f32>(from + at));
 }
 
 /** y from M, with the bias added, between the bounds. The first cell of tile t lies at c + tiles[t], the others `step` apart. */
