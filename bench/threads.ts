@@ -1,85 +1,188 @@
 /**
- * `npm run bench:threads`: times the plugin's kernels on cpu and wasm by one thread and by several, which alternate in one run. The times
- * are medians. First the results are compared: they must be the same, to the bit.
+ * `npm run bench:threads`: times the plugin's kernels on cpu and wasm by one thread and by several. The times are medians. First the
+ * results are compared: they must be the same, to the bit.
+ *
+ * Each number of threads has a process of its own, which waits while another one is timed: a pool that is new is slow at first. They
+ * alternate. The threads also multiply what is in the caches of their cores, alternating with the kernels.
  */
+import { type ChildProcess, fork } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { availableParallelism, cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import { Command, InvalidArgumentError } from 'commander';
 import { OWN } from '../kernels/registry.js';
+import { bestSimd } from '../kernels/runtime/options.js';
+import { type Simd, withSimd } from '../kernels/runtime/simd/instance.js';
 import { backendInfo, configure } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { median } from '../src/verify/time.js';
-import { allShapes, perRun, type Run } from './shapes.js';
+import { allShapes, perRun } from './shapes.js';
 
 /** Milliseconds for which a kernel runs in each round, and before it is timed. */
 const SLICE = 30;
-const WARM_UP = 60;
+const WARM_UP = 150;
 const ROUNDS = 7;
+/** Milliseconds for which it runs before each time that is taken, as its process has waited. */
+const WAKE_UP = 20;
 /** In millions of floating-point operations: the geometric mean of these is printed, too. */
 const LARGE = 20;
 
 const BACKENDS = ['cpu', 'wasm'] as const;
 
-/** Milliseconds by each number of threads. */
-type Times = Map<number, number>;
+/** Milliseconds by a number of threads. */
+interface Times {
+  kernel: number[];
+  /** Of what needs no memory. */
+  cores: number[];
+}
+type Medians = Map<number, { kernel: number; cores: number }>;
 
 interface Row {
   kernelName: string;
   shape: string;
   backend: string;
   megaFlops?: number;
-  times: Times;
+  times: Medians;
 }
 
-async function measure(run: Run, backend: string, counts: readonly number[]): Promise<Times> {
-  const { kernelName, shapes, attrs } = run;
-  await tf.setBackend(backend);
-  const entries = Object.entries(run.inputs).map(([key, values]) => [key, tf.tensor(values, shapes[key])]);
-  const inputs = Object.fromEntries(entries) as tf.NamedTensorMap;
-  const execute = () => tf.engine().runKernel(OWN + kernelName, inputs, attrs) as tf.Tensor;
-  const times = new Map(counts.map((count): [number, number[]] => [count, []]));
-  let first: string | undefined;
+/** Each thread multiplies some pixels by the same panels, again and again. All it needs stays in the cache of a core: 68 KiB. */
+function multiplyInCaches(): void {
+  const [pixelCount, depth, panelCount] = [128, 64, 2];
+  const work = (simd: Simd) => {
+    const [pixels, outs, zero, a, panels, bias, c] = simd.place(
+      4 * pixelCount,
+      4 * pixelCount,
+      4,
+      4 * pixelCount * depth,
+      32 * panelCount * depth,
+      32 * panelCount,
+      32 * panelCount * pixelCount,
+    );
+    for (let i = 0; i < pixelCount; i++) {
+      simd.i32[pixels / 4 + i] = 4 * depth * i;
+      simd.i32[outs / 4 + i] = 32 * panelCount * i;
+    }
+    simd.f32.fill(1, a / 4, c / 4);
+    simd.i32[zero / 4] = 0;
+    const again = { count: 100, aStep: 0, panelsStep: 0, cStep: 0, continued: false };
+    const segment = { segments: zero, segmentCount: 1, segmentLength: depth, step: 4 };
+    simd.multiplyEach({ ...again, ...segment, pixels, outs, pixelCount, a, panels, panelCount, bias, c });
+  };
+  withSimd(bestSimd()!, work, undefined, { products: 1e9, values: 1 });
+}
+
+/** What is asked of a process that has so many threads: to get a kernel ready, or to time it. */
+type Question = { index: number; backend: string } | 'time';
+/** A digest of the result, or milliseconds. */
+type Answer = string | { kernel: number; cores: number };
+
+const runs = allShapes().flatMap(({ runs, name }) => runs.map((run) => ({ ...run, shape: name })));
+
+/** The process that answers. */
+async function serve(threads: number): Promise<void> {
+  registerOwn();
+  await configure({ threads });
+  const { serving, reason } = backendInfo().threads;
+  if (serving !== threads) throw new Error(`${threads} threads do not serve: ${reason}`);
+  let inputs: tf.NamedTensorMap = {};
+  let execute: () => tf.Tensor;
+  const getReady = async (index: number, backend: string): Promise<Answer> => {
+    tf.dispose(inputs);
+    await tf.setBackend(backend);
+    const { kernelName, shapes, attrs, inputs: arrays } = runs[index];
+    const entries = Object.entries(arrays).map(([key, values]) => [key, tf.tensor(values, shapes[key])]);
+    inputs = Object.fromEntries(entries) as tf.NamedTensorMap;
+    execute = () => tf.engine().runKernel(OWN + kernelName, inputs, attrs) as tf.Tensor;
+    const y = execute();
+    const digest = createHash('sha256').update((await y.data()) as Float32Array).digest('hex'); // prettier-ignore
+    y.dispose();
+    perRun(() => execute().dispose(), WARM_UP);
+    return digest;
+  };
+  const time = (): Answer => {
+    const timed = (run: () => void) => {
+      perRun(run, WAKE_UP);
+      return perRun(run, SLICE);
+    };
+    return { kernel: timed(() => execute().dispose()), cores: timed(multiplyInCaches) };
+  };
+  process.on('message', async (question: Question) => {
+    process.send!(question === 'time' ? time() : await getReady(question.index, question.backend));
+  });
+  process.send!('ready');
+}
+
+async function ask(child: ChildProcess, question?: Question): Promise<Answer> {
+  if (question) child.send(question);
+  const [answer] = (await once(child, 'message')) as [Answer];
+  return answer;
+}
+
+async function measure(
+  index: number,
+  backend: string,
+  children: ReadonlyMap<number, ChildProcess>,
+): Promise<Medians> {
+  let first: Answer | undefined;
+  for (const [threads, child] of children) {
+    const digest = await ask(child, { index, backend });
+    first ??= digest;
+    if (digest !== first)
+      throw new Error(`${runs[index].kernelName} has another result by ${threads} threads.`);
+  }
+  const times = new Map(
+    [...children.keys()].map((threads): [number, Times] => [threads, { kernel: [], cores: [] }]),
+  );
   for (let round = 0; round < ROUNDS; round++) {
-    for (const [threads, found] of times) {
-      await configure({ threads });
-      const { serving, reason } = backendInfo().threads;
-      if (serving !== threads) throw new Error(`${threads} threads do not serve: ${reason}`);
-      const y = execute();
-      const values = (await y.data()) as Float32Array;
-      const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('latin1');
-      first ??= bytes;
-      if (bytes !== first) throw new Error(`${kernelName} has another result by ${threads} threads.`);
-      y.dispose();
-      const runOnce = () => execute().dispose();
-      perRun(runOnce, WARM_UP);
-      found.push(perRun(runOnce, SLICE));
+    for (const [threads, child] of children) {
+      const { kernel, cores } = (await ask(child, 'time')) as Exclude<Answer, string>;
+      times.get(threads)!.kernel.push(kernel);
+      times.get(threads)!.cores.push(cores);
     }
   }
-  tf.dispose(inputs);
-  return new Map(Array.from(times, ([threads, found]) => [threads, median(found)]));
+  return new Map(
+    Array.from(times, ([threads, { kernel, cores }]) => [
+      threads,
+      { kernel: median(kernel), cores: median(cores) },
+    ]),
+  );
 }
 
 async function main({ threads, filter }: { threads: number[]; filter: string }): Promise<void> {
-  registerOwn();
   const counts = [1, ...threads.filter((count) => count !== 1)];
   const { serving } = backendInfo().cpu;
+  const others = counts.slice(1);
+  const heads = others.map((count) => `by ${count} | cores`);
   console.log(`${cpus()[0].model}, ${availableParallelism()} cores, Node ${process.version}, ${serving}, tfjs ${tf.version_core}.
+Cores: how many times faster the threads are where all they need is in the caches of their cores, measured at the same time.
 
-| kernel | shape | backend | ms by one thread | ${counts.slice(1).map((count) => `by ${count}`).join(' | ')} |
-| ------ | ----- | ------- | ---------------: | ${counts.slice(1).map(() => '---:').join(' | ')} |`); // prettier-ignore
+| kernel | shape | backend | ms by one thread | ${heads.join(' | ')} |
+| ------ | ----- | ------- | ---------------: | ${heads.map(() => '---: | ---:').join(' | ')} |`); // prettier-ignore
   const rows: Row[] = [];
-  for (const { runs, name } of allShapes()) {
-    for (const run of runs.filter(({ kernelName }) => `${kernelName} ${name}`.includes(filter))) {
-      for (const backend of BACKENDS) {
-        const times = await measure(run, backend, counts);
-        rows.push({ ...run, shape: name, backend, times });
-        const ratios = counts.slice(1).map((count) => `${(times.get(1)! / times.get(count)!).toFixed(2)}x`);
-        console.log(`| ${[run.kernelName, name, `\`${backend}\``, times.get(1)!.toFixed(3), ...ratios].join(' | ')} |`); // prettier-ignore
-      }
+  const children = new Map<number, ChildProcess>();
+  for (const count of counts) {
+    children.set(
+      count,
+      fork(fileURLToPath(import.meta.url), [], { env: { ...process.env, [THREADS]: String(count) } }),
+    );
+    await ask(children.get(count)!);
+  }
+  for (const [index, { kernelName, shape, megaFlops }] of runs.entries()) {
+    for (const backend of `${kernelName} ${shape}`.includes(filter) ? BACKENDS : []) {
+      const times = await measure(index, backend, children);
+      rows.push({ kernelName, shape, backend, megaFlops, times });
+      const ratios = others.flatMap((count) =>
+        WHAT.map((what) => `${ratio(times, count, what).toFixed(2)}x`),
+      );
+      const milliseconds = times.get(1)!.kernel.toFixed(3);
+      console.log(`| ${[kernelName, shape, `\`${backend}\``, milliseconds, ...ratios].join(' | ')} |`);
     }
   }
+  for (const child of children.values()) child.disconnect();
   console.log('\nGeometric means, and the least:\n');
   for (const backend of BACKENDS) {
     const all = rows.filter((row) => row.backend === backend);
@@ -89,16 +192,25 @@ async function main({ threads, filter }: { threads: number[]; filter: string }):
       [`shapes of ${LARGE} million operations or more`, large],
     ] as const) {
       // prettier-ignore
-      for (const count of counts.slice(1)) console.log(`- ${backend}, ${what}, ${count} threads: ${summary(some, count)}`); // prettier-ignore
+      for (const count of others) console.log(`- ${backend}, ${what}, ${count} threads: ${summary(some, count)}`); // prettier-ignore
     }
   }
-  await configure({ threads: 1 });
+}
+
+const WHAT = ['kernel', 'cores'] as const;
+
+function ratio(times: Medians, count: number, what: (typeof WHAT)[number]): number {
+  return times.get(1)![what] / times.get(count)![what];
 }
 
 function summary(rows: readonly Row[], count: number): string {
-  const ratios = rows.map(({ times }) => times.get(1)! / times.get(count)!);
-  const mean = Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
-  return `${mean.toFixed(2)}x, ${Math.min(...ratios).toFixed(2)}x`;
+  const [kernels, cores] = WHAT.map((what) => rows.map(({ times }) => ratio(times, count, what)));
+  const least = Math.min(...kernels).toFixed(2);
+  return `${geometricMean(kernels).toFixed(2)}x, ${least}x; cores ${geometricMean(cores).toFixed(2)}x`;
+}
+
+function geometricMean(values: readonly number[]): number {
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
 }
 
 const parseCounts = (list: string) => {
@@ -112,4 +224,7 @@ const program = new Command('npm run bench:threads --')
   .option('--threads <list>', 'numbers of threads, such as 2,4,8', parseCounts, [availableParallelism()])
   .option('--filter <text>', 'only kernels and shapes whose name contains the text', '')
   .action(main);
-await program.parseAsync();
+/** In the environment of a process that answers: how many threads it has. */
+const THREADS = 'BENCH_THREADS';
+if (process.env[THREADS]) await serve(Number(process.env[THREADS]));
+else await program.parseAsync();
