@@ -17,7 +17,7 @@ import { OWN } from '../kernels/registry.js';
 import { backendInfo, configure, type CpuOptions } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { compare, describeWorst } from '../src/verify/exact.js';
-import { median } from '../src/verify/time.js';
+import { geometricMean, median } from '../src/verify/time.js';
 import { allShapes, perRun, type Run } from './shapes.js';
 
 interface Row {
@@ -247,8 +247,7 @@ function meansOf(kernelName: string, all: Row[]) {
 }
 
 const times = (ratio: number | undefined) => ratio && `${ratio.toFixed(2)}x`;
-const mean = (values: number[]) =>
-  values.length ? Math.exp(values.reduce((sum, v) => sum + Math.log(v), 0) / values.length) : undefined;
+const mean = (values: number[]) => (values.length ? geometricMean(values) : undefined);
 const least = (values: number[]) => (values.length ? Math.min(...values) : undefined);
 
 const program = new Command('npm run bench --')

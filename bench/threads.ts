@@ -19,7 +19,7 @@ import { bestSimd } from '../kernels/runtime/options.js';
 import { type Simd, withSimd } from '../kernels/runtime/simd/instance.js';
 import { backendInfo, configure } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
-import { median } from '../src/verify/time.js';
+import { geometricMean, median } from '../src/verify/time.js';
 import { allShapes, perRun } from './shapes.js';
 
 /** Milliseconds for which a kernel runs in each round, and before it is timed. */
@@ -49,7 +49,7 @@ interface Row {
   times: Medians;
 }
 
-/** Each thread multiplies some pixels by the same panels, again and again. All it needs stays in the cache of a core: 68 KiB. */
+/** Each thread multiplies some pixels by the same panels, again and again. All it needs stays in the cache of a core: 45 KiB. */
 function multiplyInCaches(): void {
   const [pixelCount, depth, panelCount] = [128, 64, 2];
   const work = (simd: Simd) => {
@@ -169,6 +169,7 @@ Cores: how many times faster the threads are where all they need is in the cache
       count,
       fork(fileURLToPath(import.meta.url), [], { env: { ...process.env, [THREADS]: String(count) } }),
     );
+    children.get(count)!.once('exit', (code) => code && process.exit(code)); // it has said why
     await ask(children.get(count)!);
   }
   for (const [index, { kernelName, shape, megaFlops }] of runs.entries()) {
@@ -191,6 +192,7 @@ Cores: how many times faster the threads are where all they need is in the cache
       ['all shapes', all],
       [`shapes of ${LARGE} million operations or more`, large],
     ] as const) {
+      if (some.length === 0) continue;
       // prettier-ignore
       for (const count of others) console.log(`- ${backend}, ${what}, ${count} threads: ${summary(some, count)}`); // prettier-ignore
     }
@@ -207,10 +209,6 @@ function summary(rows: readonly Row[], count: number): string {
   const [kernels, cores] = WHAT.map((what) => rows.map(({ times }) => ratio(times, count, what)));
   const least = Math.min(...kernels).toFixed(2);
   return `${geometricMean(kernels).toFixed(2)}x, ${least}x; cores ${geometricMean(cores).toFixed(2)}x`;
-}
-
-function geometricMean(values: readonly number[]): number {
-  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
 }
 
 const parseCounts = (list: string) => {

@@ -7,7 +7,7 @@ import { OWN } from '../kernels/registry.js';
 import { install } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { compare, describeWorst } from '../src/verify/exact.js';
-import { alternate } from '../src/verify/time.js';
+import { alternate, geometricMean } from '../src/verify/time.js';
 import { type Passes, watchPasses } from './webgl_passes.js';
 import { newShapes, type Run, runs } from './webgl_runs.js';
 
@@ -51,7 +51,7 @@ async function main(only: string): Promise<void> {
   print('| --- | ---: | ---: |');
   for (const kernelName of new Set(rows.map((row) => row.kernelName))) {
     const ratios = rows.filter((row) => row.kernelName === kernelName).map(({ ratio }) => ratio);
-    const mean = Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
+    const mean = geometricMean(ratios);
     print(`| ${kernelName} | ${mean.toFixed(2)}x | ${Math.min(...ratios).toFixed(2)}x |`);
   }
   print('');

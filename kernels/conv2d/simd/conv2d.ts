@@ -12,7 +12,7 @@
  *   reaches outside of it.
  * - Where it can, a micro-kernel writes its result to where it is to stay. Otherwise the result of a strip is copied out while it is
  *   in the cache.
- * - Scratch memory holds one strip and the filter, for any size of batch and image.
+ * - Scratch memory holds one strip, or with threads a few, and the filter, for any size of batch and image.
  * - If dx has a stride, its positions fall into stride x stride phases. Different taps reach each phase, so no zeros are inserted.
  * - If Winograd's algorithm applies, it serves: winograd.ts and winograd_line.ts for forward and dx, winograd_gradient.ts for
  *   dFilter.
@@ -40,9 +40,9 @@ import {
   outputImage,
   planStrips,
   positionsIn,
-  type Region,
   placesFor,
   placeSize,
+  type Region,
   sourceRegion,
   strideOf,
   targetRegion,

@@ -8,7 +8,7 @@
  */
 import { type Epilogue, isClamped, writeBias } from '../../runtime/simd/epilogue.js';
 import { MR, NR, roundUp } from '../../runtime/simd/calls.js';
-import { type Data, type Simd } from '../../runtime/simd/instance.js';
+import type { Data, Simd } from '../../runtime/simd/instance.js';
 import {
   type Axes,
   type Axis,
@@ -20,12 +20,12 @@ import {
   isReadInPlace,
   largest,
   liesInMemory,
+  placesFor,
+  placeSize,
   planStrips,
   positionsIn,
   type Rectangle,
   type Region,
-  placesFor,
-  placeSize,
   sourceRegion,
   type Tap,
   targetRegion,

@@ -30,7 +30,7 @@
  */
 import type { WinogradTile } from '../../runtime/options.js';
 import { MR, NR, roundUp } from '../../runtime/simd/calls.js';
-import { type Simd } from '../../runtime/simd/instance.js';
+import type { Simd } from '../../runtime/simd/instance.js';
 import {
   type Axes,
   type Axis,
@@ -42,11 +42,11 @@ import {
   type Image,
   largest,
   liesInMemory,
+  placesFor,
+  placeSize,
   planStrips,
   positionsIn,
   type Rectangle,
-  placesFor,
-  placeSize,
   strideOf,
   targetRegion,
   windowOf,

@@ -24,7 +24,7 @@
  * Source: Winograd, "Arithmetic complexity of computations", 1980; Lavin & Gray, 2015.
  */
 import { NR } from '../../runtime/simd/calls.js';
-import { type Simd } from '../../runtime/simd/instance.js';
+import type { Simd } from '../../runtime/simd/instance.js';
 import {
   type Axes,
   copyIn,
@@ -34,9 +34,9 @@ import {
   type Image,
   largest,
   liesInMemory,
-  regionOf,
   placesFor,
   placeSize,
+  regionOf,
   wholeOf,
   windowOf,
 } from '../../runtime/simd/strips.js';

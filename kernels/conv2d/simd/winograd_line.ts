@@ -24,7 +24,7 @@
  * linear polynomials", 2019.
  */
 import { MR, NR, roundUp } from '../../runtime/simd/calls.js';
-import { type Simd } from '../../runtime/simd/instance.js';
+import type { Simd } from '../../runtime/simd/instance.js';
 import {
   type Axes,
   type Axis,
@@ -36,9 +36,9 @@ import {
   type Image,
   largest,
   liesInMemory,
-  type Rectangle,
   placesFor,
   placeSize,
+  type Rectangle,
   strideOf,
   type Tap,
   targetRegion,

@@ -63,7 +63,7 @@ const pixels = {
   count: ({ pixelCount }: Pixels) => pixelCount,
   part<C extends Pixels>(call: C, first: number, end: number): C {
     const pixelCount = roundUp(end - first, MR);
-    return { ...call, pixels: call.pixels + 4 * first, outs: call.outs + 4 * first, pixelCount };
+    return { ...moved(call, 4 * first, 'pixels', 'outs'), pixelCount };
   },
 };
 
@@ -93,28 +93,46 @@ const columns = {
   between: ({ cols }: { cols: number }, first: number, end: number) => Math.min(NR * end, cols) - NR * first,
 };
 
+/** The call with these addresses so many bytes further on. */
+function moved<C extends object>(call: C, bytes: number, ...addresses: (keyof C)[]): C {
+  const copy = { ...call } as Record<keyof C, number>;
+  for (const address of addresses) copy[address] += bytes;
+  return copy as C;
+}
+
 const lines = {
   step: 1,
   count: ({ lineCount }: { lineCount: number }) => lineCount,
   part<C extends { lines: number; outs: number; lineCount: number }>(call: C, first: number, end: number): C {
-    return { ...call, lines: call.lines + 4 * first, outs: call.outs + 4 * first, lineCount: end - first };
+    return { ...moved(call, 4 * first, 'lines', 'outs'), lineCount: end - first };
   },
 };
 const linesWork = (k: Call<'depthwise'> | Call<'depthwiseFilter'>) =>
   k.lineCount * k.count * k.channels * (k.tapCount + VALUE);
 
-/** The last group has the rest of the channels, too. */
-const groups = {
-  step: 1,
-  count: ({ channels }: { channels: number }) => Math.floor(channels / 16),
-  /** In bytes: where the part starts; and the number of its channels. */
-  span(call: { channels: number }, first: number, end: number): [number, number] {
-    return [64 * first, (end === groups.count(call) ? call.channels : 16 * end) - 16 * first];
-  },
-};
+type Channels = { readonly channels: number };
+const groupCount = ({ channels }: Channels) => Math.floor(channels / 16);
+/** The addresses are those of arrays of channels. The last group has the rest of the channels, too. */
+function groups<C extends Channels>(...addresses: (keyof C)[]): Cut<C> {
+  return {
+    step: 1,
+    count: groupCount,
+    part(call, first, end) {
+      const channels = (end === groupCount(call) ? call.channels : 16 * end) - 16 * first;
+      return { ...moved(call, 64 * first, ...addresses), channels };
+    },
+  };
+}
 
 type Windows = Call<'maxPool'> | Call<'avgPool'> | Call<'maxPoolGrad'> | Call<'avgPoolGrad'>;
-const windows = { step: 1, count: ({ pixelCount }: Windows) => pixelCount };
+/** The addresses are those of tables that have a number for each window. */
+function windows<C extends Windows>(...addresses: (keyof C)[]): Cut<C> {
+  return {
+    step: 1,
+    count: ({ pixelCount }) => pixelCount,
+    part: (call, first, end) => ({ ...moved(call, 4 * first, ...addresses), pixelCount: end - first }),
+  };
+}
 const windowsWork = ({ pixelCount, tapCount, channels }: Windows) =>
   pixelCount * channels * (2 * tapCount + VALUE);
 
@@ -214,72 +232,12 @@ export const CUTS = {
   },
   depthwise: { work: linesWork, by: { lines } },
   depthwise3x3: { work: (k) => k.lineCount * k.count * k.channels * (9 + VALUE), by: { lines } },
-  depthwiseFilter: {
-    work: linesWork,
-    by: {
-      groups: {
-        ...groups,
-        part(k, first, end) {
-          const [at, channels] = groups.span(k, first, end);
-          return { ...k, x: k.x + at, dy: k.dy + at, dFilter: k.dFilter + at, channels };
-        },
-      },
-    },
-  },
-  maxPool: {
-    work: windowsWork,
-    by: {
-      windows: {
-        ...windows,
-        part(k, first, end) {
-          return { ...k, pixels: k.pixels + 4 * first, outs: k.outs + 4 * first, pixelCount: end - first };
-        },
-      },
-    },
-  },
-  avgPool: {
-    work: windowsWork,
-    by: {
-      windows: {
-        ...windows,
-        part(k, first, end) {
-          const at = 4 * first;
-          return {
-            ...k,
-            pixels: k.pixels + at,
-            outs: k.outs + at,
-            counts: k.counts + at,
-            pixelCount: end - first,
-          };
-        },
-      },
-    },
-  },
+  depthwiseFilter: { work: linesWork, by: { groups: groups<Call<'depthwiseFilter'>>('x', 'dy', 'dFilter') } },
+  maxPool: { work: windowsWork, by: { windows: windows<Call<'maxPool'>>('pixels', 'outs') } },
+  avgPool: { work: windowsWork, by: { windows: windows<Call<'avgPool'>>('pixels', 'outs', 'counts') } },
   // Windows may overlap, so parts of them would add to the same cells.
-  maxPoolGrad: {
-    work: windowsWork,
-    by: {
-      groups: {
-        ...groups,
-        part(k, first, end) {
-          const [at, channels] = groups.span(k, first, end);
-          return { ...k, x: k.x + at, dy: k.dy + at, dx: k.dx + at, channels };
-        },
-      },
-    },
-  },
-  avgPoolGrad: {
-    work: windowsWork,
-    by: {
-      groups: {
-        ...groups,
-        part(k, first, end) {
-          const [at, channels] = groups.span(k, first, end);
-          return { ...k, dy: k.dy + at, dx: k.dx + at, channels };
-        },
-      },
-    },
-  },
+  maxPoolGrad: { work: windowsWork, by: { groups: groups<Call<'maxPoolGrad'>>('x', 'dy', 'dx') } },
+  avgPoolGrad: { work: windowsWork, by: { groups: groups<Call<'avgPoolGrad'>>('dy', 'dx') } },
   normalize: {
     work: (k) => (k.length / 4) * VALUE,
     by: {
