@@ -5,3 +5,4 @@ import './webgl.js';
 
 export * from './configure.js';
 export * from './plugin.js';
+export * from './shared_wasm.js';

@@ -5,3 +5,4 @@ import { serve } from './served.js';
 serve('wasm', WASM);
 export * from './configure.js';
 export * from './plugin.js';
+export * from './shared_wasm.js';
