@@ -1,5 +1,5 @@
 /** Calls of micro-kernels that follow each other. */
-import { type MicroKernels, MR } from '../simd/calls.js';
+import { type MicroKernels, NR } from '../simd/calls.js';
 import type { Call, Items, Step, StepBy } from './cuts.js';
 
 export interface Sequences {
@@ -35,7 +35,7 @@ export function runSteps(kernels: MicroKernels, steps: readonly Step[]): boolean
   return isTrue;
 }
 
-/** Packs panels, and multiplies by them. Each thread takes a part of whichever are more: panels, or tiles or taps that meet them. */
+/** Packs panels, and multiplies by them. Each part takes some columns of the panels, or some of the tiles or taps that meet them. */
 export function multiplyPacked<I extends 'tiles' | 'taps'>(
   simd: Sequences,
   panelCount: number,
@@ -53,7 +53,10 @@ export function multiplyPacked<I extends 'tiles' | 'taps'>(
   }
 }
 
-/** Whether there are more pairs of panels than rows of tiles, of pixels or of taps. */
+/**
+ * Whether the panels have more columns than there are tiles, pixels or taps that meet them. Then parts take panels: each part reads all
+ * of the other operand, so the smaller one is to be read by all.
+ */
 export function areMore(panelCount: number, count: number): boolean {
-  return Math.ceil(panelCount / 2) > count / MR;
+  return NR * panelCount > count;
 }
