@@ -7,8 +7,8 @@ import { runSteps, type Sequences } from './steps.js';
 import { leastWork } from './threads.js';
 import { MOST_CALLS, MOST_TASKS } from './worker.js';
 
-/** More than one part for each thread, as threads are not equally fast. */
-const PARTS = 4;
+/** More than one part for each thread, as threads are not equally fast. Each part reads all panels, or all pixels: many would be slow. */
+const PARTS = 2;
 /** Longer sequences are cut. */
 const MOST_STEPS = 32;
 

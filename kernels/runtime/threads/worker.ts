@@ -33,8 +33,8 @@ export const MOST_CALLS = 512;
 /** Numbers of a call in the table: its micro-kernel, how many arguments it has, and the arguments. */
 export const CALL_SIZE = 20;
 
-/** Looks before a thread sleeps: about 150 microseconds. */
-export const PATIENCE = 10_000;
+/** Looks before a thread sleeps: about 450 microseconds. From one op of a network to the next it is often more than 150. */
+export const PATIENCE = 30_000;
 
 /** What a worker is told at its start. */
 export interface WorkerData {
