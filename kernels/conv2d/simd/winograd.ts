@@ -155,9 +155,16 @@ export function correlateByWinograd(
   const partWidth = Math.max(NR, NR * Math.floor(BLOCK_SIZE / (n * n * depth * NR)));
   // With many panels and few tiles, each thread packs, transforms and multiplies panels of its own.
   const byPanels =
-    simd.threads > 1 && areMore(width / NR, Math.min(STRIP_TILES, tilesOver(target, axes, tile)));
+    simd.threads > 1 &&
+    areMore(width / NR, Math.min(simd.threads * STRIP_TILES, tilesOver(target, axes, tile)));
   const blockWidth = Math.min(width, partWidth * (byPanels ? simd.parts : 1));
-  const { strips, whole, tileCount } = planTiles(axes, target.images, tile, n * n * (depth + blockWidth));
+  const { strips, whole, tileCount } = planTiles(
+    axes,
+    target.images,
+    tile,
+    n * n * (depth + blockWidth),
+    simd.threads,
+  );
   const most = largest(whole, axes);
   const writes = liesInMemory(target) && width === target.channels && isCutEvenly(axes, tile);
   const packWidth = byPanels && isAtHand(simd, filter) ? blockWidth : width;
@@ -326,12 +333,13 @@ export function isCutEvenly({ rows, cols }: Axes, tile: Tile): boolean {
 
 /**
  * Cuts the problem into strips of tiles that take `tileSize` floats each.
+ * @param threads share each strip. Not where tiles are summed: the order of sums is not to depend on it.
  * @returns `strips`; `whole`, the same with rows and columns rounded up to whole tiles; and `tileCount`, the largest number of tiles
  *   in a strip, rounded up to whole tiles of the micro-kernel
  */
-export function planTiles(axes: Axes, images: number, tile: Tile, tileSize: number) {
+export function planTiles(axes: Axes, images: number, tile: Tile, tileSize: number, threads = 1) {
   const strips = planStrips(axes, images, tile, (strip) => {
-    const tiles = tilesIn(strip, tile);
+    const tiles = tilesIn(strip, tile) / threads;
     return tiles <= STRIP_TILES || tiles * tileSize <= STRIP_SIZE;
   });
   const whole = strips.map((strip) => {

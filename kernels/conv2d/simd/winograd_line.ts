@@ -169,7 +169,7 @@ export function correlateByLine(
     return { patch, depth, blocks: partsOf(depth, depth) };
   });
   const perTile = CELLS * (all.patch * strideOf(axes[across]) + width);
-  const { strips, whole, tileCount } = planTiles(axes, target.images, tile, perTile);
+  const { strips, whole, tileCount } = planTiles(axes, target.images, tile, perTile, simd.threads);
   const patchCount = patchesIn(whole[0], windowOf(whole[0], axes), line);
   const most = largest(whole, axes);
   const writes = liesInMemory(target) && isCutEvenly(axes, tile);
