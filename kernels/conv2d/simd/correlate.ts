@@ -111,22 +111,24 @@ export function correlate(
         counts = writeTiles(simd.i32, pixels / 4, outs / 4, phases, axes, strip, from[at], to[at], steps);
         tiled = strip;
       }
+      const run = ({ count, packs, products, dots }: Job) => {
+        if (few) simd.sequence('tiles', count, dots, meanwhile);
+        else multiplyPacked(simd, panelCount, packs, 'tiles', count, products, meanwhile);
+      };
       let tile = 0;
-      phases.forEach(({ taps, blocks }, phase) => {
-        const count = counts[phase];
-        let packs: StepOf<'pack'>[] = [];
-        let products: StepOf<'multiply'>[] = [];
+      const jobs = phases.map(({ taps, blocks }, phase) => {
+        const job: Job = { count: counts[phase], packs: [], products: [], dots: [] };
         for (const block of blocks) {
           const rows = panels + (kept ? 4 * block.firstRow * width : 0);
           if (i === 0) {
             if (few) packFew(simd, filter, taps, block, source.channels, target.channels, rows);
-            else packs.push(...packBlock(simd, ready, taps, block, source.channels, target.channels, staging, rows)); // prettier-ignore
+            else job.packs.push(...packBlock(simd, ready, taps, block, source.channels, target.channels, staging, rows)); // prettier-ignore
           }
           const isLast = block === blocks[blocks.length - 1];
           const call = {
             pixels: pixels + tile,
             outs: outs + tile,
-            pixelCount: count,
+            pixelCount: job.count,
             segments: segments + 4 * block.firstSegment,
             segmentCount: segmentCount(block),
             segmentLength: block.segmentLength,
@@ -141,17 +143,16 @@ export function correlate(
             lowest,
             highest,
           };
-          if (few) {
-            simd.sequence('tiles', count, [['dot', call]], meanwhile);
-            continue;
-          }
-          products.push(['multiply', call]);
-          if (kept && !isLast) continue;
-          multiplyPacked(simd, panelCount, packs, 'tiles', count, products, meanwhile);
-          [packs, products] = [[], []];
+          if (few) job.dots.push(['dot', call]);
+          else job.products.push(['multiply', call]);
+          if (kept) continue;
+          run(job);
+          [job.packs, job.products, job.dots] = [[], [], []];
         }
-        tile += 4 * count;
+        tile += 4 * job.count;
+        return job;
       });
+      joined(jobs).forEach(run);
       if (width !== target.channels) {
         const { address } = to[at];
         simd.compact({ at: address, rows: positionsIn(strip), length: 4 * target.channels, step: 4 * width });
@@ -161,6 +162,23 @@ export function correlate(
       if (!writes) copyOut(simd, to[at], target, strips[i]);
     },
   });
+}
+
+/** What is to be done for the positions of a phase. */
+interface Job {
+  readonly count: number;
+  packs: StepOf<'pack'>[];
+  products: StepOf<'multiply'>[];
+  /** Instead of products, for few target channels. */
+  dots: StepOf<'dot'>[];
+}
+
+/** One job for all phases, if they have the same number of positions, and nothing is left to pack. */
+function joined(jobs: Job[]): Job[] {
+  const { count } = jobs[0];
+  if (!jobs.every((job) => job.count === count && job.packs.length === 0)) return jobs;
+  const [products, dots] = [jobs.flatMap((job) => job.products), jobs.flatMap((job) => job.dots)];
+  return [{ count, packs: [], products, dots }];
 }
 
 export interface TapPair {
