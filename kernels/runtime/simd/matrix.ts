@@ -39,7 +39,7 @@ export interface Steps {
 /** Up to these sizes the paths of ./vectors.ts are faster. */
 const FEW = { dottedColumns: 4, dottedRows: 2, addedRows: 3 };
 /** A block of B. Its panels take 256 KiB, for the second-level cache. One of them is in the first-level cache, with four rows of A. */
-const BLOCK = { depth: 256, cols: 256 };
+const BLOCK = { depth: 256, cols: 256, leastCols: 64, size: 1 << 18 };
 /** Rows of A that meet one panel after the other, while they stay in the cache. */
 const ROWS = 128;
 
@@ -76,10 +76,10 @@ export function multiplyMatrices(
 
 function multiplyPanels(simd: Simd, p: Products, a: Data, b: Data, c: Data, epilogue: Epilogue): void {
   const { rows, depth, cols } = p;
-  const [depths, widths] = [partsOf(depth, BLOCK.depth), partsOf(cols, BLOCK.cols)];
   // Blocks come slab by slab. The values of a slab lie together, so that an array is copied in few pieces.
   const byRows = p.b.col === 1;
-  const [slabs, others] = byRows ? [depths, widths] : [widths, depths];
+  const [depths, widths] = [partsOf(depth, BLOCK.depth), partsOf(cols, blockWidth(simd, p, b))];
+  const slabs = byRows ? depths : widths;
   const [slabStep, across] = byRows ? [p.b.row, cols] : [p.b.col, depth];
   const sizeOfSlab = ({ length }: Part) => Math.max(0, (length - 1) * slabStep + across);
   const slabSize = b.array ? placeSize(sizeOfSlab(slabs[0])) : 0;
@@ -143,35 +143,53 @@ function multiplyPanels(simd: Simd, p: Products, a: Data, b: Data, c: Data, epil
     },
   ];
 
-  /** Columns k of A times a block of B. The last columns, which do not fill a panel, go to a place of their own. */
-  const multiplyBlock = (
+  /**
+   * Columns of A, in parts, times columns n of B, whose rows start at `block`. The last columns, which do not fill a panel, go to a place
+   * of their own.
+   */
+  const multiplyColumns = (
     from: number,
     block: number,
-    k: Part,
+    parts: readonly Part[],
     n: Part,
     to: number,
     meanwhile: () => void,
   ) => {
-    const panelStep = 4 * NR * k.length;
     const [whole, panelCount] = [Math.floor(n.length / NR), Math.ceil(n.length / NR)];
-    const pack = { src: block, rowStep, colStep, rows: k.length, cols: n.length, to: panels, panelStep };
     const [start, lastBias] = [4 * n.start, bias + 4 * (n.start + NR * whole)];
-    const many = (row: number, count: number) =>
+    const pack = (k: Part): StepOf<'pack'> => {
+      const src = block + rowStep * (k.start - parts[0].start);
+      const panelStep = 4 * NR * k.length;
+      return ['pack', { src, rowStep, colStep, rows: k.length, cols: n.length, to: panels, panelStep }];
+    };
+    const many = (k: Part, row: number, count: number) =>
       product(row, count, k, from, outs, panels, whole, bias + start, to + start);
-    const rest = (row: number, count: number) =>
-      product(row, count, k, from, lastOuts, panels + whole * panelStep, 1, lastBias, lastAt);
-    if (simd.threads > 1 && (panelCount / 2 >= simd.parts || areMore(panelCount, rowCount))) {
-      const steps: StepBy<'panels'>[] = [['pack', pack]];
-      for (let row = 0; row < rowCount; row += ROWS) steps.push(many(row, Math.min(ROWS, rowCount - row)));
-      simd.sequence('panels', panelCount, steps, meanwhile);
-      if (panelCount > whole) simd.sequence('tiles', rowCount, [rest(0, rowCount)]);
-    } else {
-      simd.pack(pack);
-      const together = ROWS * simd.parts;
-      for (let row = 0; row < rowCount; row += together) {
-        const count = Math.min(together, rowCount - row);
-        const steps = [many(row, count)];
-        if (panelCount > whole) steps.push(rest(row, count));
+    const rest = (k: Part, row: number, count: number) => {
+      const lastPanel = panels + 4 * NR * k.length * whole;
+      return product(row, count, k, from, lastOuts, lastPanel, 1, lastBias, lastAt);
+    };
+    const byPanels = (k: Part): StepBy<'panels'>[] => {
+      const steps: StepBy<'panels'>[] = [pack(k)];
+      for (let row = 0; row < rowCount; row += ROWS) steps.push(many(k, row, Math.min(ROWS, rowCount - row)));
+      return steps;
+    };
+    const isWide = simd.threads > 1 && (panelCount / 2 >= simd.parts || areMore(panelCount, rowCount));
+    // A last block of fewer rows has its panels elsewhere, where another thread may still read those of the block before.
+    const alike = parts.filter(({ length }) => length === parts[0].length);
+    const together = isWide && panelCount === whole ? alike : [];
+    if (together.length > 0) simd.sequence('panels', panelCount, together.flatMap(byPanels), meanwhile);
+    for (const k of parts.slice(together.length)) {
+      if (isWide) {
+        simd.sequence('panels', panelCount, byPanels(k), meanwhile);
+        if (panelCount > whole) simd.sequence('tiles', rowCount, [rest(k, 0, rowCount)]);
+        continue;
+      }
+      simd.pack(pack(k)[1]);
+      const most = ROWS * simd.parts;
+      for (let row = 0; row < rowCount; row += most) {
+        const count = Math.min(most, rowCount - row);
+        const steps = [many(k, row, count)];
+        if (panelCount > whole) steps.push(rest(k, row, count));
         simd.sequence('tiles', count, steps, meanwhile);
       }
     }
@@ -186,15 +204,24 @@ function multiplyPanels(simd: Simd, p: Products, a: Data, b: Data, c: Data, epil
         loaded[place] = addressOf(simd, b, first, sizeOfSlab(slabs[s]), slabAt + place * slabSize);
       },
       compute(s, place, meanwhile) {
-        for (const other of others) {
-          const [k, n] = byRows ? [slabs[s], other] : [other, slabs[s]];
-          multiplyBlock(from, loaded[place] + 4 * other.start, k, n, to, meanwhile);
+        if (!byRows) return multiplyColumns(from, loaded[place], depths, slabs[s], to, meanwhile);
+        for (const n of widths) {
+          multiplyColumns(from, loaded[place] + 4 * n.start, [slabs[s]], n, to, meanwhile);
         }
       },
     });
     placeLast(simd, lastAt, to + 4 * (cols - last), rows, last, 4 * cStep);
     if (c.array) copyOut(simd, to, rows, cols, c.array, c.start + p.cStarts[i], p.c.row);
   }
+}
+
+/** Threads share the columns of a block. Where they wait for copies of columns, the first block is not to take long. */
+function blockWidth({ threads }: Simd, { depth, b }: Products, { array }: Data): number {
+  const width = threads * BLOCK.cols;
+  const isCopied = array && b.col !== 1;
+  return threads > 1 && isCopied
+    ? Math.min(width, Math.max(BLOCK.leastCols, roundUp(BLOCK.size / depth, NR)))
+    : width;
 }
 
 /** Copies columns that do not fill a panel to their places in C. */
