@@ -1,14 +1,14 @@
 /**
  * Whole CNNs, and how a training step and a prediction of each are timed, in Node or in a browser: on cpu and wasm, with tfjs's own
  * kernels, with the plugin's convolution and pooling alone, and with all kernels of the plugin; or with all of them, by several numbers
- * of threads. The variants alternate. Predictions and the losses of the first steps are compared before anything is timed.
+ * of threads. Then wasm has a memory that they share. The variants alternate. Predictions and the losses of the first steps are compared before anything is timed.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
-import '@tensorflow/tfjs-backend-wasm';
+import * as wasm from '@tensorflow/tfjs-backend-wasm';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { sizeOf } from '../kernels/geometry.js';
-import { backendInfo, configure, install } from '../src/index.js';
+import { backendInfo, configure, install, startSharedWasm } from '../src/index.js';
 import { integers } from '../src/verify/data.js';
 import { type KernelTime, timeByKernel } from '../src/cli/by-kernel.js';
 import { compare } from '../src/verify/exact.js';
@@ -250,6 +250,7 @@ const PATIENCE = 30_000;
 
 /** All variants, which have been compared. */
 async function variantsOf(network: Network | Graph, threads?: readonly number[]): Promise<Variant[]> {
+  if (threads) await startSharedWasm(wasm);
   const isSlow = 'isLarge' in network && network.isLarge;
   const variants: Variant[] = [];
   for (const backend of ['cpu', 'wasm']) {

@@ -2,8 +2,9 @@
  * `npm run bench:threads`: times the plugin's kernels on cpu and wasm by one thread and by several. The times are medians. First the
  * results are compared: they must be the same, to the bit.
  *
- * Each number of threads has a process of its own, which waits while another one is timed: a pool that is new is slow at first. They
- * alternate. The threads also multiply what is in the caches of their cores, alternating with the kernels.
+ * Each number of threads has a process of its own, which waits while another one is timed: a pool that is new is slow at first. So has
+ * wasm on a memory that threads share, as a process starts it once. They alternate. The threads also multiply what is in the caches of
+ * their cores, alternating with the kernels.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -12,12 +13,12 @@ import { availableParallelism, cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
-import '@tensorflow/tfjs-backend-wasm';
+import * as wasm from '@tensorflow/tfjs-backend-wasm';
 import { Command, InvalidArgumentError } from 'commander';
 import { OWN } from '../kernels/registry.js';
 import { bestSimd } from '../kernels/runtime/options.js';
 import { type Simd, withSimd } from '../kernels/runtime/simd/instance.js';
-import { backendInfo, configure } from '../src/index.js';
+import { backendInfo, configure, startSharedWasm } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { geometricMean, median } from '../src/verify/time.js';
 import { allShapes, perRun } from './shapes.js';
@@ -31,7 +32,8 @@ const WAKE_UP = 20;
 /** In millions of floating-point operations: the geometric mean of these is printed, too. */
 const LARGE = 20;
 
-const BACKENDS = ['cpu', 'wasm'] as const;
+const BACKENDS = ['cpu', 'wasm', 'wasm, shared'] as const;
+type BackendName = (typeof BACKENDS)[number];
 
 /** Milliseconds by a number of threads. */
 interface Times {
@@ -44,7 +46,7 @@ type Medians = Map<number, { kernel: number; cores: number }>;
 interface Row {
   kernelName: string;
   shape: string;
-  backend: string;
+  backend: BackendName;
   megaFlops?: number;
   times: Medians;
 }
@@ -75,24 +77,34 @@ function multiplyInCaches(): void {
   withSimd(bestSimd()!, work, undefined, { products: 1e9, values: 1 });
 }
 
+/** What a process that answers has. */
+interface Served {
+  threads: number;
+  /** Whether wasm has a memory that threads share. */
+  isShared: boolean;
+}
+/** In the environment of a process that answers. */
+const SERVED = 'BENCH_SERVED';
+
 /** What is asked of a process that has so many threads: to get a kernel ready, or to time it. */
-type Question = { index: number; backend: string } | 'time';
+type Question = { index: number; backend: BackendName } | 'time';
 /** A digest of the result, or milliseconds. */
 type Answer = string | { kernel: number; cores: number };
 
 const runs = allShapes().flatMap(({ runs, name }) => runs.map((run) => ({ ...run, shape: name })));
 
 /** The process that answers. */
-async function serve(threads: number): Promise<void> {
+async function serve({ threads, isShared }: Served): Promise<void> {
   registerOwn();
+  if (isShared) await startSharedWasm(wasm);
   await configure({ threads });
   const { serving, reason } = backendInfo().threads;
   if (serving !== threads) throw new Error(`${threads} threads do not serve: ${reason}`);
   let inputs: tf.NamedTensorMap = {};
   let execute: () => tf.Tensor;
-  const getReady = async (index: number, backend: string): Promise<Answer> => {
+  const getReady = async (index: number, backend: BackendName): Promise<Answer> => {
     tf.dispose(inputs);
-    await tf.setBackend(backend);
+    await tf.setBackend(backend === 'cpu' ? 'cpu' : 'wasm');
     const { kernelName, shapes, attrs, inputs: arrays } = runs[index];
     const entries = Object.entries(arrays).map(([key, values]) => [key, tf.tensor(values, shapes[key])]);
     inputs = Object.fromEntries(entries) as tf.NamedTensorMap;
@@ -124,7 +136,7 @@ async function ask(child: ChildProcess, question?: Question): Promise<Answer> {
 
 async function measure(
   index: number,
-  backend: string,
+  backend: BackendName,
   children: ReadonlyMap<number, ChildProcess>,
 ): Promise<Medians> {
   let first: Answer | undefined;
@@ -163,18 +175,11 @@ Cores: how many times faster the threads are where all they need is in the cache
 | kernel | shape | backend | ms by one thread | ${heads.join(' | ')} |
 | ------ | ----- | ------- | ---------------: | ${heads.map(() => '---: | ---:').join(' | ')} |`); // prettier-ignore
   const rows: Row[] = [];
-  const children = new Map<number, ChildProcess>();
-  for (const count of counts) {
-    children.set(
-      count,
-      fork(fileURLToPath(import.meta.url), [], { env: { ...process.env, [THREADS]: String(count) } }),
-    );
-    children.get(count)!.once('exit', (code) => code && process.exit(code)); // it has said why
-    await ask(children.get(count)!);
-  }
+  const plain = await startChildren(counts, false);
+  const shared = await startChildren(counts, true);
   for (const [index, { kernelName, shape, megaFlops }] of runs.entries()) {
     for (const backend of `${kernelName} ${shape}`.includes(filter) ? BACKENDS : []) {
-      const times = await measure(index, backend, children);
+      const times = await measure(index, backend, backend === 'wasm, shared' ? shared : plain);
       rows.push({ kernelName, shape, backend, megaFlops, times });
       const ratios = others.flatMap((count) =>
         WHAT.map((what) => `${ratio(times, count, what).toFixed(2)}x`),
@@ -183,7 +188,7 @@ Cores: how many times faster the threads are where all they need is in the cache
       console.log(`| ${[kernelName, shape, `\`${backend}\``, milliseconds, ...ratios].join(' | ')} |`);
     }
   }
-  for (const child of children.values()) child.disconnect();
+  for (const child of [...plain.values(), ...shared.values()]) child.disconnect();
   console.log('\nGeometric means, and the least:\n');
   for (const backend of BACKENDS) {
     const all = rows.filter((row) => row.backend === backend);
@@ -197,6 +202,23 @@ Cores: how many times faster the threads are where all they need is in the cache
       for (const count of others) console.log(`- ${backend}, ${what}, ${count} threads: ${summary(some, count)}`); // prettier-ignore
     }
   }
+}
+
+/** A process for each number of threads, which is ready. */
+async function startChildren(
+  counts: readonly number[],
+  isShared: boolean,
+): Promise<Map<number, ChildProcess>> {
+  const children = new Map<number, ChildProcess>();
+  for (const threads of counts) {
+    const served: Served = { threads, isShared };
+    const env = { ...process.env, [SERVED]: JSON.stringify(served) };
+    const child = fork(fileURLToPath(import.meta.url), [], { env });
+    child.once('exit', (code) => code && process.exit(code)); // it has said why
+    await ask(child);
+    children.set(threads, child);
+  }
+  return children;
 }
 
 const WHAT = ['kernel', 'cores'] as const;
@@ -222,7 +244,5 @@ const program = new Command('npm run bench:threads --')
   .option('--threads <list>', 'numbers of threads, such as 2,4,8', parseCounts, [availableParallelism()])
   .option('--filter <text>', 'only kernels and shapes whose name contains the text', '')
   .action(main);
-/** In the environment of a process that answers: how many threads it has. */
-const THREADS = 'BENCH_THREADS';
-if (process.env[THREADS]) await serve(Number(process.env[THREADS]));
+if (process.env[SERVED]) await serve(JSON.parse(process.env[SERVED]) as Served);
 else await program.parseAsync();
