@@ -6,7 +6,16 @@
  * gives them work. So workers that do nothing stand in for them while the backend starts. The workers of the plugin then compute on
  * tfjs's memory, and nothing is copied.
  */
-import { engine, env, getBackend, setBackend, version_core } from '@tensorflow/tfjs-core';
+import {
+  engine,
+  env,
+  findBackendFactory,
+  getBackend,
+  registerBackend,
+  removeBackend,
+  setBackend,
+  version_core,
+} from '@tensorflow/tfjs-core';
 import { shown } from '../kernels/known.js';
 import { isShared } from '../kernels/runtime/simd/modules.js';
 import { heapOf } from '../kernels/runtime/tensors.js';
@@ -33,41 +42,63 @@ const DEADLINE = 30_000;
  *   is not shared, or if this version of tfjs does not start on one
  */
 export async function startSharedWasm(wasm: WasmPackage): Promise<void> {
-  if (typeof wasm?.setThreadsCount !== 'function') {
-    throw new Error(
-      `tfjs-convgrad: startSharedWasm() needs the package @tensorflow/tfjs-backend-wasm, but it got ${shown(wasm)}.`,
-    );
-  }
+  checkPackage(wasm);
   const { wasm: started } = engine().registry;
   if (isNode() && started && !hasSharedMemory(started)) {
     throw new Error(
       'tfjs-convgrad: the wasm backend has started already, on memory that is not shared. Call startSharedWasm() before setBackend().',
     );
   }
-  if (!isNode() || started) {
-    await setBackend('wasm');
-    return;
+  if (isNode() && !started) {
+    starting ??= startOnSharedMemory(wasm).finally(() => (starting = undefined));
+    if (await starting) return;
+    throw new Error(
+      `tfjs-convgrad: tfjs ${version_core}'s wasm backend does not start on shared memory here. With setBackend('wasm') it may start without.`,
+    );
   }
-  const last = getBackend() as string | undefined;
-  if (await startOnSharedMemory(wasm)) return;
-  if (last) await setBackend(last);
-  throw new Error(
-    `tfjs-convgrad: tfjs ${version_core}'s wasm backend does not start on shared memory here. setBackend('wasm') starts it without.`,
-  );
+  if (!(await setBackend('wasm'))) throw new Error("tfjs-convgrad: tfjs's wasm backend does not start here.");
 }
 
-/** Returns whether it has started. */
+/** Calls side by side share one start. */
+let starting: Promise<boolean> | undefined;
+
+function checkPackage(wasm: WasmPackage): void {
+  if (typeof wasm?.setThreadsCount !== 'function') {
+    throw new Error(
+      `tfjs-convgrad: startSharedWasm() needs the package @tensorflow/tfjs-backend-wasm, but it got ${shown(wasm)}.`,
+    );
+  }
+  if (!findBackendFactory('wasm')) {
+    throw new Error(
+      'tfjs-convgrad: there is no wasm backend. The package that startSharedWasm() got may use another copy of @tensorflow/tfjs-core.',
+    );
+  }
+}
+
+/** Returns whether it has started. If not, all is as it was. */
 async function startOnSharedMemory(wasm: WasmPackage): Promise<boolean> {
+  const last = getBackend() as string | undefined;
   const before = await env().getAsync(FLAG);
   const restoreWorker = standInForWorkers();
+  let hasStarted = false;
   try {
     wasm.setThreadsCount(1);
     env().set(FLAG, true);
-    return (await inTime(setBackend('wasm'))) && hasSharedMemory(engine().registry.wasm);
+    hasStarted = (await inTime(setBackend('wasm'))) && hasSharedMemory(engine().registry.wasm);
   } finally {
     env().set(FLAG, before);
     restoreWorker();
+    if (!hasStarted) await goBackTo(last);
   }
+  return hasStarted;
+}
+
+/** Ends a backend whose memory is not shared, and a start that is not over: tfjs would wait for it, whatever backend is current. */
+async function goBackTo(last: string | undefined): Promise<void> {
+  const { factory, priority } = engine().registryFactory.wasm;
+  removeBackend('wasm');
+  registerBackend('wasm', factory, priority);
+  if (last) await setBackend(last);
 }
 
 function isNode(): boolean {
