@@ -74,6 +74,7 @@ globalThis.check = async (tf, convgrad, backendName, workerUrl) => {
     await same('y by threads', large(), alone);
     if (threads.serving !== 2 && !threads.reason)
       throw new Error('Two threads do not serve, and nobody says why.');
-    return ` ${cpu.serving}, ${threads.reason ?? '2 threads'}`;
+    const isShared = tf.backend().wasm?.HEAPU8.buffer[Symbol.toStringTag] === 'SharedArrayBuffer';
+    return ` ${cpu.serving}, ${threads.reason ?? '2 threads'}${isShared ? " in tfjs's memory" : ''}`;
   }
 };

@@ -52,6 +52,17 @@ import * as convgrad from '${entry}';
 ${checked(...backends)}`,
 });
 
+/** The wasm backend on memory that threads share. */
+const SHARED = `await convgrad.startSharedWasm(wasm);\n${checked('wasm')}`;
+const IN_SHARED_MEMORY = /^wasm .*simd, 2 threads in tfjs's memory$/;
+const sharedModule = (entry: string): Files => ({
+  'package.json': MODULE,
+  'main.js': `import './check.js';${PARTS}
+import * as wasm from '@tensorflow/tfjs-backend-wasm';
+import * as convgrad from '${entry}';
+${SHARED}`,
+});
+
 /** The module of a page that a bundler makes. */
 const pageModule = (tfjs: string, entry: string, ...backends: string[]): string => `
 import './check.js';
@@ -70,12 +81,19 @@ function expectMatch(printed: string, pattern: RegExp): string {
 }
 
 /** A consumer that runs main.js in Node. */
-function inNode(name: string, files: Files, options: Partial<Consumer> & { args?: string[] } = {}): Consumer {
-  const { args = [], ...others } = options;
+function inNode(
+  name: string,
+  files: Files,
+  options: Partial<Consumer> & { args?: string[]; expected?: RegExp } = {},
+): Consumer {
+  const { args = [], expected = /./, ...others } = options;
   return {
     name,
     packages: 'linked',
-    run: async (parent) => oneLine(await node(project(parent, name, files), ...args, 'main.js')),
+    async run(parent) {
+      const printed = await node(project(parent, name, files), ...args, 'main.js');
+      return expectMatch(oneLine(printed), expected);
+    },
     ...others,
   };
 }
@@ -282,15 +300,21 @@ test('a gradient is right with the plugin alone', async () => {
   uninstall();
 });`;
 
+const SHARED_TEST = `
+test('the plugin serves in memory that threads share', async () => {
+  await convgrad.startSharedWasm(wasm);
+  writeFileSync('serves.txt', await globalThis.check(tf, convgrad, 'wasm'));
+});`;
+
 /** A consumer that runs main.test.js by a test runner. */
-function inTest(name: string, runner: string, args: string[], files: Files): Consumer {
+function inTest(name: string, runner: string, args: string[], files: Files, expected = /./): Consumer {
   return {
     name,
     packages: 'bundlers',
     async run(parent) {
       const folder = project(parent, name, files);
       await node(folder, join(parent, 'node_modules', runner), ...args);
-      return readFileSync(join(folder, 'serves.txt'), 'utf8');
+      return expectMatch(readFileSync(join(folder, 'serves.txt'), 'utf8'), expected);
     },
   };
 }
@@ -358,6 +382,35 @@ globalThis.check(tf, convgrad, 'cpu').then(console.log);`,
     'main.js':
       "import { Worker } from 'node:worker_threads';\nnew Worker(new URL('worker.js', import.meta.url));",
   }),
+  inNode('Node, shared memory, ES module', sharedModule('tfjs-convgrad'), { expected: IN_SHARED_MEMORY }),
+  inNode('Node, shared memory, tfjs-convgrad/wasm', sharedModule('tfjs-convgrad/wasm'), {
+    expected: IN_SHARED_MEMORY,
+  }),
+  inNode(
+    'Node, shared memory, CommonJS',
+    {
+      'package.json': COMMONJS,
+      'main.js': `
+require('./check.js');
+const tf = { ...require('@tensorflow/tfjs-core'), ...require('@tensorflow/tfjs-layers') };
+const wasm = require('@tensorflow/tfjs-backend-wasm');
+const convgrad = require('tfjs-convgrad');
+(async () => {
+  ${SHARED}
+})();`,
+    },
+    { expected: IN_SHARED_MEMORY },
+  ),
+  inNode(
+    'Node, shared memory, worker thread',
+    {
+      'package.json': MODULE,
+      'worker.js': sharedModule('tfjs-convgrad')['main.js'],
+      'main.js':
+        "import { Worker } from 'node:worker_threads';\nnew Worker(new URL('worker.js', import.meta.url));",
+    },
+    { expected: IN_SHARED_MEMORY },
+  ),
 
   typed('node10', 'commonjs', COMMONJS),
   typed('node16', 'node16', COMMONJS),
@@ -401,7 +454,7 @@ globalThis.check(tf, convgrad, 'cpu').then(console.log);`,
   }),
   ofScripts('cross-origin isolated', [...SCRIPTS, `${WASM}tf-backend-wasm.min.js`, ...OURS], THREADED, {
     headers: ISOLATING,
-    expected: /^cpu .*simd, 2 threads, wasm .*simd, 2 threads$/,
+    expected: /^cpu .*simd, 2 threads, wasm .*simd, 2 threads in tfjs's memory$/,
   }),
   ofScripts('cross-origin isolated, without blob:', [...SCRIPTS, ...OURS], reportOn('cpu'), {
     headers: { ...ISOLATING, ...csp("'wasm-unsafe-eval'") },
@@ -488,11 +541,48 @@ import { writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 ${TEST}`,
   }),
+  inTest(
+    'Jest, shared memory',
+    'jest/bin/jest.js',
+    [],
+    {
+      'package.json': { ...COMMONJS, jest: { testEnvironment: 'node' } },
+      'main.test.js': `
+require('./check.js');
+const tf = require('@tensorflow/tfjs');
+const wasm = require('@tensorflow/tfjs-backend-wasm');
+const convgrad = require('tfjs-convgrad');
+const { writeFileSync } = require('node:fs');
+${SHARED_TEST}`,
+    },
+    IN_SHARED_MEMORY,
+  ),
+  inTest(
+    'Vitest, shared memory',
+    'vitest/vitest.mjs',
+    ['run'],
+    {
+      'package.json': MODULE,
+      'main.test.js': `
+import './check.js';
+import * as tf from '@tensorflow/tfjs';
+import * as wasm from '@tensorflow/tfjs-backend-wasm';
+import * as convgrad from 'tfjs-convgrad';
+import { writeFileSync } from 'node:fs';
+import { test } from 'vitest';
+${SHARED_TEST}`,
+    },
+    IN_SHARED_MEMORY,
+  ),
   inNode(
     'the oldest tfjs, Node',
     nodeModule(PARTS + "\nimport '@tensorflow/tfjs-backend-wasm';", 'tfjs-convgrad', 'cpu', 'wasm'),
     { packages: 'oldest' },
   ),
+  inNode('the oldest tfjs, shared memory', sharedModule('tfjs-convgrad'), {
+    packages: 'oldest',
+    expected: IN_SHARED_MEMORY,
+  }),
   inPage('the oldest tfjs, page', PARTS_ON_PAGE, esbuild, { packages: 'oldest' }),
   ...EXAMPLES,
   { name: 'Yarn, Plug and Play', packages: 'yarn', isSlow: true, run: yarn },
