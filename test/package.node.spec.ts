@@ -57,7 +57,15 @@ describe('the package', () => {
 
   it('exports at most ten values', async () => {
     const names = Object.keys(await import('../src/index.js'));
-    expect(names.sort()).toEqual(['avgPool', 'backendInfo', 'configure', 'conv2d', 'install', 'maxPool']);
+    expect(names.sort()).toEqual([
+      'avgPool',
+      'backendInfo',
+      'configure',
+      'conv2d',
+      'install',
+      'maxPool',
+      'startSharedWasm',
+    ]);
   });
 
   it('depends on nothing but tfjs-core, and for its command on backends that are optional', () => {

@@ -64,6 +64,13 @@ export async function bundlePage(script: string): Promise<string> {
   return outfile;
 }
 
+/** Bundles a program for a process of its own, and returns its path. */
+export async function bundleProgram(program: string): Promise<string> {
+  const outfile = `build/test/${basename(program, '.ts')}.mjs`;
+  await build({ ...NODE, entryPoints: [program], outfile, logLevel: 'warning' });
+  return outfile;
+}
+
 function filesOf(suite: Suite): string[] {
   if (suite === 'upstream') return ['upstream.ts'];
   const files = readdirSync('test', { recursive: true, encoding: 'utf8' }).map((file) =>

@@ -6,11 +6,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
 import '@tensorflow/tfjs-backend-cpu';
 import { getThreadsCount, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
-import { sizeOf } from '../../kernels/geometry.js';
 import { heapOf } from '../../kernels/runtime/tensors.js';
 import { poolFor, setThreads } from '../../kernels/runtime/threads/threads.js';
 import { backendInfo, type BackendInfo, install } from '../../src/index.js';
 import { integers } from '../../src/verify/data.js';
+import { threadedOps } from './threaded_ops.js';
 
 export interface Isolated {
   isolated: boolean;
@@ -24,29 +24,8 @@ export interface Isolated {
   jobs: { cpu: number; wasm: number };
 }
 
-type T4 = tf.Tensor4D;
-const numbers = (seed: number, shape: [number, number, number, number]) =>
-  tf.tensor4d(Float32Array.from(integers(sizeOf(shape), seed)), shape);
-const sumOf = (y: tf.Tensor) => tf.sum(y) as tf.Scalar;
-
-/** Each is large enough for the WebAssembly kernels. Whole numbers are exact. */
-const OPS: Record<string, () => tf.Tensor[]> = {
-  conv2d: () => [tf.conv2d(numbers(1, [1, 20, 21, 8]), numbers(2, [3, 3, 8, 12]), 2, 'same')],
-  'conv2d by Winograd': () => [tf.conv2d(numbers(1, [1, 24, 24, 16]), numbers(2, [3, 3, 16, 16]), 1, 'same')],
-  'conv2d 1x1': () => [tf.conv2d(numbers(1, [2, 12, 12, 16]), numbers(2, [1, 1, 16, 24]), 1, 'same')],
-  'gradients of conv2d': () =>
-    tf.grads((x, filter) => sumOf(tf.square(tf.conv2d(x as T4, filter as T4, 1, 'same'))))([
-      numbers(1, [2, 14, 15, 4]),
-      numbers(2, [3, 3, 4, 8]),
-    ]),
-  maxPool: () => [tf.maxPool(numbers(1, [2, 24, 25, 8]), 3, 2, 'same')],
-  'gradient of maxPool': () => [
-    tf.grad((x) => sumOf(tf.square(tf.maxPool(x as T4, 3, 2, 'same'))))(numbers(1, [2, 24, 25, 8])),
-  ],
-  'gradient of avgPool': () => [
-    tf.grad((x) => sumOf(tf.avgPool(x as T4, 2, 2, 'same')))(numbers(1, [2, 24, 25, 8])),
-  ],
-};
+/** Whole numbers are exact. */
+const OPS = threadedOps(integers);
 
 type Results = Isolated['results'];
 

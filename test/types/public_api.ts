@@ -1,5 +1,6 @@
 /** Uses of the public API that must compile, and uses that must not. The type checker is the test. This file never runs. */
 import type { Tensor, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
+import * as wasm from '@tensorflow/tfjs-backend-wasm';
 import { expectTypeOf } from 'expect-type';
 import {
   avgPool,
@@ -10,6 +11,7 @@ import {
   install,
   type Installation,
   maxPool,
+  startSharedWasm,
 } from '../../src/index.js';
 import * as numeric from '../../src/numeric.js';
 import {
@@ -71,7 +73,7 @@ avgPool(batch, 3, { identityIf1x1: true });
 // @ts-expect-error a window is needed
 maxPool(batch);
 
-// install, configure, backendInfo
+// install, configure, backendInfo, startSharedWasm
 
 expectTypeOf(install()).toEqualTypeOf<Installation>();
 expectTypeOf(install({ backends: ['cpu'] }).uninstall).returns.toBeVoid();
@@ -91,6 +93,11 @@ configure({ cpu: { winograd: 3 } });
 configure({ gpu: {} });
 // @ts-expect-error options are needed
 configure();
+expectTypeOf(startSharedWasm(wasm)).toEqualTypeOf<Promise<void>>();
+// @ts-expect-error the package is needed
+void startSharedWasm();
+// @ts-expect-error not the name of a backend
+void startSharedWasm('wasm');
 
 // numeric
 
