@@ -21,9 +21,9 @@ describe('startSharedWasm() in Node', () => {
     program = await bundleProgram('test/support/shared_wasm_process.ts');
   });
 
-  /** What the scene prints. It fails if the process does not end. */
+  /** What the scene prints. It fails if the process does not end, or waits for the deadline of a start, 30 seconds. */
   async function play<Name extends keyof Scenes>(scene: Name, ...where: 'worker'[]): Promise<Scenes[Name]> {
-    const options = { timeout: 50_000, maxBuffer: 2 ** 26 };
+    const options = { timeout: 25_000, maxBuffer: 2 ** 26 };
     const { stdout } = await promisify(execFile)(process.execPath, [program, scene, ...where], options);
     return JSON.parse(stdout.trim().split('\n').at(-1)!);
   }
@@ -34,6 +34,7 @@ describe('startSharedWasm() in Node', () => {
       expect([plain.isShared, shared.isShared]).toEqual([false, true]);
       expect(shared.info.threads).toEqual({ asked: 3, serving: 3 });
       expect(shared.info.wasm).toEqual({ serving: shared.info.cpu.serving, inPlace: true });
+      expect(shared.ofTfjs).withContext("tfjs's own threads").toBe(1);
       expect(shared.pool).toEqual({ threads: 3, isHere: true });
       const names = Object.keys(plain.results);
       expect(names.length).toBeGreaterThan(15);

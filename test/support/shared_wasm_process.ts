@@ -2,6 +2,7 @@
  * A program for a process of its own: tfjs's wasm backend starts once. It plays the scene that its argument names, and prints what it
  * finds as JSON in its last line. Then it must end by itself.
  */
+import os from 'node:os';
 import { Worker, workerData } from 'node:worker_threads';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
@@ -107,7 +108,7 @@ const SCENES = {
   async shared() {
     await startSharedWasm(wasm);
     await configure({ threads: 3 });
-    const info = backendInfo();
+    const [info, ofTfjs] = [backendInfo(), wasm.getThreadsCount()];
     const { memory } = heapOf(tf.backend())!;
     const pool = {
       threads: poolFor(heapOf(tf.backend()))?.threads(),
@@ -128,7 +129,7 @@ const SCENES = {
     const all = results();
     const leaks = tf.engine().backend.numDataIds() - data;
     return {
-      ...{ isShared: isShared(), info, pool, configured, results: all, jobs },
+      ...{ isShared: isShared(), info, ofTfjs, pool, configured, results: all, jobs },
       memory: [before, tf.memory()],
       leaks,
     };
@@ -265,6 +266,7 @@ type Results = Record<string, string[]>;
 export type Scenes = { [Name in keyof typeof SCENES]: Awaited<ReturnType<(typeof SCENES)[Name]>> };
 
 async function main(scene: keyof Scenes): Promise<void> {
+  os.cpus = () => Array(16).fill({}); // with four or more, tfjs would take threads of its own
   await tf.setBackend('cpu');
   console.log(JSON.stringify(await SCENES[scene]()));
 }
