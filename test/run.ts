@@ -78,7 +78,9 @@ function jobsOf(environments: readonly Environment[], options: Options, seed: nu
     const isHalf = !options.only && !options.all && environments.indexOf(environment) > 1;
     for (const suite of suitesOf(environment, options.upstream ?? options.filter === '')) {
       const isWhole = suite !== 'specs' || options.filter !== '';
-      for (const part of isWhole ? [{}] : partsOf(environment, options.jobs)) {
+      const parts = isWhole ? [{}] : partsOf(environment, options.jobs);
+      const onShared = environment === 'node' && suite === 'specs' && /^$|wasm/.test(options.filter);
+      for (const part of onShared ? [...parts, SHARED_WASM] : parts) {
         const whole = { ...plan, ...part };
         jobs.push({ environment, suite, plan: isHalf && !isWhole ? halfOf(whole, seed) : whole });
       }
@@ -91,6 +93,9 @@ function jobsOf(environments: readonly Environment[], options: Options, seed: nu
       : expected(job, times[keyOf(job)] ?? {}) || (job.plan.on === 'webgl' ? 1 : 0);
   return jobs.sort((a, b) => length(b) - length(a));
 }
+
+/** In Node, the specs of the wasm backend run once more: on memory that threads share, by three of them. */
+const SHARED_WASM: Partial<Plan> = { on: 'shared wasm', part: 0, parts: 1 };
 
 function suitesOf(environment: Environment, upstream: boolean): Suite[] {
   return [

@@ -12,7 +12,7 @@ export interface Outcome {
   readonly skipped: string[];
   /** Sum over the parts. They may have run side by side. */
   seconds: number;
-  /** Name of each spec that ran -> whether it passed. */
+  /** Name of each spec that ran -> whether it passed, each time. */
   readonly specs: Map<string, boolean>;
   readonly milliseconds: Map<string, number>;
 }
@@ -37,7 +37,7 @@ export function count(outcome: Outcome, { name, status, milliseconds }: SpecResu
     return;
   }
   outcome[status]++;
-  outcome.specs.set(name, status === 'passed');
+  outcome.specs.set(name, status === 'passed' && outcome.specs.get(name) !== false);
   outcome.milliseconds.set(name, milliseconds);
 }
 

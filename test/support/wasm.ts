@@ -1,22 +1,65 @@
 /** tfjs's wasm backend: it is registered, with the place of its files in Node and in a page of Karma. What lies in its memory. */
-import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+import * as wasmPackage from '@tensorflow/tfjs-backend-wasm';
 import {
   backend,
+  engine,
   findBackendFactory,
+  getBackend,
   registerBackend,
   removeBackend,
   setBackend,
   type Tensor,
 } from '@tensorflow/tfjs-core';
+import { heapOf } from '../../kernels/runtime/tensors.js';
+import { poolFor, setThreads } from '../../kernels/runtime/threads/threads.js';
+import { startSharedWasm } from '../../src/index.js';
+import { plan } from './plan.js';
 
 declare const __karma__: unknown;
 
 const root = typeof __karma__ === 'undefined' ? '' : '/base/';
-setWasmPaths(`${root}node_modules/@tensorflow/tfjs-backend-wasm/dist/`);
+wasmPackage.setWasmPaths(`${root}node_modules/@tensorflow/tfjs-backend-wasm/dist/`);
+
+/** Whether the backend starts on memory that threads share, in all of this run. */
+export const onSharedMemory = plan.on === 'shared wasm';
+
+export const THREADS = 3;
+
+if (onSharedMemory) {
+  beforeAll(async () => {
+    await startWasm();
+    await setBackend('cpu');
+  });
+  // Some specs remove the backend, or start it themselves.
+  afterEach(async () => {
+    if (threadsOfWasm() === THREADS) return;
+    const last = getBackend() || 'cpu';
+    await remakeWasm();
+    await setBackend(last);
+  });
+}
+
+/** Starts the wasm backend and sets it. If its memory is to be shared, three threads share all work there, however little. */
+export async function startWasm(): Promise<void> {
+  if (!onSharedMemory) {
+    await setBackend('wasm');
+    return;
+  }
+  await startSharedWasm(wasmPackage);
+  await setThreads({ threads: THREADS, leastWork: 1 }, heapOf(backend()));
+}
+
+/** How many threads serve in the memory of the wasm backend; undefined if it is not shared. */
+export function threadsOfWasm(): number | undefined {
+  const { wasm } = engine().registry;
+  const heap = wasm && heapOf(wasm);
+  const pool = heap && poolFor(heap);
+  return pool?.memory === heap?.memory ? pool?.threads() : undefined;
+}
 
 interface Inside {
   wasm: {
-    asm: { memory: WebAssembly.Memory; malloc(bytes: number): number; free(address: number): void };
+    asm: { malloc(bytes: number): number; free(address: number): void };
     _malloc(bytes: number): number;
     _free(address: number): void;
   };
@@ -24,6 +67,7 @@ interface Inside {
 }
 /** The active backend, which must be wasm. */
 export const insideWasm = () => backend() as unknown as Inside;
+export const memoryOfWasm = () => heapOf(backend())!.memory;
 
 /** What memory holds that no kernel has written: see amidMarks. */
 export const MARK = 777;
@@ -35,7 +79,8 @@ const BYTES_BEHIND = 4096;
  */
 export function amidMarks<T>(f: () => T): T {
   const { wasm } = insideWasm();
-  const { malloc, memory } = wasm.asm;
+  const { malloc } = wasm.asm;
+  const memory = memoryOfWasm();
   wasm._malloc = (bytes) => {
     const address = malloc(bytes + BYTES_BEHIND);
     new Float32Array(memory.buffer, address, (bytes + BYTES_BEHIND) >> 2).fill(MARK);
@@ -59,7 +104,7 @@ export async function remakeWasm(): Promise<void> {
   const factory = findBackendFactory('wasm');
   removeBackend('wasm');
   registerBackend('wasm', factory);
-  await setBackend('wasm');
+  await startWasm();
 }
 
 export interface WatchedHeap {
@@ -76,7 +121,8 @@ export interface WatchedHeap {
 /** Watches the heap of the active backend, from its first use on. Each block is given with NaN in all its cells. */
 export function watchHeap(): WatchedHeap {
   const { wasm } = insideWasm();
-  const { malloc, free, memory } = wasm.asm;
+  const { malloc, free } = wasm.asm;
+  const memory = memoryOfWasm();
   const held = new Set<number>();
   let asked = 0;
   let step = () => true;
