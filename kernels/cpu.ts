@@ -31,8 +31,8 @@ export const sharedKernels = {
   _FusedMatMul: matMul.fusedMatMul,
 };
 
-/** This backend has all kernels of the plugin. */
-const kernels: Record<KernelName, Kernel> = {
+/** tfjs's own Identity is as good here. */
+const kernels: Record<Exclude<KernelName, 'Identity'>, Kernel> = {
   ...sharedKernels,
   ...elementwiseKernels,
   Sum: sum.sum,

@@ -58,8 +58,9 @@ const OPS = {
     ],
     gradients: elementwiseGradients,
   },
-  // tfjs's own gradients of sums serve.
+  // tfjs's own gradients of these serve.
   sum: { kernels: ['Sum', 'Mean'], gradients: () => [] },
+  identity: { kernels: ['Identity'], gradients: () => [] },
 } as const satisfies Record<string, { kernels: readonly string[]; gradients: GradConfigs }>;
 export type OpName = keyof typeof OPS;
 export const OP_NAMES = Object.keys(OPS) as OpName[];

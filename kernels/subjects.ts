@@ -13,6 +13,8 @@ import { depthwiseCases } from './depthwise_conv2d/cases.js';
 import { depthwiseSubjects } from './depthwise_conv2d/subjects.js';
 import { binaryCases, unaryCases } from './elementwise/cases.js';
 import { binarySubjects, unarySubjects } from './elementwise/subjects.js';
+import { identityCases } from './identity/cases.js';
+import { identitySubject } from './identity/subjects.js';
 import { matMulCases } from './mat_mul/cases.js';
 import { matMulSubjects } from './mat_mul/subjects.js';
 import { maxPoolCases } from './max_pool/cases.js';
@@ -39,6 +41,7 @@ export function subjects(): Subject[] {
     ...unaryCases.flatMap(unarySubjects),
     ...binaryCases.flatMap(binarySubjects),
     ...sumCases.flatMap(sumSubjects),
+    ...identityCases.map(identitySubject),
     ...matMulCases.flatMap(matMulSubjects),
   ];
 }

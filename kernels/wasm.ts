@@ -1,12 +1,16 @@
-/** The kernels on the wasm backend: those of cpu. See runtime/tensors.ts. */
+/** The kernels on the wasm backend: those of cpu, and one of its own. See runtime/tensors.ts. */
 import { sharedKernels } from './cpu.js';
 import { isFasterOnWasm } from './depthwise_conv2d/builtin.js';
+import { activationKernels } from './elementwise/cpu.js';
+import { identity } from './identity/wasm.js';
 import type { KernelTable } from './registry.js';
 import { afterMoves } from './runtime/tensors.js';
 
-const entries = Object.entries(sharedKernels).map(([name, kernel]) => [name, afterMoves(kernel)]);
+const kernels = { ...sharedKernels, ...activationKernels, Identity: identity };
+const entries = Object.entries(kernels).map(([name, kernel]) => [name, afterMoves(kernel)]);
 
 export const WASM: KernelTable = {
   kernels: Object.fromEntries(entries) as KernelTable['kernels'],
-  leftToBuiltin: { depthwiseConv2d: isFasterOnWasm },
+  // tfjs's own activations are faster. Their gradients are ours, as tfjs has no kernels of them.
+  leftToBuiltin: { depthwiseConv2d: isFasterOnWasm, elementwise: () => true },
 };

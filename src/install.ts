@@ -51,8 +51,9 @@ export interface InstallOptions {
    */
   backends?: readonly string[];
   /**
-   * Names of the ops whose kernels and gradients to replace: 'conv2d', 'depthwiseConv2d', 'maxPool', 'avgPool', on `cpu` and
-   * `wasm` 'matMul' and 'batchNorm', and on `cpu` 'elementwise' and 'sum'. Default: all. tfjs's own serve the others.
+   * Names of the ops whose kernels and gradients to replace: 'conv2d', 'depthwiseConv2d', 'maxPool', 'avgPool'; on `cpu` and
+   * `wasm` 'matMul', 'batchNorm' and 'elementwise' (on `wasm` the gradients of activations alone); on `cpu` 'sum', and on `wasm`
+   * 'identity'. Default: all. tfjs's own serve the others.
    */
   ops?: readonly string[];
 }

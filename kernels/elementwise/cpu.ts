@@ -1,5 +1,9 @@
 /** tfjs 'cpu' kernels of the elementwise ops, for float32: TensorInfo -> arrays -> loop -> TensorInfo. Attributes are those of tfjs. */
-import { type Kernel, makeResult, readFloat32, readFloats } from '../runtime/tensors.js';
+import type { Floats } from '../arrays.js';
+import { simdFor } from '../runtime/options.js';
+import { withSimd } from '../runtime/simd/instance.js';
+import type { SimdLevel } from '../runtime/simd/modules.js';
+import { heapOf, type Kernel, makeResult, readFloat32, readFloats } from '../runtime/tensors.js';
 import { broadcastShape } from '../broadcast.js';
 import {
   binary,
@@ -10,21 +14,37 @@ import {
   type WithGradient,
 } from './definition.js';
 import { binaryLoop, gradientLoops, unaryLoops } from './loops.js';
+import { activationGradient } from './simd.js';
+
+/** Below this many values the plain loops are faster. */
+const LEAST_VALUES = 256;
 
 /** y = op(x): of x's shape */
 function unaryKernel(name: UnaryName): Kernel {
   return ({ inputs: { x }, attrs, backend }) => {
-    const values = readFloat32(backend, 'x', x);
-    return makeResult(backend, x.shape, (y) => unaryLoops[name](values, y(), attrs));
+    return makeResult(backend, x.shape, (y) => {
+      unaryLoops[name](readFloat32(backend, 'x', x), y(), attrs);
+    });
   };
 }
 
 /** dx = dy * op'(x): of x's shape */
 function gradientKernel(name: WithGradient): Kernel {
   return ({ inputs: { dy, x }, attrs, backend }) => {
-    const [dyValues, values] = [readFloats(backend, 'dy', dy), readFloats(backend, 'x', x)];
-    return makeResult(backend, x.shape, (dx) => gradientLoops[name](dyValues, values, dx(), attrs));
+    return makeResult(backend, x.shape, (dx) => {
+      const [dyValues, values] = [readFloats(backend, 'dy', dy), readFloats(backend, 'x', x)];
+      const level = levelFor(dyValues, values);
+      if (!level) return gradientLoops[name](dyValues, values, dx(), attrs);
+      const [dyFloats, floats] = [dyValues, values] as Float32Array[];
+      withSimd(level, (w) => activationGradient(w, name, dyFloats, floats, dx(), attrs), heapOf(backend));
+    });
   };
+}
+
+/** The SIMD build that serves, if one does. */
+function levelFor(dy: Floats, x: Floats): SimdLevel | undefined {
+  const areFloats = dy instanceof Float32Array && x instanceof Float32Array;
+  return areFloats && x.length > 0 ? simdFor(x.length >= LEAST_VALUES) : undefined;
 }
 
 /** y = op(a, b): of the shape to which both are broadcast */
@@ -48,8 +68,16 @@ function kernelsOf<Op extends string, Suffix extends string>(
   return Object.fromEntries(entries) as Record<`${Op}${Suffix}`, Kernel>;
 }
 
-export const elementwiseKernels = {
-  ...kernelsOf(unary, unaryKernel, ''),
+const { Relu, Relu6, ClipByValue, Step } = kernelsOf(unary, unaryKernel, '');
+
+/** The activations that have gradients of ours, and these. */
+export const activationKernels = {
+  ...{ Relu, Relu6, ClipByValue },
   ...kernelsOf(unaryGradients, gradientKernel, 'Grad'),
+};
+
+export const elementwiseKernels = {
+  ...activationKernels,
+  Step,
   ...kernelsOf(binary, binaryKernel, ''),
 };

@@ -81,6 +81,8 @@ export interface MicroKernels {
       'pixels' | 'outs' | 'counts' | 'pixelCount' | 'taps' | 'tapCount' | 'channels' | 'dy' | 'dx'
     >,
   ): void;
+  reluGrad(call: Numbers<'dy' | 'x' | 'dx' | 'size' | 'highest'>): void;
+  clipGrad(call: Numbers<'dy' | 'x' | 'dx' | 'size' | 'lowest' | 'highest'>): void;
   normalize(call: Numbers<'x' | 'y' | 'length' | 'means' | 'multipliers' | 'offsets' | 'period'>): void;
   sumRows(call: Numbers<'dy' | 'x' | 'length' | 'means' | 'period' | 's1' | 's2'>): void;
   winogradFilter(call: Numbers<'n' | 'taps' | 'tapStep' | 'size' | 'to' | 'plane' | 'scratch'>): void;
@@ -303,6 +305,8 @@ export function named(wasm: Positional): MicroKernels {
       wasm.avgPool(k.pixels, k.outs, k.counts, k.pixelCount, k.taps, k.tapCount, k.channels, k.x, k.y),
     avgPoolGrad: (k) =>
       wasm.avgPoolGrad(k.pixels, k.outs, k.counts, k.pixelCount, k.taps, k.tapCount, k.channels, k.dy, k.dx),
+    reluGrad: (k) => wasm.reluGrad(k.dy, k.x, k.dx, k.size, k.highest),
+    clipGrad: (k) => wasm.clipGrad(k.dy, k.x, k.dx, k.size, k.lowest, k.highest),
     normalize: (k) => wasm.normalize(k.x, k.y, k.length, k.means, k.multipliers, k.offsets, k.period),
     sumRows: (k) => wasm.sumRows(k.dy, k.x, k.length, k.means, k.period, k.s1, k.s2),
     winogradFilter: (k) => wasm.winogradFilter(k.n, k.taps, k.tapStep, k.size, k.to, k.plane, k.scratch),

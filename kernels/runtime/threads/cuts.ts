@@ -169,6 +169,20 @@ const outputs = {
   },
 };
 
+type Activation = Call<'reluGrad'> | Call<'clipGrad'>;
+const activation = {
+  /** Each value is made of two. */
+  work: ({ size }: Values) => (size / 4) * 2 * VALUE,
+  by: {
+    vectors: {
+      ...vectors,
+      part<C extends Activation>(k: C, first: number, end: number): C {
+        return { ...moved(k, VECTOR * first, 'dy', 'x', 'dx'), size: VECTOR * (end - first) };
+      },
+    },
+  },
+};
+
 export const CUTS = {
   multiply: { work: productsOf, by: multiplied },
   multiplyEach: { work: (k) => k.count * productsOf(k), by: multiplied },
@@ -238,6 +252,8 @@ export const CUTS = {
   // Windows may overlap, so parts of them would add to the same cells.
   maxPoolGrad: { work: windowsWork, by: { groups: groups<Call<'maxPoolGrad'>>('x', 'dy', 'dx') } },
   avgPoolGrad: { work: windowsWork, by: { groups: groups<Call<'avgPoolGrad'>>('dy', 'dx') } },
+  reluGrad: activation,
+  clipGrad: activation,
   normalize: {
     work: (k) => (k.length / 4) * VALUE,
     by: {

@@ -1,4 +1,5 @@
 export { accumulate, accumulateEach } from './accumulate';
+export { clipGrad, reluGrad } from './activation';
 export { addRows } from './add_rows';
 export { normalize, sumRows } from './batch_norm';
 export { depthwise, depthwise3x3, depthwiseFilter } from './depthwise';
