@@ -19,5 +19,5 @@ const entries = Object.entries(kernels).map(([name, kernel]) => [name, afterMove
 export const WASM: KernelTable = {
   kernels: Object.fromEntries(entries) as KernelTable['kernels'],
   // tfjs's own activations are faster. Their gradients are ours, as tfjs has no kernels of them.
-  leftToBuiltin: { depthwiseConv2d: isFasterOnWasm, elementwise: () => true, sum: sum.isLeft },
+  leftToBuiltin: { depthwiseConv2d: isFasterOnWasm, elementwise: ({ dy }) => dy === undefined, sum: sum.isLeft },
 };

@@ -858,3 +858,12 @@ deviation(40, 'a depthwise convolution on webgl reads nothing past its image', {
     expectExactly(cancelled(), [0, 0]);
   },
 });
+
+const sumsOfNothing = () => [tf.sum(tf.zeros([0, 2]), 0), tf.mean(tf.zeros([0, 2]), 0)];
+const expectInBoth = (values: number[]) => sumsOfNothing().forEach((y) => expectExactly(y, values));
+deviation(41, 'the sum of nothing is 0', {
+  tfjs: () => expectInBoth([0, 0]),
+  tfjsOn: { wasm: () => expectInBoth([MARK, MARK]) },
+  ours: () => expectInBoth([0, 0]),
+  on: ['cpu', 'wasm'],
+});

@@ -2,8 +2,9 @@
  * Specs of what fails in a training step. Each thing that may fail fails once, at its k-th call, for every k that the step reaches. If a
  * kernel of the plugin was running, the error says what failed. The plugin leaves nothing behind, and the next step is right.
  */
-import { kernelNamesOn } from '../kernels/all.js';
-import type { BackendName, KernelName } from '../kernels/registry.js';
+import type { NamedAttrMap } from '@tensorflow/tfjs-core';
+import { kernelNamesOn, KERNELS } from '../kernels/all.js';
+import { type BackendName, type KernelName, leftToBuiltin } from '../kernels/registry.js';
 import { bestSimd } from '../kernels/runtime/options.js';
 import { withSimd } from '../kernels/runtime/simd/instance.js';
 import { backendInfo, configure, install, type Installation } from '../src/index.js';
@@ -144,7 +145,9 @@ function strike(backendName: BackendName, place: Place, k: number, f: () => void
   const attempt = () => {
     const runKernel = methodOf(tf.engine(), 'runKernel');
     const watched: Method = (...args) => {
-      running.push(args[0]);
+      const [name, inputs, attrs] = args as [KernelName, Record<string, tf.Tensor>, NamedAttrMap];
+      const isLeft = leftToBuiltin(KERNELS[backendName], name)?.(inputs, attrs ?? {});
+      running.push(isLeft ? undefined : name);
       try {
         return runKernel(...args);
       } finally {

@@ -14,12 +14,12 @@ import { axesOf, countOf, summedShape } from './definition.js';
 /** With fewer values tfjs's own kernels are as fast. */
 const LEAST_VALUES = 1024;
 
-/** Whether tfjs's own kernel serves. */
+/** Whether tfjs's own kernel serves. It leaves sums of nothing unwritten. */
 export function isLeft(
   { x }: Readonly<Record<string, TensorInfo | undefined>>,
   attrs: NamedAttrMap,
 ): boolean {
-  return !x || x.dtype !== 'float32' || !isOverFirst(x, attrs);
+  return !x || x.dtype !== 'float32' || (sizeOf(x.shape) > 0 && !isOverFirst(x, attrs));
 }
 
 function isOverFirst({ shape }: TensorInfo, { axis }: NamedAttrMap): boolean {
