@@ -2,7 +2,7 @@
 import { sharedKernels } from './cpu.js';
 import { isFasterOnWasm } from './depthwise_conv2d/builtin.js';
 import { activationKernels } from './elementwise/cpu.js';
-import { identity } from './identity/wasm.js';
+import { identity, isLeft } from './identity/wasm.js';
 import type { KernelTable } from './registry.js';
 import { afterMoves } from './runtime/tensors.js';
 import * as sum from './sum/wasm.js';
@@ -18,6 +18,11 @@ const entries = Object.entries(kernels).map(([name, kernel]) => [name, afterMove
 
 export const WASM: KernelTable = {
   kernels: Object.fromEntries(entries) as KernelTable['kernels'],
-  // tfjs's own activations are faster. Their gradients are ours, as tfjs has no kernels of them.
-  leftToBuiltin: { depthwiseConv2d: isFasterOnWasm, elementwise: ({ dy }) => dy === undefined, sum: sum.isLeft },
+  leftToBuiltin: {
+    depthwiseConv2d: isFasterOnWasm,
+    // tfjs's own activations are faster. It has no kernels of their gradients.
+    elementwise: ({ dy }) => dy === undefined,
+    sum: sum.isLeft,
+    identity: isLeft,
+  },
 };

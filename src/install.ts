@@ -52,8 +52,8 @@ export interface InstallOptions {
   backends?: readonly string[];
   /**
    * Names of the ops whose kernels and gradients to replace: 'conv2d', 'depthwiseConv2d', 'maxPool', 'avgPool'; on `cpu` and
-   * `wasm` 'matMul', 'batchNorm' and 'elementwise' (on `wasm` the gradients of activations alone); on `cpu` 'sum', and on `wasm`
-   * 'identity'. Default: all. tfjs's own serve the others.
+   * `wasm` 'matMul', 'batchNorm', 'elementwise' and 'sum' (on `wasm` the gradients of relu, relu6 and clipByValue, and sums over the
+   * first dimensions); on `wasm` 'identity'. Default: all. tfjs's own serve the others.
    */
   ops?: readonly string[];
 }

@@ -75,7 +75,7 @@ function checkPackage(wasm: WasmPackage): void {
   }
 }
 
-/** Returns whether it has started. If not, all is as it was. */
+/** Returns whether it has started. If not, all is as it was, but tfjs has one thread. */
 async function startOnSharedMemory(wasm: WasmPackage): Promise<boolean> {
   const last = getBackend() as string | undefined;
   const before = await env().getAsync(FLAG);

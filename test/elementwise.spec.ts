@@ -1,15 +1,17 @@
 /**
- * Specs of the elementwise kernels and of sums on cpu, beside those generated from their cases: every way in which small shapes
+ * Specs of the elementwise kernels and of sums, beside those generated from their cases: every way in which small shapes
  * broadcast and every choice of axes, by tfjs's own kernels; special values; and the dtypes that tfjs's own kernels serve.
  */
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import { broadcastIndex, broadcastShape, broadcastSteps, forEachRun } from '../kernels/broadcast.js';
+import { applyGradient, type WithGradient } from '../kernels/elementwise/definition.js';
 import { sizeOf } from '../kernels/geometry.js';
 import { OWN } from '../kernels/registry.js';
 import { install } from '../src/index.js';
 import { registerOwn } from '../src/ops.js';
 import { gradCheck } from '../src/verify/index.js';
-import { expectExactly, installed, tf, whileInstalled } from './support/tfjs.js';
+import { describeOnBackends, expectExactly, installed, tf, whileInstalled } from './support/tfjs.js';
+import { amidMarks } from './support/wasm.js';
 
 /** All shapes of up to this rank with sizes from 1 to 3. */
 function shapes(rank: number): number[][] {
@@ -195,5 +197,85 @@ describe('elementwise kernels on cpu', () => {
     const gradients = () => tf.grads(loss)([tf.tensor(SPECIAL.slice(4)), tf.tensor([1, 2, 4, 1])]);
     const expected = gradients();
     installed(gradients).forEach((gradient, i) => expectExactly(gradient, expected[i]));
+  });
+});
+
+describeOnBackends('gradients of activations', (backendName) => {
+  beforeAll(() => registerOwn());
+
+  const op = (x: tf.Tensor) => tf.clipByValue(x, -0.7, 0.1);
+  /** Few values, and so many that the micro-kernels serve. The last ones do not fill a vector. */
+  const sizes = [7, 1027];
+
+  it('of clipByValue are 1 where it has clipped before, at bounds that are no float32', () => {
+    for (const size of sizes) {
+      for (const value of [1, -1]) {
+        const clipped = op(tf.fill([size], value));
+        const gradient = () => tf.grad(op)(clipped);
+        expectExactly(gradient(), Array(size).fill(1));
+        expectExactly(installed(gradient), Array(size).fill(1));
+      }
+    }
+  });
+
+  for (const name of ['Relu', 'Relu6', 'ClipByValue']) {
+    it(`of ${name} have special values as one by one`, () => {
+      if (backendName === 'webgl') return pending('the kernels are not there');
+      const attrs = { clipValueMin: -1, clipValueMax: 6.25 };
+      const pairs = SPECIAL.flatMap((x) => SPECIAL.map((dy) => ({ x, dy })));
+      for (let start = 0; start < 8; start++) {
+        const some = [...pairs.slice(start), ...pairs, ...pairs].slice(0, 515); // another rest of a vector each time
+        const [x, dy] = [tf.tensor(some.map(({ x }) => x)), tf.tensor(some.map(({ dy }) => dy))];
+        const got = tf.engine().runKernel(`${OWN}${name}Grad`, { dy, x }, attrs) as tf.Tensor;
+        const want = new Float32Array(some.length);
+        const [xs, dys] = [x, dy].map((t) => t.dataSync() as Float32Array);
+        applyGradient(name as WithGradient, dys, xs, attrs, want);
+        expectExactly(got, Array.from(want));
+      }
+    });
+  }
+});
+
+describeOnBackends('sums of nothing', (backendName) => {
+  it('are 0, of whole numbers, too', () => {
+    if (backendName === 'webgl') return pending("tfjs's own serve there");
+    const sums = () => tf.sum(tf.zeros([0, 3], 'int32'), 0);
+    expectExactly(
+      amidMarks(() => installed(sums)),
+      [0, 0, 0],
+    );
+    expect(installed(sums).dtype).toBe('int32');
+  });
+});
+
+describe('clone on wasm', () => {
+  beforeEach(() => tf.setBackend('wasm'));
+
+  it('copies nothing, and counts what is held', async () => {
+    await whileInstalled(async () => {
+      for (const x of [tf.tensor([1, 2, 3]), tf.tensor([1, 2], [2], 'int32'), tf.tensor(['ab', 'c'])]) {
+        const before = tf.memory();
+        const copies = [x.clone(), x.clone()];
+        if (x.dtype !== 'string') expect(tf.memory().numDataBuffers).toBe(before.numDataBuffers);
+        expect(copies[0].dtype).toBe(x.dtype);
+        const values = [...x.dataSync()] as number[];
+        copies[0].dispose();
+        expect([...(copies[1].dataSync() as Float32Array)]).toEqual(values);
+        copies[1].dispose();
+        expect(tf.memory()).toEqual(before);
+        x.dispose();
+      }
+    });
+  });
+
+  it('takes a tensor that still lies on another backend', async () => {
+    await tf.setBackend('cpu');
+    const x = tf.tensor([1, 2, 3]);
+    await tf.setBackend('wasm');
+    const copy = installed(() => tf.clone(x));
+    expectExactly(copy, [1, 2, 3]);
+    x.dispose();
+    expectExactly(copy, [1, 2, 3]);
+    copy.dispose();
   });
 });

@@ -77,6 +77,10 @@ describe('startSharedWasm() in Node', () => {
     expect(await play('amidStart')).toEqual({ other: false, isShared: true, sum: 3 });
   });
 
+  it('lets threads start at the same time', async () => {
+    expect(await play('threadsAmidStart')).toEqual({ isThere: true, asked: 2, serving: 2 });
+  });
+
   it('refuses what is not the package, and says what it got', async () => {
     const needs =
       'tfjs-convgrad: startSharedWasm() needs the package @tensorflow/tfjs-backend-wasm, but it got ';

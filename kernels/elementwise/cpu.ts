@@ -1,4 +1,7 @@
-/** tfjs 'cpu' kernels of the elementwise ops, for float32: TensorInfo -> arrays -> loop -> TensorInfo. Attributes are those of tfjs. */
+/**
+ * tfjs kernels of the elementwise ops on cpu, and of the activations on wasm: TensorInfo -> arrays -> loop or micro-kernel -> TensorInfo.
+ * x is float32. Attributes are those of tfjs.
+ */
 import type { Floats } from '../arrays.js';
 import { simdFor } from '../runtime/options.js';
 import { withSimd } from '../runtime/simd/instance.js';
@@ -70,7 +73,7 @@ function kernelsOf<Op extends string, Suffix extends string>(
 
 const { Relu, Relu6, ClipByValue, Step } = kernelsOf(unary, unaryKernel, '');
 
-/** The activations that have gradients of ours, and these. */
+/** The activations that have gradients here, and the gradients. */
 export const activationKernels = {
   ...{ Relu, Relu6, ClipByValue },
   ...kernelsOf(unaryGradients, gradientKernel, 'Grad'),

@@ -27,12 +27,15 @@ export const unary = {
 } satisfies Record<string, (x: number, attrs: ElementwiseAttrs) => number>;
 export type UnaryName = keyof typeof unary;
 
-/** The gradients in one pass. At a kink they are 0, but ClipByValue's is 1 at both of its kinks. */
+/**
+ * The gradients in one pass. At a kink they are 0, but ClipByValue's is 1 at both of its kinks. Its bounds are those that a float32 tensor
+ * can have.
+ */
 export const unaryGradients = {
   Relu: (dy, x) => dy * (x > 0 ? 1 : x <= 0 ? 0 : NaN),
   Relu6: (dy, x) => dy * (x > 0 && x <= 6 ? 1 : x <= 0 || x > 6 ? 0 : NaN),
   ClipByValue: (dy, x, { clipValueMin: least = -Infinity, clipValueMax: most = Infinity }) =>
-    x >= least && x <= most ? dy : 0,
+    x >= Math.fround(least) && x <= Math.fround(most) ? dy : 0,
 } satisfies { [name in UnaryName]?: (dy: number, x: number, attrs: ElementwiseAttrs) => number };
 export type WithGradient = keyof typeof unaryGradients;
 

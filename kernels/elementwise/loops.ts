@@ -63,7 +63,8 @@ export const gradientLoops: Record<
       if (x[i] !== x[i]) dx[i] = NaN;
     }
   },
-  ClipByValue(dy, x, dx, { clipValueMin: least = -Infinity, clipValueMax: most = Infinity }) {
+  ClipByValue(dy, x, dx, { clipValueMin = -Infinity, clipValueMax = Infinity }) {
+    const [least, most] = [Math.fround(clipValueMin), Math.fround(clipValueMax)];
     for (let i = 0; i < dx.length; i++) {
       const value = x[i];
       dx[i] = value >= least && value <= most ? dy[i] : 0;

@@ -9,7 +9,7 @@
  *
  * 'auto' takes the fastest path that the engine can run. A Content-Security-Policy may forbid WebAssembly. Pooling, batch
  * normalization and depthwise convolution have the definition and the two SIMD paths. Matrix products have no thin path: the
- * definition serves. Elementwise ops and sums have one path.
+ * definition serves. Elementwise ops and sums have one path, but for gradients of activations and, on wasm, for sums of columns.
  */
 import { shown } from '../known.js';
 import { memoryBytes } from './simd/instance.js';

@@ -185,6 +185,15 @@ const SCENES = {
     return { other: await other, isShared: isShared(), sum: sum() };
   },
 
+  /** Threads are asked for while the stand-in of Worker is there. */
+  async threadsAmidStart() {
+    const start = startSharedWasm(wasm);
+    await tf.env().getAsync('WASM_HAS_MULTITHREAD_SUPPORT');
+    const isThere = 'Worker' in globalThis;
+    await Promise.all([start, configure({ threads: 2 })]);
+    return { isThere, ...backendInfo().threads };
+  },
+
   async noBackendBefore() {
     tf.removeBackend('cpu');
     tf.env().set('WASM_HAS_SIMD_SUPPORT', false);

@@ -152,7 +152,7 @@ export function correlate(
         tile += 4 * job.count;
         return job;
       });
-      joined(jobs).forEach(run);
+      if (kept) joined(jobs).forEach(run);
       if (width !== target.channels) {
         const { address } = to[at];
         simd.compact({ at: address, rows: positionsIn(strip), length: 4 * target.channels, step: 4 * width });
@@ -164,7 +164,7 @@ export function correlate(
   });
 }
 
-/** What is to be done for the positions of a phase. */
+/** What is to be done for the positions of a phase, or of all phases. */
 interface Job {
   readonly count: number;
   packs: StepOf<'pack'>[];

@@ -88,10 +88,12 @@ export const COSTS = { 4: 16, 6: 36, 7: 49 * (8 / 7) } as const;
  */
 export const ROUNDINGS = { 4: 2 * (2 + 1 + 2) + 1, 6: 2 * (4 + 3 + 3) + 1, 7: 2 * (2 + 2 + 3) + 1 } as const;
 
-/** The largest number of floats in the transformed patches and products of a strip. */
+/** The largest number of floats in a thread's share of the transformed patches and products of a strip. */
 const STRIP_SIZE = 1 << 17;
-/** A strip may have this many tiles even if they are larger: each strip reads the whole transformed filter once. */
+/** A share may have this many tiles even if they are larger: each strip reads the whole transformed filter once. */
 const STRIP_TILES = 64;
+/** The largest number of floats, 16 MB, in a strip that has more tiles than one thread would take. */
+const MOST_SHARED = 1 << 22;
 /** The number of the transformed filter's floats that stay in a second-level cache while a strip meets them. */
 const BLOCK_SIZE = 1 << 17;
 
@@ -338,9 +340,10 @@ export function isCutEvenly({ rows, cols }: Axes, tile: Tile): boolean {
  *   in a strip, rounded up to whole tiles of the micro-kernel
  */
 export function planTiles(axes: Axes, images: number, tile: Tile, tileSize: number, threads = 1) {
+  const fits = (tiles: number) => tiles <= STRIP_TILES || tiles * tileSize <= STRIP_SIZE;
   const strips = planStrips(axes, images, tile, (strip) => {
-    const tiles = tilesIn(strip, tile) / threads;
-    return tiles <= STRIP_TILES || tiles * tileSize <= STRIP_SIZE;
+    const tiles = tilesIn(strip, tile);
+    return fits(tiles) || (fits(tiles / threads) && tiles * tileSize <= MOST_SHARED);
   });
   const whole = strips.map((strip) => {
     return { ...strip, rows: roundUp(strip.rows, tile[0]), cols: roundUp(strip.cols, tile[1]) };

@@ -38,8 +38,13 @@ export interface Steps {
 
 /** Up to these sizes the paths of ./vectors.ts are faster. */
 const FEW = { dottedColumns: 4, dottedRows: 2, addedRows: 3 };
-/** A block of B. Its panels take 256 KiB, for the second-level cache. One of them is in the first-level cache, with four rows of A. */
-const BLOCK = { depth: 256, cols: 256, leastCols: 64, size: 1 << 18 };
+/**
+ * A thread's share of a block of B. Its panels take 256 KiB, for the second-level cache. One of them is in the first-level cache, with
+ * four rows of A.
+ */
+const BLOCK = { depth: 256, cols: 256 };
+/** Columns of B that are copied before threads begin: so many floats, but at least so many columns. */
+const COPIED = { size: 1 << 18, cols: 64 };
 /** Rows of A that meet one panel after the other, while they stay in the cache. */
 const ROWS = 128;
 
@@ -175,10 +180,10 @@ function multiplyPanels(simd: Simd, p: Products, a: Data, b: Data, c: Data, epil
     };
     const isWide = simd.threads > 1 && (panelCount / 2 >= simd.parts || areMore(panelCount, rowCount));
     // A last block of fewer rows has its panels elsewhere, where another thread may still read those of the block before.
-    const alike = parts.filter(({ length }) => length === parts[0].length);
-    const together = isWide && panelCount === whole ? alike : [];
-    if (together.length > 0) simd.sequence('panels', panelCount, together.flatMap(byPanels), meanwhile);
-    for (const k of parts.slice(together.length)) {
+    const equal = parts.filter(({ length }) => length === parts[0].length);
+    const joined = isWide && panelCount === whole ? equal : [];
+    if (joined.length > 0) simd.sequence('panels', panelCount, joined.flatMap(byPanels), meanwhile);
+    for (const k of parts.slice(joined.length)) {
       if (isWide) {
         simd.sequence('panels', panelCount, byPanels(k), meanwhile);
         if (panelCount > whole) simd.sequence('tiles', rowCount, [rest(k, 0, rowCount)]);
@@ -220,7 +225,7 @@ function blockWidth({ threads }: Simd, { depth, b }: Products, { array }: Data):
   const width = threads * BLOCK.cols;
   const isCopied = array && b.col !== 1;
   return threads > 1 && isCopied
-    ? Math.min(width, Math.max(BLOCK.leastCols, roundUp(BLOCK.size / depth, NR)))
+    ? Math.min(width, Math.max(COPIED.cols, roundUp(COPIED.size / depth, NR)))
     : width;
 }
 

@@ -12,12 +12,10 @@ export type Call<N extends Name = Name> = Parameters<MicroKernels[N]>[0];
  *
  * - tiles: pixels of a convolution's result, or tiles of Winograd's algorithm
  * - panels: of eight columns of a matrix
- * - groups: of sixteen channels, which take a line of the cache
  * - vectors: of four channels
  * - taps, planes, patches, lines, windows: as the micro-kernels have them
  */
-export type Items =
-  'tiles' | 'panels' | 'groups' | 'vectors' | 'taps' | 'planes' | 'patches' | 'lines' | 'windows';
+export type Items = 'tiles' | 'panels' | 'vectors' | 'taps' | 'planes' | 'patches' | 'lines' | 'windows';
 
 /** Names of micro-kernels that are cut by the items. */
 type NameBy<I extends Items> = {
@@ -107,24 +105,8 @@ const lines = {
     return { ...moved(call, 4 * first, 'lines', 'outs'), lineCount: end - first };
   },
 };
-const linesWork = (k: Call<'depthwise'> | Call<'depthwiseFilter'>) =>
-  k.lineCount * k.count * k.channels * (k.tapCount + VALUE);
 
-type Channels = { readonly channels: number };
-const groupCount = ({ channels }: Channels) => Math.floor(channels / 16);
-/** The addresses are those of arrays of channels. The last group has the rest of the channels, too. */
-function groups<C extends Channels>(...addresses: (keyof C)[]): Cut<C> {
-  return {
-    step: 1,
-    count: groupCount,
-    part(call, first, end) {
-      const channels = (end === groupCount(call) ? call.channels : 16 * end) - 16 * first;
-      return { ...moved(call, 64 * first, ...addresses), channels };
-    },
-  };
-}
-
-type Windows = Call<'maxPool'> | Call<'avgPool'> | Call<'maxPoolGrad'> | Call<'avgPoolGrad'>;
+type Windows = Call<'maxPool'> | Call<'avgPool'>;
 /** The addresses are those of tables that have a number for each window. */
 function windows<C extends Windows>(...addresses: (keyof C)[]): Cut<C> {
   return {
@@ -183,6 +165,10 @@ const activation = {
   },
 };
 
+/**
+ * Micro-kernels that are not here run on the calling thread. Windows that overlap add to the same cells, and parts that take channels
+ * (of pooling's gradients, of the filter's gradient in depthwise convolution) share lines of the cache: they were slower than one thread.
+ */
 export const CUTS = {
   multiply: { work: productsOf, by: multiplied },
   multiplyEach: { work: (k) => k.count * productsOf(k), by: multiplied },
@@ -244,14 +230,10 @@ export const CUTS = {
       },
     },
   },
-  depthwise: { work: linesWork, by: { lines } },
+  depthwise: { work: (k) => k.lineCount * k.count * k.channels * (k.tapCount + VALUE), by: { lines } },
   depthwise3x3: { work: (k) => k.lineCount * k.count * k.channels * (9 + VALUE), by: { lines } },
-  depthwiseFilter: { work: linesWork, by: { groups: groups<Call<'depthwiseFilter'>>('x', 'dy', 'dFilter') } },
   maxPool: { work: windowsWork, by: { windows: windows<Call<'maxPool'>>('pixels', 'outs') } },
   avgPool: { work: windowsWork, by: { windows: windows<Call<'avgPool'>>('pixels', 'outs', 'counts') } },
-  // Windows may overlap, so parts of them would add to the same cells.
-  maxPoolGrad: { work: windowsWork, by: { groups: groups<Call<'maxPoolGrad'>>('x', 'dy', 'dx') } },
-  avgPoolGrad: { work: windowsWork, by: { groups: groups<Call<'avgPoolGrad'>>('dy', 'dx') } },
   reluGrad: activation,
   clipGrad: activation,
   normalize: {

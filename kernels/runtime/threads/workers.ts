@@ -26,8 +26,8 @@ function nodeModule<Name extends keyof NodeModules>(name: Name): NodeModules[Nam
   return process?.getBuiltinModule?.(name);
 }
 
-/** Node has no global Worker. */
-const isWeb = () => typeof Worker === 'function';
+/** Node has no global Worker of its own, but others may have made one. */
+const isWeb = () => !nodeModule('node:worker_threads') && typeof Worker === 'function';
 
 /** Why no worker can share memory with this thread; undefined if one can. */
 export function whyNoWorkers(): string | undefined {
