@@ -1,10 +1,11 @@
 /** Trains a small CNN in Node on the wasm backend, without a native add-on. It tells stripes across from stripes down. */
 import * as tf from '@tensorflow/tfjs';
-import '@tensorflow/tfjs-backend-wasm';
-import { backendInfo, install } from 'tfjs-convgrad';
+import * as wasm from '@tensorflow/tfjs-backend-wasm';
+import { backendInfo, configure, install, startSharedWasm } from 'tfjs-convgrad';
 
-await tf.setBackend('wasm');
+await startSharedWasm(wasm); // tf.setBackend('wasm') serves, too, but then threads need copies
 install();
+await configure({ threads: 'auto' }); // all cores; without it, one
 
 const model = tf.sequential({
   layers: [
@@ -20,7 +21,7 @@ const { x, y } = stripes(256);
 const onEpochEnd = (epoch, { loss, acc }) =>
   console.log(`epoch ${epoch + 1}: loss ${loss.toFixed(3)}, accuracy ${acc.toFixed(2)}`);
 await model.fit(x, y, { epochs: 5, verbose: 0, callbacks: { onEpochEnd } });
-console.log(`done on ${tf.getBackend()}, served by ${backendInfo().wasm.serving}`);
+console.log(`done on ${tf.getBackend()}, served by ${backendInfo().wasm.serving}, ${backendInfo().threads.serving} threads`);
 
 /** Noisy images of stripes two pixels wide, and their classes, one-hot. */
 function stripes(count) {
