@@ -21,7 +21,9 @@ const { x, y } = stripes(256);
 const onEpochEnd = (epoch, { loss, acc }) =>
   console.log(`epoch ${epoch + 1}: loss ${loss.toFixed(3)}, accuracy ${acc.toFixed(2)}`);
 await model.fit(x, y, { epochs: 5, verbose: 0, callbacks: { onEpochEnd } });
-console.log(`done on ${tf.getBackend()}, served by ${backendInfo().wasm.serving}, ${backendInfo().threads.serving} threads`);
+console.log(
+  `done on ${tf.getBackend()}, served by ${backendInfo().wasm.serving}, ${backendInfo().threads.serving} threads`,
+);
 
 /** Noisy images of stripes two pixels wide, and their classes, one-hot. */
 function stripes(count) {
