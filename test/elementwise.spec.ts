@@ -240,11 +240,9 @@ describeOnBackends('sums of nothing', (backendName) => {
   it('are 0, of whole numbers, too', () => {
     if (backendName === 'webgl') return pending("tfjs's own serve there");
     const sums = () => tf.sum(tf.zeros([0, 3], 'int32'), 0);
-    expectExactly(
-      amidMarks(() => installed(sums)),
-      [0, 0, 0],
-    );
-    expect(installed(sums).dtype).toBe('int32');
+    const result = backendName === 'wasm' ? amidMarks(() => installed(sums)) : installed(sums);
+    expectExactly(result, [0, 0, 0]);
+    expect(result.dtype).toBe('int32');
   });
 });
 
