@@ -75,7 +75,9 @@ const { Relu, Relu6, ClipByValue, Step } = kernelsOf(unary, unaryKernel, '');
 
 /** The activations that have gradients here, and the gradients. */
 export const activationKernels = {
-  ...{ Relu, Relu6, ClipByValue },
+  Relu,
+  Relu6,
+  ClipByValue,
   ...kernelsOf(unaryGradients, gradientKernel, 'Grad'),
 };
 
