@@ -1,7 +1,8 @@
 /**
  * Whole CNNs, and how a training step and a prediction of each are timed, in Node or in a browser: on cpu and wasm, with tfjs's own
  * kernels, with the plugin's convolution and pooling alone, and with all kernels of the plugin; or with all of them, by several numbers
- * of threads. Then wasm has a memory that they share. The variants alternate. Predictions and the losses of the first steps are compared before anything is timed.
+ * of threads, for which wasm starts on memory that they share. The variants alternate. Predictions and the losses of the first steps are
+ * compared before anything is timed.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';

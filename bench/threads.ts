@@ -3,8 +3,8 @@
  * results are compared: they must be the same, to the bit.
  *
  * Each number of threads has a process of its own, which waits while another one is timed: a pool that is new is slow at first. wasm on
- * memory that threads share has processes, too, as a process starts the backend once. All of them alternate. The threads also multiply what is in the caches of
- * their cores, alternating with the kernels.
+ * memory that threads share has processes, too, as a process starts the backend once. All of them alternate. The threads also multiply
+ * what is in the caches of their cores, alternating with the kernels.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -44,19 +44,20 @@ const DEADLINE = 30_000;
 export async function startSharedWasm(wasm: WasmPackage): Promise<void> {
   checkPackage(wasm);
   const { wasm: started } = engine().registry;
-  if (isNode() && started && !hasSharedMemory(started)) {
+  if (!env().getBool('IS_NODE') || (started && hasSharedMemory(started))) {
+    if (await setBackend('wasm')) return;
+    throw new Error("tfjs-convgrad: tfjs's wasm backend does not start here.");
+  }
+  if (started) {
     throw new Error(
       'tfjs-convgrad: the wasm backend has started already, on memory that is not shared. Call startSharedWasm() before setBackend().',
     );
   }
-  if (isNode() && !started) {
-    starting ??= startOnSharedMemory(wasm).finally(() => (starting = undefined));
-    if (await starting) return;
-    throw new Error(
-      `tfjs-convgrad: tfjs ${version_core}'s wasm backend does not start on shared memory here. With setBackend('wasm') it may start without.`,
-    );
-  }
-  if (!(await setBackend('wasm'))) throw new Error("tfjs-convgrad: tfjs's wasm backend does not start here.");
+  starting ??= startOnSharedMemory(wasm).finally(() => (starting = undefined));
+  if (await starting) return;
+  throw new Error(
+    `tfjs-convgrad: tfjs ${version_core}'s wasm backend does not start on shared memory here. With setBackend('wasm') it may start without.`,
+  );
 }
 
 /** Calls side by side share one start. */
@@ -99,10 +100,6 @@ async function goBackTo(last: string | undefined): Promise<void> {
   removeBackend('wasm');
   registerBackend('wasm', factory, priority);
   if (last) await setBackend(last);
-}
-
-function isNode(): boolean {
-  return env().getBool('IS_NODE');
 }
 
 function hasSharedMemory(backend: object): boolean {

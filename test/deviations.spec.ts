@@ -864,6 +864,11 @@ const expectInBoth = (values: number[]) => sumsOfNothing().forEach((y) => expect
 deviation(41, 'the sum of nothing is 0', {
   tfjs: () => expectInBoth([0, 0]),
   tfjsOn: { wasm: () => expectInBoth([MARK, MARK]) },
-  ours: () => expectInBoth([0, 0]),
+  ours() {
+    expectInBoth([0, 0]);
+    const whole = tf.sum(tf.zeros([0, 3], 'int32'), 0);
+    expectExactly(whole, [0, 0, 0]);
+    expect(whole.dtype).toBe('int32');
+  },
   on: ['cpu', 'wasm'],
 });

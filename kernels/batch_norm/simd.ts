@@ -8,14 +8,12 @@
  *   pixels make a row of six vectors.
  */
 import type { Floats } from '../arrays.js';
-import { addressOf, type Data, dataOf, type Simd } from '../runtime/simd/instance.js';
+import { addressOf, dataOf, type Simd, stripOf } from '../runtime/simd/instance.js';
 import { type BatchNormParameters, multipliers } from './definition.js';
 
 /** Numbers in a vector, and in the vectors that the micro-kernels handle together. */
 const VECTOR = 4;
 const UNROLLED = 16;
-/** Numbers of a strip, at least. A strip of x and one of dy fit into the cache. */
-const STRIP_SIZE = 1 << 13;
 
 export function batchNorm(simd: Simd, x: Float32Array, p: BatchNormParameters, y: Float32Array): void {
   const size = x.length;
@@ -61,11 +59,6 @@ export function batchNormSums(
     const columns = simd.f32.subarray(at / 4, at / 4 + row.length);
     addPixels(columns, sums.subarray(i * channels, (i + 1) * channels));
   });
-}
-
-/** The numbers of a strip: whole rows, or all numbers if nothing has to be copied. */
-function stripOf(data: readonly Data[], all: number, row: number): number {
-  return data.some(({ array }) => array) ? Math.min(Math.ceil(STRIP_SIZE / row) * row, all) : all;
 }
 
 /** The values again and again, as often as it takes to fill a row of vectors. */

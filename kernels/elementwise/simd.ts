@@ -3,11 +3,8 @@
  *
  * Tensors are read and written where they lie. Arrays that do not lie in the instance's memory are copied, in strips.
  */
-import { addressOf, dataOf, type Simd } from '../runtime/simd/instance.js';
+import { addressOf, dataOf, type Simd, stripOf } from '../runtime/simd/instance.js';
 import type { ElementwiseAttrs, WithGradient } from './definition.js';
-
-/** Numbers of a strip. A strip of x, one of dy and one of dx fit into the cache. */
-const STRIP_SIZE = 1 << 12;
 
 /** dx[i] = dy[i] * op'(x[i]). dy, x, dx: of one size. Every cell of dx is written. */
 export function activationGradient(
@@ -20,7 +17,7 @@ export function activationGradient(
 ): void {
   const all = x.length;
   const data = [dy, x, dx].map((values) => dataOf(simd, values));
-  const strip = data.some(({ array }) => array) ? Math.min(STRIP_SIZE, all) : all;
+  const strip = stripOf(data, all);
   const scratch = simd.place(...data.map(({ array }) => (array ? 4 * strip : 0)));
   const target = data[2];
   for (let start = 0; start < all; start += strip) {

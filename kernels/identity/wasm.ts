@@ -1,6 +1,6 @@
 /** tfjs 'wasm' kernel of ./definition.ts. tfjs's own copies the values. This one counts one more tensor that has them, as on cpu. */
-import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { type Kernel, sameValues } from '../runtime/tensors.js';
+import type { KernelBackend, TensorInfo } from '@tensorflow/tfjs-core';
+import type { Kernel } from '../runtime/tensors.js';
 
 /** Whether tfjs's own kernel serves: it counts the bytes of strings for each tensor. */
 export function isLeft({ x }: Readonly<Record<string, TensorInfo | undefined>>): boolean {
@@ -8,4 +8,7 @@ export function isLeft({ x }: Readonly<Record<string, TensorInfo | undefined>>):
 }
 
 /** x of any dtype. y: of x's shape and dtype */
-export const identity: Kernel = ({ inputs: { x }, backend }) => sameValues(backend, x);
+export const identity: Kernel = ({ inputs: { x }, backend }) => {
+  (backend as KernelBackend).incRef(x.dataId);
+  return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };
+};

@@ -46,8 +46,6 @@ interface HeapBackend {
   typedArrayFromHeap(tensor: TensorInfo): Numbers;
   makeOutput(shape: number[], dtype: DataType): TensorInfo;
   disposeData(dataId: object): void;
-  /** One more tensor has the values. */
-  incRef(dataId: object): void;
   /** Emscripten's module. */
   wasm?: {
     asm?: { memory?: WebAssembly.Memory };
@@ -175,12 +173,6 @@ export function makeTensor(
   }
   const dataId = (backend as KernelBackend).write(values as Float32Array, [...shape], dtype);
   return { dataId, shape: [...shape], dtype };
-}
-
-/** A tensor that shares x's values. */
-export function sameValues(backend: object, { dataId, shape, dtype }: TensorInfo): TensorInfo {
-  (backend as HeapBackend).incRef(dataId);
-  return { dataId, shape, dtype };
 }
 
 /**

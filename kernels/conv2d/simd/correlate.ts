@@ -116,8 +116,9 @@ export function correlate(
         else multiplyPacked(simd, panelCount, packs, 'tiles', count, products, meanwhile);
       };
       let tile = 0;
-      const jobs = phases.map(({ taps, blocks }, phase) => {
-        const job: Job = { count: counts[phase], packs: [], products: [], dots: [] };
+      const jobs: Job[] = [];
+      phases.forEach(({ taps, blocks }, phase) => {
+        let job = emptyJob(counts[phase]);
         for (const block of blocks) {
           const rows = panels + (kept ? 4 * block.firstRow * width : 0);
           if (i === 0) {
@@ -147,12 +148,12 @@ export function correlate(
           else job.products.push(['multiply', call]);
           if (kept) continue;
           run(job);
-          [job.packs, job.products, job.dots] = [[], [], []];
+          job = emptyJob(job.count);
         }
+        if (kept) jobs.push(job);
         tile += 4 * job.count;
-        return job;
       });
-      if (kept) joined(jobs).forEach(run);
+      joined(jobs).forEach(run);
       if (width !== target.channels) {
         const { address } = to[at];
         simd.compact({ at: address, rows: positionsIn(strip), length: 4 * target.channels, step: 4 * width });
@@ -167,14 +168,19 @@ export function correlate(
 /** What is to be done for the positions of a phase, or of all phases. */
 interface Job {
   readonly count: number;
-  packs: StepOf<'pack'>[];
-  products: StepOf<'multiply'>[];
+  readonly packs: StepOf<'pack'>[];
+  readonly products: StepOf<'multiply'>[];
   /** Instead of products, for few target channels. */
-  dots: StepOf<'dot'>[];
+  readonly dots: StepOf<'dot'>[];
+}
+
+function emptyJob(count: number): Job {
+  return { count, packs: [], products: [], dots: [] };
 }
 
 /** One job for all phases, if they have the same number of positions, and nothing is left to pack. */
 function joined(jobs: Job[]): Job[] {
+  if (jobs.length < 2) return jobs;
   const { count } = jobs[0];
   if (!jobs.every((job) => job.count === count && job.packs.length === 0)) return jobs;
   const [products, dots] = [jobs.flatMap((job) => job.products), jobs.flatMap((job) => job.dots)];

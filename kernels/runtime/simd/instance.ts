@@ -108,6 +108,14 @@ export function addressOf(
   return scratch;
 }
 
+/** Numbers of a strip, at least. A strip of each of three tensors fits into the cache. */
+const STRIP_SIZE = 1 << 13;
+
+/** The numbers of tensors that are copied at a time: whole rows, or all numbers if none of the tensors has to be copied. */
+export function stripOf(data: readonly Data[], all: number, row = 1): number {
+  return data.some(({ array }) => array) ? Math.min(Math.ceil(STRIP_SIZE / row) * row, all) : all;
+}
+
 function instanceFor(level: SimdLevel, heap?: Heap, pool?: Pool): Instance {
   const owner = pool ?? heap;
   const known = (owner ? others.get(owner) : own)?.get(level);
